@@ -1,0 +1,11 @@
+export * from "./bytes.ts";
+export * from "./clock.ts";
+export * from "./errors.ts";
+export * from "./files.ts";
+export * from "./ids.ts";
+export * from "./json.ts";
+export * from "./keys.ts";
+export * from "./random.ts";
+export * from "./times.ts";
+export { systemClock } from "./adapters/system-clock.ts";
+export { systemRandom } from "./adapters/system-random.ts";

@@ -1,0 +1,46 @@
+export type SqlValue = null | number | string | Uint8Array;
+export type Row = Record<string, SqlValue>;
+
+/** Reading. Never sees rows that are not committed, except through the `tx` that wrote them. `?` marks parameters. */
+export interface Read {
+  /** The first row or `undefined`. Column values: TEXT string, INTEGER and REAL number, BLOB Uint8Array. */
+  get<T extends Row = Row>(sql: string, ...values: readonly SqlValue[]): Promise<T | undefined>;
+  all<T extends Row = Row>(sql: string, ...values: readonly SqlValue[]): Promise<T[]>;
+}
+
+/** One act. Everything written through it lands together or not at all. */
+export interface Write extends Read {
+  /** Runs one statement; the number of rows it changed. */
+  run(sql: string, ...values: readonly SqlValue[]): Promise<number>;
+  /** Makes acts that lock the same name serial (a locked row on PostgreSQL; nothing on SQLite, which is serial). */
+  lock(name: string): Promise<void>;
+  /**
+   * Registers what must follow once the act is on disk (a wake, a callback, a push). Never runs for an act that
+   * failed. What it throws is reported, not thrown to the writer.
+   */
+  afterCommit(follow: () => void | Promise<void>): void;
+}
+
+/**
+ * The one database of a passport (design.md 5).
+ *
+ * `write` runs bodies one after another. A body awaits nothing but its `tx`, may be run again, and touches nothing
+ * outside; the promise resolves after the COMMIT that holds it. A body that throws undoes only itself. When a COMMIT
+ * fails for want of disk every body in it rejects; when for anything else each is run again alone. A nested `write`
+ * and a foreign await are detected and throw.
+ */
+export interface Database extends Read, AsyncDisposable {
+  readonly dialect: "sqlite" | "postgres";
+  write<T>(body: (tx: Write) => Promise<T>): Promise<T>;
+  /** Finishes what is running, then closes. */
+  close(): Promise<void>;
+}
+
+/** One step of a package's schema; steps run once, in order, and are never edited after release. */
+export interface Migration {
+  /** Unique over all packages, such as `mesh/001-connections`. */
+  readonly name: string;
+  /** Statements, for both dialects unless `dialects` says otherwise. */
+  readonly sql: readonly string[];
+  readonly dialects?: readonly Database["dialect"][];
+}

@@ -1,0 +1,68 @@
+import type { JsonObject } from "@darkmatter/core";
+import type { z } from "zod";
+
+/** One call of a tool by an agent. */
+export interface ToolCall {
+  /** The MCP session; hints and visibility are kept per session. One per stateless caller. */
+  readonly session: string;
+  /** Names this call for `once`: the same id again means the same call, repeated after a takeover. */
+  readonly callId: string | undefined;
+  /** Aborts when the client cancels or goes away. */
+  readonly signal: AbortSignal;
+  /** Sends a progress notice, when the client asked for them. Never rejects. */
+  progress(progress: number, total: number | undefined, message: string): Promise<void>;
+}
+
+/** What a tool answers: the object agents get as JSON text and as structured content, or plain text. */
+export type ToolResult = JsonObject | { readonly text: string };
+
+export interface Tool<Input extends z.ZodObject = z.ZodObject> {
+  /** With its prefix: `darkmatter_send_message`. */
+  readonly name: string;
+  readonly title: string;
+  /** When to use it, in the agent's words; a function when it carries live state. Never any text of a peer. */
+  readonly description: string | (() => string);
+  /** Strings are trimmed, unknown keys refused, by the server for every tool; also accepted wrapped in `params`. */
+  readonly input: Input;
+  readonly annotations: ToolAnnotations;
+  /** Whether a session that has not used it sees it now; a hidden tool still works and then stays visible. */
+  visible(): boolean;
+  /** Never rejects for what a caller did wrong: that is `{success: false, error}`. */
+  handle(input: z.output<Input>, call: ToolCall): Promise<ToolResult>;
+}
+
+export interface ToolAnnotations {
+  readonly readOnlyHint: boolean;
+  readonly destructiveHint: boolean;
+  readonly idempotentHint: boolean;
+  /** Reaches other machines. */
+  readonly openWorldHint: boolean;
+}
+
+/** Keeps the input type of one tool while tables hold many. */
+export function tool<Input extends z.ZodObject>(definition: Tool<Input>): Tool {
+  return definition as unknown as Tool;
+}
+
+/** The tools of a node and what surrounds them, as the MCP server serves them. */
+export interface ToolTable {
+  readonly tools: readonly Tool[];
+  /** Server instructions for the agent. */
+  readonly instructions: string;
+  /**
+   * Adds what every JSON result of this session carries: `_hint` and the like. Runs after the tool.
+   */
+  decorate(session: string, result: JsonObject): JsonObject;
+  /** Calls back when descriptions or visibility may have changed; the server compares and announces real changes. */
+  onChange(listener: () => void): Disposable;
+  /** Resources, such as the live status. */
+  readonly resources: readonly ToolResource[];
+}
+
+export interface ToolResource {
+  readonly uri: string;
+  readonly name: string;
+  readonly description: string;
+  readonly mimeType: string;
+  read(): Promise<string>;
+}
