@@ -8,10 +8,20 @@ export interface Job {
 }
 
 /** Runs every job until disposed. A run that throws is reported with its job's name and tried again next time. */
-export function runJobs(jobs: readonly Job[], clock: Clock, report: (job: string, reason: string) => void): Disposable {
+export function runJobs(
+  jobs: readonly Job[],
+  clock: Clock,
+  report: (job: string, reason: string) => void,
+): Disposable {
   const running = new DisposableStack();
   for (const job of jobs) {
-    running.use(clock.every(job.periodMs, () => job.run(), (error) => report(job.name, reasonOf(error))));
+    running.use(
+      clock.every(
+        job.periodMs,
+        () => job.run(),
+        (error) => report(job.name, reasonOf(error)),
+      ),
+    );
   }
   return running;
 }

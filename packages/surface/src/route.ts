@@ -1,5 +1,5 @@
-import type { HandlerResponse, InboundRequest } from "@darkmatter/net";
 import type { Json } from "@darkmatter/core";
+import type { HandlerResponse, InboundRequest } from "@darkmatter/net";
 
 /** A request on its way through a route's guards: each guard may add what it learned. */
 export interface RouteRequest extends InboundRequest {

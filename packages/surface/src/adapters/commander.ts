@@ -1,0 +1,109 @@
+import { DarkMatterError, reasonOf } from "@darkmatter/core";
+import type { Command as CommanderCommand } from "commander";
+import {
+  COMMON_OPTIONS,
+  type Command,
+  createOutput,
+  EXIT_FAILURE,
+  EXIT_OK,
+  EXIT_USAGE,
+  type ExitCode,
+  type Output,
+  type Streams,
+} from "../command.ts";
+
+export interface CommandLine {
+  /** `darkmatter` */
+  readonly name: string;
+  readonly summary: string;
+  readonly version: string;
+  readonly commands: readonly Command[];
+  /** What was typed, without the interpreter and the script. */
+  readonly argv: readonly string[];
+  readonly streams: Streams;
+  readonly signal: AbortSignal;
+}
+
+/** Runs what was typed and answers the exit code; it never ends the process and never rejects. */
+export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
+  const { Command: Program, CommanderError } = await import("commander");
+  const json = line.argv.includes("--json");
+  const out = createOutput(line.streams, json);
+  let exit: ExitCode = EXIT_OK;
+
+  const program = new Program(line.name).description(line.summary).version(line.version);
+  const complaints: string[] = [];
+  const settle = (command: CommanderCommand) =>
+    command.exitOverride().configureOutput({
+      writeOut: line.streams.stdout,
+      writeErr: (text) => complaints.push(text.trimEnd()),
+    });
+  settle(program);
+  for (const command of line.commands) {
+    declare(parentOf(program, command, settle), command, settle).action(async (...given: unknown[]) => {
+      const self = given.at(-1) as CommanderCommand;
+      exit = await run(command, {
+        args: argumentsOf(command, self),
+        options: self.opts(),
+        json,
+        out,
+        signal: line.signal,
+      });
+    });
+  }
+
+  try {
+    await program.parseAsync([...line.argv], { from: "user" });
+    return exit;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT_OK;
+    out.error(complaints.join("\n") || error.message, `Try: ${line.name} --help`);
+    return EXIT_USAGE;
+  }
+}
+
+type Settle = (command: CommanderCommand) => CommanderCommand;
+
+/** The group a command belongs to: `state` for `state export`, made when first met. */
+function parentOf(program: CommanderCommand, command: Command, settle: Settle): CommanderCommand {
+  const [group, member] = command.name.split(" ");
+  if (member === undefined) return program;
+  const known = program.commands.find((candidate) => candidate.name() === group);
+  return known ?? settle(program.command(group as string));
+}
+
+function declare(parent: CommanderCommand, command: Command, settle: Settle): CommanderCommand {
+  const own = settle(parent.command(command.name.split(" ").at(-1) as string)).description(command.summary);
+  for (const argument of command.arguments) {
+    own.argument(argument.required ? `<${argument.name}>` : `[${argument.name}]`, argument.summary);
+  }
+  for (const option of [...command.options, ...COMMON_OPTIONS]) {
+    own.option(option.flags, option.summary, option.default);
+  }
+  return own;
+}
+
+function argumentsOf(command: Command, parsed: CommanderCommand): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [at, argument] of command.arguments.entries()) {
+    const value: unknown = parsed.processedArgs[at];
+    const name = argument.name.replace(/\.\.\.$/, "");
+    if (Array.isArray(value)) {
+      if (value.length > 0) found[name] = value.join(" ");
+    } else if (typeof value === "string") found[name] = value;
+  }
+  return found;
+}
+
+async function run(
+  command: Command,
+  input: Parameters<Command["run"]>[0] & { readonly out: Output },
+): Promise<ExitCode> {
+  try {
+    return await command.run(input);
+  } catch (error) {
+    input.out.error(reasonOf(error), error instanceof DarkMatterError ? error.hint : undefined);
+    return EXIT_FAILURE;
+  }
+}
