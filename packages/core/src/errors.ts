@@ -18,7 +18,10 @@ export class DarkMatterError extends Error {
   readonly hint: string;
 
   constructor(code: string, kind: ErrorKind, options?: { detail?: string | undefined; cause?: unknown }) {
-    super(options?.detail ?? kind.message, options?.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      options?.detail ?? kind.message,
+      options?.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
     this.status = kind.status;
     this.retryable = kind.retryable;

@@ -1,3 +1,5 @@
+export { systemClock } from "./adapters/system-clock.ts";
+export { systemRandom } from "./adapters/system-random.ts";
 export * from "./bytes.ts";
 export * from "./clock.ts";
 export * from "./errors.ts";
@@ -7,5 +9,3 @@ export * from "./json.ts";
 export * from "./keys.ts";
 export * from "./random.ts";
 export * from "./times.ts";
-export { systemClock } from "./adapters/system-clock.ts";
-export { systemRandom } from "./adapters/system-random.ts";

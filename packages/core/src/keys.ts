@@ -25,6 +25,7 @@ export function isAdmissibleKey(publicKeyHex: string): boolean {
   const bytes = publicKeyHex.length === 64 ? fromHex(publicKeyHex) : undefined;
   if (!bytes) return false;
   let y = 0n;
-  for (let at = 31; at >= 0; at--) y = (y << 8n) | BigInt(at === 31 ? (bytes[at] ?? 0) & 0x7f : (bytes[at] ?? 0));
+  for (let at = 31; at >= 0; at--)
+    y = (y << 8n) | BigInt(at === 31 ? (bytes[at] ?? 0) & 0x7f : (bytes[at] ?? 0));
   return y < P && !SMALL_ORDER_Y.has(y);
 }

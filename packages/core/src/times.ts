@@ -1,7 +1,8 @@
 /** Signed things are fresh when their time lies within this of ours, inclusive (mesh.md 2). */
 export const FRESH_WITHIN_MS = 300_000;
 
-const ISO = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.(\d{1,9}))?)?)(Z|[+-]\d{2}:?\d{2}(?::?\d{2})?)$/;
+const ISO =
+  /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.(\d{1,9}))?)?)(Z|[+-]\d{2}:?\d{2}(?::?\d{2})?)$/;
 
 /** ISO 8601 with `+00:00` and 0 or 3 fraction digits: what every version of Python parses (mesh.md 2). */
 export function isoTime(unixMs: number): string {
@@ -14,9 +15,16 @@ export function parseTime(text: string): number | undefined {
   if (text.length > 64) return undefined;
   const parts = ISO.exec(text);
   if (!parts) return undefined;
-  const [, day, clock, fraction, zone] = parts as unknown as [string, string, string, string | undefined, string];
+  const [, day, clock, fraction, zone] = parts as unknown as [
+    string,
+    string,
+    string,
+    string | undefined,
+    string,
+  ];
   const whole = Date.parse(`${day}T${clock.replace(/\..*$/, "")}Z`);
-  if (Number.isNaN(whole)) return undefined;
+  // Date.parse rolls 30 February and 24:00 over into the next day: no other reader does.
+  if (Number.isNaN(whole) || !new Date(whole).toISOString().startsWith(day)) return undefined;
   return whole - offsetMs(zone) + (fraction ? Number(`0.${fraction}`) * 1000 : 0);
 }
 

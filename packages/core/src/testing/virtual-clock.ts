@@ -1,0 +1,127 @@
+import { systemClock } from "../adapters/system-clock.ts";
+import type { Clock } from "../clock.ts";
+
+export interface VirtualClock extends Clock {
+  /** Moves time on: what falls due runs in time order, and promises settle after each instant. */
+  advance(durationMs: number): Promise<void>;
+  /** Lets everything that waits for no time run as far as it can. */
+  settle(): Promise<void>;
+  /** The same time seen by a machine whose wall clock is wrong by so much. */
+  skewed(skewMs: number): Clock;
+}
+
+interface Due {
+  readonly atMs: number;
+  readonly run: () => void;
+}
+
+/** Turns of the event loop granted to promises that settle through I/O-free macrotasks. */
+const SETTLE_TURNS = 3;
+/** A loop that calls `turn` for ever must not hang its test. */
+const SETTLE_TURNS_MAX = 1000;
+
+/** Time that stands still until it is told to pass. */
+export function virtualClock({
+  startMs = 0,
+  skewMs = 0,
+}: {
+  startMs?: number;
+  skewMs?: number;
+} = {}): VirtualClock {
+  const queue: Due[] = [];
+  let elapsedMs = 0;
+  let turnsAwaited = 0;
+
+  function schedule(durationMs: number, run: () => void): () => void {
+    const due = { atMs: elapsedMs + Math.max(0, durationMs), run };
+    // After its equals: what was asked for first runs first.
+    const later = queue.findIndex(({ atMs }) => atMs > due.atMs);
+    queue.splice(later < 0 ? queue.length : later, 0, due);
+    return () => {
+      const at = queue.indexOf(due);
+      if (at >= 0) queue.splice(at, 1);
+    };
+  }
+
+  async function turn(): Promise<void> {
+    turnsAwaited++;
+    await systemClock.turn();
+    turnsAwaited--;
+  }
+
+  async function settle(): Promise<void> {
+    let turns = 0;
+    do await systemClock.turn();
+    while (++turns < SETTLE_TURNS || (turnsAwaited > 0 && turns < SETTLE_TURNS_MAX));
+  }
+
+  async function advance(durationMs: number): Promise<void> {
+    const untilMs = elapsedMs + durationMs;
+    await settle();
+    for (let next = queue[0]; next && next.atMs <= untilMs; next = queue[0]) {
+      elapsedMs = next.atMs;
+      queue.shift();
+      next.run();
+      await settle();
+    }
+    elapsedMs = untilMs;
+  }
+
+  const clockWith = (wallSkewMs: number): Clock => ({
+    now: () => startMs + elapsedMs + wallSkewMs,
+    monotonic: () => elapsedMs,
+    sleep: sleeper(schedule),
+    every: repeater(schedule),
+    deadline(durationMs) {
+      const controller = new AbortController();
+      schedule(durationMs, () =>
+        controller.abort(new DOMException("The operation timed out", "TimeoutError")),
+      );
+      return controller.signal;
+    },
+    turn,
+  });
+
+  return { ...clockWith(skewMs), advance, settle, skewed: clockWith };
+}
+
+type Schedule = (durationMs: number, run: () => void) => () => void;
+
+function sleeper(schedule: Schedule): Clock["sleep"] {
+  return (durationMs, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const cancel = schedule(durationMs, () => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      });
+      const stop = () => {
+        cancel();
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", stop, { once: true });
+    });
+}
+
+function repeater(schedule: Schedule): Clock["every"] {
+  return (periodMs, body, onError) => {
+    let running = false;
+    const run = async () => {
+      if (running) return;
+      running = true;
+      try {
+        await body();
+      } catch (error) {
+        onError(error);
+      } finally {
+        running = false;
+      }
+    };
+    const tick = () => {
+      cancel = schedule(periodMs, tick);
+      void run();
+    };
+    let cancel = schedule(periodMs, tick);
+    return { [Symbol.dispose]: () => cancel() };
+  };
+}
