@@ -52,7 +52,7 @@ export interface ToolTable {
   /**
    * Adds what every JSON result of this session carries: `_hint` and the like. Runs after the tool.
    */
-  decorate(session: string, result: JsonObject): JsonObject;
+  decorate(session: string, result: JsonObject): Promise<JsonObject>;
   /** Calls back when descriptions or visibility may have changed; the server compares and announces real changes. */
   onChange(listener: () => void): Disposable;
   /** Resources, such as the live status. */
