@@ -1,0 +1,229 @@
+import { clearImmediate, setImmediate } from "node:timers";
+import type { Write } from "../database.ts";
+import { storeError } from "../errors.ts";
+import { BodyScope, type BodyScopes } from "./body-scope.ts";
+import type { SqliteConnection } from "./sqlite-connection.ts";
+import { type Follow, type Group, isDiskError, SqliteWrite } from "./sqlite-write.ts";
+
+/** Bodies that share one COMMIT at most; more wait for the next turn, so that the process stays responsive. */
+const GROUP_MAX = 512;
+/** Bodies that may wait; beyond that a write is refused as busy. */
+const WAITING_MAX = 20_000;
+
+type Body = (tx: Write) => Promise<unknown>;
+type Outcome =
+  | { readonly kind: "done"; readonly value: unknown }
+  | { readonly kind: "failed"; readonly error: unknown };
+
+/** A body on its way: from `write` to the COMMIT that holds it. */
+interface Act {
+  readonly body: Body;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  outcome: Outcome | undefined;
+  follows: Follow[] | undefined;
+}
+
+/**
+ * Runs bodies one after another; those waiting at the start of a turn share one transaction, each in a savepoint.
+ *
+ * A group is over within the turn it began in, because statements answer at once and promises settle before the
+ * loop turns. Hence a body that is unfinished a turn later awaited something foreign.
+ */
+export class GroupCommit {
+  readonly #connection: SqliteConnection;
+  readonly #report: (error: unknown) => void;
+  readonly #scopes: BodyScopes;
+  readonly #begin: () => void;
+  readonly #commit: () => void;
+  readonly #rollback: () => void;
+  readonly #savepoint: () => void;
+  readonly #release: () => void;
+  readonly #undo: () => void;
+  #waiting: Act[] = [];
+  #busy = false;
+  #open: Promise<void> | undefined;
+  #idle: (() => void)[] = [];
+  #expel: (() => void) | undefined;
+
+  constructor(connection: SqliteConnection, scopes: BodyScopes, report: (error: unknown) => void) {
+    this.#connection = connection;
+    this.#scopes = scopes;
+    this.#report = report;
+    this.#begin = connection.control("BEGIN IMMEDIATE");
+    this.#commit = connection.control("COMMIT");
+    this.#rollback = connection.control("ROLLBACK");
+    this.#savepoint = connection.control("SAVEPOINT body");
+    this.#release = connection.control("RELEASE body");
+    this.#undo = connection.control("ROLLBACK TO body");
+  }
+
+  /** The group whose rows are not committed yet, if one is open. */
+  get open(): Promise<void> | undefined {
+    return this.#open;
+  }
+
+  write(body: Body): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.length >= WAITING_MAX) throw storeError("DATABASE_BUSY");
+      this.#waiting.push({ body, resolve, reject, outcome: undefined, follows: undefined });
+      if (this.#busy) return;
+      this.#busy = true;
+      setImmediate(() => this.#drain());
+    });
+  }
+
+  /** Resolves once nothing runs and nothing waits. */
+  async idle(): Promise<void> {
+    if (this.#busy) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  async #drain(): Promise<void> {
+    const acts = this.#waiting.length > GROUP_MAX ? this.#waiting.splice(0, GROUP_MAX) : this.#waiting;
+    if (acts === this.#waiting) this.#waiting = [];
+    const group = this.#runGroup(acts);
+    this.#open = group;
+    await group;
+    if (this.#waiting.length > 0) {
+      setImmediate(() => this.#drain());
+      return;
+    }
+    this.#busy = false;
+    for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  /** Never rejects: every act hears for itself. */
+  async #runGroup(acts: readonly Act[]): Promise<void> {
+    const again = await this.#transact(acts);
+    for (const act of again) await this.#transact([act]);
+    this.#open = undefined;
+    for (const act of acts) this.#settle(act);
+  }
+
+  /** Runs acts in one transaction and leaves each with an outcome; answers those that must run again, alone. */
+  async #transact(acts: readonly Act[]): Promise<readonly Act[]> {
+    const group: Group = { broken: undefined };
+    try {
+      this.#begin();
+    } catch (error) {
+      failAll(acts, error);
+      return [];
+    }
+    const watch = this.#watchTurns();
+    try {
+      for (const act of acts) {
+        await this.#runBody(act, group, acts.length > 1);
+        if (group.broken) break;
+      }
+    } finally {
+      watch[Symbol.dispose]();
+    }
+    this.#finish(acts, group);
+    if (!group.broken) return [];
+    // A body that failed by itself has its answer; the rest share the fate of the transaction.
+    const { kind, error } = group.broken;
+    const others = acts.filter((act) => act.outcome?.kind !== "failed");
+    if (kind === "rolled-back" && acts.length > 1) return others.map(untouched);
+    failAll(others, error);
+    return [];
+  }
+
+  #finish(acts: readonly Act[], group: Group): void {
+    try {
+      if (!group.broken && acts.some((act) => act.outcome?.kind === "done")) {
+        this.#commit();
+        return;
+      }
+    } catch (error) {
+      group.broken = { kind: isDiskError(error) ? "disk" : "rolled-back", error };
+    }
+    this.#rollbackAll(group);
+  }
+
+  #rollbackAll(group: Group): void {
+    // After some errors SQLite has rolled back by itself, and would refuse.
+    if (!this.#connection.inTransaction) return;
+    try {
+      this.#rollback();
+    } catch (error) {
+      group.broken ??= { kind: "disk", error };
+      this.#report(error);
+    }
+  }
+
+  async #runBody(act: Act, group: Group, shared: boolean): Promise<void> {
+    const scope = new BodyScope();
+    const tx = new SqliteWrite(this.#connection, scope, group);
+    try {
+      if (shared) this.#savepoint();
+      const outcome = await this.#outcomeOf(act.body, tx, scope);
+      scope.end();
+      act.outcome = outcome;
+      act.follows = tx.follows;
+      if (group.broken) return;
+      // Alone, a failed body has nobody to spare: the whole transaction goes.
+      if (!shared) return;
+      if (outcome.kind === "failed") this.#undo();
+      this.#release();
+    } catch (error) {
+      group.broken = { kind: isDiskError(error) ? "disk" : "rolled-back", error };
+    }
+  }
+
+  #outcomeOf(body: Body, tx: SqliteWrite, scope: BodyScope): Promise<Outcome> {
+    return new Promise((settle) => {
+      const fail = (error: unknown) => settle({ kind: "failed", error });
+      this.#expel = () => {
+        const error = storeError("FOREIGN_AWAIT");
+        scope.end(error);
+        fail(error);
+      };
+      try {
+        this.#scopes.run(scope, () => body(tx)).then((value) => settle({ kind: "done", value }), fail);
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  /** Expels, at each turn of the loop, the body that is still running. */
+  #watchTurns(): Disposable {
+    let timer = setImmediate(look);
+    const self = this;
+    function look() {
+      timer = setImmediate(look);
+      self.#expel?.();
+    }
+    return {
+      [Symbol.dispose]: () => {
+        clearImmediate(timer);
+        this.#expel = undefined;
+      },
+    };
+  }
+
+  #settle(act: Act): void {
+    if (act.outcome?.kind === "done") {
+      act.resolve(act.outcome.value);
+      if (act.follows) for (const follow of act.follows) this.#follow(follow);
+    } else act.reject(act.outcome?.error);
+  }
+
+  async #follow(follow: Follow): Promise<void> {
+    try {
+      await follow();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+}
+
+function failAll(acts: readonly Act[], error: unknown): void {
+  for (const act of acts) act.outcome = { kind: "failed", error };
+}
+
+function untouched(act: Act): Act {
+  act.outcome = undefined;
+  act.follows = undefined;
+  return act;
+}

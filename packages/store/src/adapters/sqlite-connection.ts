@@ -1,0 +1,129 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DarkMatterError } from "@darkmatter/core";
+import type { Row, SqlValue } from "../database.ts";
+import { storeError } from "../errors.ts";
+
+/** Statements kept prepared; the one prepared first goes when a new one comes. */
+const STATEMENTS_MAX = 500;
+
+/** These would end, nest or reconfigure the transaction that others share. */
+const FORBIDDEN = /^\s*(begin|commit|end|rollback|savepoint|release|pragma|attach|detach|vacuum)\b/i;
+
+/** SQLite's primary result codes (sqlite.org/rescode.html); the low byte of an extended one. */
+const CODES = {
+  3: "DATABASE_READ_ONLY",
+  5: "DATABASE_BUSY",
+  6: "DATABASE_BUSY",
+  8: "DATABASE_READ_ONLY",
+  10: "DISK_FAILED",
+  11: "DATABASE_DAMAGED",
+  13: "DISK_FULL",
+  14: "DATABASE_UNREACHABLE",
+  19: "CONSTRAINT_BROKEN",
+  26: "DATABASE_DAMAGED",
+} as const;
+
+/** One open SQLite database: prepared statements by their text, plain rows, errors by our codes. */
+export class SqliteConnection {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(location: string, options: { readOnly: boolean; busyTimeoutMs: number }) {
+    this.#database = translated(
+      () =>
+        new DatabaseSync(location, {
+          readOnly: options.readOnly,
+          timeout: options.busyTimeoutMs,
+          enableForeignKeyConstraints: true,
+        }),
+    );
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  get(sql: string, values: readonly SqlValue[]): Row | undefined {
+    try {
+      const row = this.#prepared(sql).get(...values);
+      return row === undefined ? undefined : ({ ...row } as Row);
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  all(sql: string, values: readonly SqlValue[]): Row[] {
+    try {
+      const rows = this.#prepared(sql).all(...values);
+      // Rows come without a prototype, which deep equality and many libraries trip over.
+      for (let at = 0; at < rows.length; at++) rows[at] = { ...rows[at] };
+      return rows as Row[];
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  run(sql: string, values: readonly SqlValue[]): number {
+    try {
+      return this.#prepared(sql).run(...values).changes as number;
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  /** A statement of our own that may steer the transaction; prepared once, for the hot path. */
+  control(sql: string): () => void {
+    const statement = this.#database.prepare(sql);
+    return () => {
+      try {
+        statement.run();
+      } catch (error) {
+        throw translate(error);
+      }
+    };
+  }
+
+  /** Reads or sets a setting; the first row. */
+  pragma(text: string): Row | undefined {
+    return translated(() => this.#database.prepare(`PRAGMA ${text}`).get() as Row | undefined);
+  }
+
+  close(): void {
+    this.#statements.clear();
+    translated(() => this.#database.close());
+  }
+
+  #prepared(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    if (FORBIDDEN.test(sql)) throw storeError("TRANSACTION_STATEMENT");
+    const statement = this.#database.prepare(sql);
+    if (this.#statements.size >= STATEMENTS_MAX) {
+      const [oldest] = this.#statements.keys();
+      if (oldest !== undefined) this.#statements.delete(oldest);
+    }
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+function translated<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+function translate(error: unknown): Error {
+  if (error instanceof DarkMatterError) return error;
+  const code = primaryCode(error);
+  return storeError(code === undefined ? "DATABASE_FAILED" : CODES[code], undefined, error);
+}
+
+function primaryCode(error: unknown): keyof typeof CODES | undefined {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number")
+    return undefined;
+  const code = error.errcode & 0xff;
+  return code in CODES ? (code as keyof typeof CODES) : undefined;
+}

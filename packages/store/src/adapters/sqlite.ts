@@ -1,0 +1,166 @@
+import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { hasCode } from "@darkmatter/core";
+import type { Database, Row, SqlValue, Write } from "../database.ts";
+import { storeError } from "../errors.ts";
+import { BodyScopes } from "./body-scope.ts";
+import { fileError } from "./file-errors.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { warn } from "./report.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
+
+const MEMORY = ":memory:";
+/** How long a statement waits for another process's lock. It holds the event loop meanwhile. */
+const BUSY_TIMEOUT_MS = 2000;
+/** Larger files are checked only as far as they are used: reading them whole would delay the start. */
+const CHECKED_MAX_BYTES = 64 * 1024 * 1024;
+/** Pages the write-ahead log holds before it is copied into the file: few enough to stay in the cache. */
+const CHECKPOINT_PAGES = 2000;
+
+export interface SqliteOptions {
+  /** A file (made when missing, with its folders) or `:memory:`. */
+  readonly path: string;
+  /** For reading with no node running: the file must exist, `write` is refused. */
+  readonly readOnly?: boolean;
+  readonly busyTimeoutMs?: number;
+  /** Refuses growth beyond this many pages of 4 KiB with DISK_FULL. */
+  readonly maxPages?: number;
+  /** Told what `afterCommit` callbacks throw; a process warning otherwise. */
+  readonly report?: (error: unknown) => void;
+}
+
+/**
+ * Opens a SQLite database: write-ahead log, `synchronous=FULL`, foreign keys on, group commit.
+ *
+ * One connection serves reads and writes. A read waits while a group is open, so that it never sees uncommitted
+ * rows; since a group is over within its turn, a second connection would bring nothing but a colder cache.
+ *
+ * @throws DATABASE_DAMAGED, DATABASE_MISSING, DATABASE_READ_ONLY, DATABASE_BUSY, DATABASE_UNREACHABLE; a refused
+ * file is left as it was.
+ */
+export async function openSqlite(options: SqliteOptions): Promise<Database> {
+  const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
+  const connection = options.readOnly
+    ? openForReading(options.path, busyTimeoutMs)
+    : openForWriting(options.path, busyTimeoutMs, options.maxPages);
+  return new SqliteDatabase(connection, options.readOnly ?? false, options.report ?? warn);
+}
+
+class SqliteDatabase implements Database {
+  readonly dialect = "sqlite";
+  readonly #connection: SqliteConnection;
+  readonly #scopes = new BodyScopes();
+  readonly #groups: GroupCommit;
+  readonly #readOnly: boolean;
+  #closed: Promise<void> | undefined;
+
+  constructor(connection: SqliteConnection, readOnly: boolean, report: (error: unknown) => void) {
+    this.#connection = connection;
+    this.#readOnly = readOnly;
+    this.#groups = new GroupCommit(connection, this.#scopes, report);
+  }
+
+  async get<T extends Row>(sql: string, ...values: readonly SqlValue[]): Promise<T | undefined> {
+    await this.#committed();
+    return this.#connection.get(sql, values) as T | undefined;
+  }
+
+  async all<T extends Row>(sql: string, ...values: readonly SqlValue[]): Promise<T[]> {
+    await this.#committed();
+    return this.#connection.all(sql, values) as T[];
+  }
+
+  async write<T>(body: (tx: Write) => Promise<T>): Promise<T> {
+    this.#scopes.refuseNestedWrite();
+    if (this.#closed) throw storeError("DATABASE_CLOSED");
+    if (this.#readOnly) throw storeError("DATABASE_READ_ONLY", "The database was opened for reading.");
+    return this.#groups.write(body) as Promise<T>;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#groups.idle().then(() => this.#connection.close());
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #committed(): Promise<void> {
+    this.#scopes.refuseBypass();
+    while (this.#groups.open) await this.#groups.open;
+    if (this.#closed) throw storeError("DATABASE_CLOSED");
+  }
+}
+
+function openForWriting(path: string, busyTimeoutMs: number, maxPages: number | undefined): SqliteConnection {
+  if (path !== MEMORY) {
+    prepareFile(path);
+    refuseDamaged(path, busyTimeoutMs);
+  }
+  const connection = new SqliteConnection(path, { readOnly: false, busyTimeoutMs });
+  try {
+    connection.pragma("journal_mode = WAL");
+    connection.pragma("synchronous = FULL");
+    connection.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    if (maxPages !== undefined) connection.pragma(`max_page_count = ${maxPages}`);
+    // SQLite opens a file it may not write for reading alone, and says so only at the first write.
+    connection.control("BEGIN IMMEDIATE")();
+    connection.control("ROLLBACK")();
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** The log and the index beside the file inherit its mode, so it is made before SQLite would. */
+function prepareFile(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    closeSync(openSync(path, "a", 0o600));
+  } catch (error) {
+    const refused = fileError(error);
+    throw hasCode(refused, "FILE_READ_ONLY") ? storeError("DATABASE_READ_ONLY", undefined, error) : refused;
+  }
+}
+
+/** Looks through a file with a connection that cannot change it. */
+function refuseDamaged(path: string, busyTimeoutMs: number): void {
+  const { size } = statSync(path);
+  if (size === 0) return;
+  const connection = new SqliteConnection(path, { readOnly: true, busyTimeoutMs });
+  try {
+    refuseUnsound(connection, size);
+  } finally {
+    connection.close();
+  }
+}
+
+function refuseUnsound(connection: SqliteConnection, sizeBytes: number): void {
+  const whole = sizeBytes <= CHECKED_MAX_BYTES;
+  const answer = connection.pragma(whole ? "quick_check(1)" : "schema_version");
+  if (whole && answer?.quick_check !== "ok") throw storeError("DATABASE_DAMAGED");
+}
+
+function openForReading(path: string, busyTimeoutMs: number): SqliteConnection {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw storeError("DATABASE_MISSING");
+  const logged = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  // In a folder that cannot be written SQLite cannot make its index; with no log there is nothing to index.
+  const locations = logged ? [path] : [path, `${pathToFileURL(path).href}?immutable=1`];
+  let refusal: unknown;
+  for (const location of locations) {
+    const connection = new SqliteConnection(location, { readOnly: true, busyTimeoutMs });
+    try {
+      refuseUnsound(connection, size);
+      return connection;
+    } catch (error) {
+      connection.close();
+      if (!hasCode(error, "DATABASE_UNREACHABLE") && !hasCode(error, "DATABASE_READ_ONLY")) throw error;
+      refusal = error;
+    }
+  }
+  throw refusal;
+}

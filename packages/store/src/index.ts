@@ -1,0 +1,19 @@
+import type { Migration } from "./database.ts";
+import { onceMigrations } from "./once.ts";
+import { seenMigrations } from "./seen.ts";
+import { journalMigrations } from "./sql-journal.ts";
+
+export { openSqlite, type SqliteOptions } from "./adapters/sqlite.ts";
+export * from "./database.ts";
+export * from "./journal.ts";
+export * from "./migrate.ts";
+export { forgetOnce, once } from "./once.ts";
+export { createSeenIds, type SeenId, type SeenIds } from "./seen.ts";
+export { createSqlJournal } from "./sql-journal.ts";
+
+/** The tables of this package: the journal, results kept under a key, seen ids. Put them before your own. */
+export const storeMigrations: readonly Migration[] = [
+  ...journalMigrations,
+  ...onceMigrations,
+  ...seenMigrations,
+];
