@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
-import { fromHex, toHex } from "@darkmatter/core";
+import { fromHex, isAdmissibleKey, toHex } from "@darkmatter/core";
 import { identityError } from "../errors.ts";
 import type { Signer } from "../signer.ts";
 
@@ -9,9 +9,14 @@ export const SEED_BYTES = 32;
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
-/** The key object of a raw public key. Making one costs about as much as a verification: keep it. */
-export function publicKeyOf(publicKey: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: "der", type: "spki" });
+/**
+ * The key object of a public key (64 lower-case hex characters); `undefined` for one that may not enter the system,
+ * whatever this OpenSSL thinks of it: 3.0 verifies under keys of small order, 3.5.8 does not. Costs as much as a
+ * verification: keep it.
+ */
+export function admittedKey(publicKeyHex: string): KeyObject | undefined {
+  const bytes = isAdmissibleKey(publicKeyHex) ? fromHex(publicKeyHex) : undefined;
+  return bytes && createPublicKey({ key: Buffer.concat([SPKI_PREFIX, bytes]), format: "der", type: "spki" });
 }
 
 /** The signer of an Ed25519 seed: 32 bytes, or their hex in either case. @throws SEED_INVALID */

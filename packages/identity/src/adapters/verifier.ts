@@ -1,9 +1,9 @@
 import { type KeyObject, verify as verifyInline } from "node:crypto";
 import { promisify } from "node:util";
-import { fromHex, isAdmissibleKey } from "@darkmatter/core";
+import { fromHex } from "@darkmatter/core";
 import { LRUCache } from "lru-cache";
 import type { Verifier } from "../signer.ts";
-import { publicKeyOf } from "./keys.ts";
+import { admittedKey } from "./keys.ts";
 
 export const CACHED_KEYS_MAX = 10_000;
 
@@ -31,8 +31,7 @@ export function createVerifier({
     const hex = publicKeyHex.toLowerCase();
     const known = keys.get(hex);
     if (known) return known.key;
-    const bytes = isAdmissibleKey(hex) ? fromHex(hex) : undefined;
-    const key = bytes && publicKeyOf(bytes);
+    const key = admittedKey(hex);
     keys.set(hex, { key });
     return key;
   }
