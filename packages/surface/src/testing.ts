@@ -1,0 +1,1 @@
+export { callHandler, type HandlerCall } from "./testing/call-handler.ts";
