@@ -3,15 +3,15 @@ import { storeError } from "../errors.ts";
 
 /** Where a body is: shared by everything that runs inside it, so that the database knows its own. */
 export class BodyScope {
-  /** The error that any further use of the tx meets, once the body is over or expelled. */
-  ended: Error | undefined;
+  /** What any further use of the tx meets, once the body is over or expelled. */
+  ended: "TRANSACTION_OVER" | "FOREIGN_AWAIT" | undefined;
 
-  end(error: Error = storeError("TRANSACTION_OVER")): void {
-    this.ended ??= error;
+  end(why: "TRANSACTION_OVER" | "FOREIGN_AWAIT"): void {
+    this.ended ??= why;
   }
 
   check(): void {
-    if (this.ended) throw this.ended;
+    if (this.ended) throw storeError(this.ended);
   }
 }
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Write } from "../database.ts";
 import { storeError } from "../errors.ts";
@@ -10,6 +11,8 @@ const GROUP_MAX = 512;
 /** Bodies that may wait; beyond that a write is refused as busy. */
 const WAITING_MAX = 20_000;
 
+const NONE: readonly Follow[] = [];
+
 type Body = (tx: Write) => Promise<unknown>;
 type Outcome =
   | { readonly kind: "done"; readonly value: unknown }
@@ -21,7 +24,7 @@ interface Act {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   outcome: Outcome | undefined;
-  follows: Follow[] | undefined;
+  follows: readonly Follow[];
 }
 
 /**
@@ -34,6 +37,8 @@ export class GroupCommit {
   readonly #connection: SqliteConnection;
   readonly #report: (error: unknown) => void;
   readonly #scopes: BodyScopes;
+  /** Bodies run in the context of whoever opened the database, not of the writer that happened to come first. */
+  readonly #enter = AsyncLocalStorage.snapshot();
   readonly #begin: () => void;
   readonly #commit: () => void;
   readonly #rollback: () => void;
@@ -66,10 +71,10 @@ export class GroupCommit {
   write(body: Body): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length >= WAITING_MAX) throw storeError("DATABASE_BUSY");
-      this.#waiting.push({ body, resolve, reject, outcome: undefined, follows: undefined });
+      this.#waiting.push({ body, resolve, reject, outcome: undefined, follows: NONE });
       if (this.#busy) return;
       this.#busy = true;
-      setImmediate(() => this.#drain());
+      setImmediate(() => this.#enter(() => this.#drain()));
     });
   }
 
@@ -97,7 +102,9 @@ export class GroupCommit {
     const again = await this.#transact(acts);
     for (const act of again) await this.#transact([act]);
     this.#open = undefined;
-    for (const act of acts) this.#settle(act);
+    for (const act of acts) settle(act);
+    for (const act of acts)
+      if (act.outcome?.kind === "done") for (const follow of act.follows) this.#follow(follow);
   }
 
   /** Runs acts in one transaction and leaves each with an outcome; answers those that must run again, alone. */
@@ -156,10 +163,10 @@ export class GroupCommit {
     const tx = new SqliteWrite(this.#connection, scope, group);
     try {
       if (shared) this.#savepoint();
-      const outcome = await this.#outcomeOf(act.body, tx, scope);
-      scope.end();
+      const outcome = await this.#outcomeOf(act, tx, scope);
+      scope.end("TRANSACTION_OVER");
       act.outcome = outcome;
-      act.follows = tx.follows;
+      act.follows = tx.follows ?? NONE;
       if (group.broken) return;
       // Alone, a failed body has nobody to spare: the whole transaction goes.
       if (!shared) return;
@@ -170,16 +177,15 @@ export class GroupCommit {
     }
   }
 
-  #outcomeOf(body: Body, tx: SqliteWrite, scope: BodyScope): Promise<Outcome> {
+  #outcomeOf(act: Act, tx: SqliteWrite, scope: BodyScope): Promise<Outcome> {
     return new Promise((settle) => {
       const fail = (error: unknown) => settle({ kind: "failed", error });
       this.#expel = () => {
-        const error = storeError("FOREIGN_AWAIT");
-        scope.end(error);
-        fail(error);
+        scope.end("FOREIGN_AWAIT");
+        fail(storeError("FOREIGN_AWAIT"));
       };
       try {
-        this.#scopes.run(scope, () => body(tx)).then((value) => settle({ kind: "done", value }), fail);
+        this.#scopes.run(scope, () => act.body(tx)).then((value) => settle({ kind: "done", value }), fail);
       } catch (error) {
         fail(error);
       }
@@ -202,13 +208,6 @@ export class GroupCommit {
     };
   }
 
-  #settle(act: Act): void {
-    if (act.outcome?.kind === "done") {
-      act.resolve(act.outcome.value);
-      if (act.follows) for (const follow of act.follows) this.#follow(follow);
-    } else act.reject(act.outcome?.error);
-  }
-
   async #follow(follow: Follow): Promise<void> {
     try {
       await follow();
@@ -218,12 +217,17 @@ export class GroupCommit {
   }
 }
 
+function settle(act: Act): void {
+  if (act.outcome?.kind === "done") act.resolve(act.outcome.value);
+  else act.reject(act.outcome?.error);
+}
+
 function failAll(acts: readonly Act[], error: unknown): void {
   for (const act of acts) act.outcome = { kind: "failed", error };
 }
 
 function untouched(act: Act): Act {
   act.outcome = undefined;
-  act.follows = undefined;
+  act.follows = NONE;
   return act;
 }
