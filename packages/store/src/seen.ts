@@ -22,6 +22,8 @@ export interface SeenId {
 export interface SeenIds {
   /** Notes an id; `false` when it was noted within the last `keepMs`. Of two acts at once exactly one hears `true`. */
   remember(tx: Write, id: string, nowMs: number): Promise<boolean>;
+  /** Whether an id is noted, without noting it. */
+  has(read: Read, id: string, nowMs: number): Promise<boolean>;
   /** Drops the expired, then the oldest above `max`; how many. A job calls it, so that no message pays for counting. */
   prune(tx: Write, nowMs: number): Promise<number>;
   /** What is not expired, oldest first. */
@@ -40,6 +42,11 @@ export function createSeenIds({ keepMs, max }: { readonly keepMs: number; readon
         nowMs - keepMs,
       );
       return changed === 1;
+    },
+
+    async has(read, id, nowMs) {
+      const row = await read.get("SELECT 1 AS yes FROM seen_ids WHERE id = ? AND seen_at_ms >= ?", id, nowMs - keepMs);
+      return row !== undefined;
     },
 
     async prune(tx, nowMs) {
