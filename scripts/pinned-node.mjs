@@ -22,25 +22,32 @@ const LOADERS = {
   "linux-x64": "/lib64/ld-linux-x86-64.so.2",
 };
 
-/** Absolute path of the Node that the lock file pins, or undefined where there is none that runs here. */
+const platform = `${process.platform}-${process.arch}`;
+const loader = LOADERS[platform];
+const hasPinnedNode = platform in PACKAGES && (loader === undefined || existsSync(loader));
+const ownNode =
+  Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN ? process.execPath : undefined;
+
+/** Absolute path of the Node that the lock file pins; undefined if it is not installed or cannot run here. */
 export function pinnedNode() {
-  const platform = `${process.platform}-${process.arch}`;
-  const name = PACKAGES[platform];
-  if (name === undefined) return undefined;
+  if (!hasPinnedNode) return undefined;
   const file = process.platform === "win32" ? "node.exe" : "node";
-  const path = join(root, "node_modules", name, "bin", file);
-  const loader = LOADERS[platform];
-  return existsSync(path) && (loader === undefined || existsSync(loader)) ? path : undefined;
+  const path = join(root, "node_modules", PACKAGES[platform], "bin", file);
+  return existsSync(path) ? path : undefined;
 }
 
 /** The pinned Node, else the one running now if it is new enough, else undefined. */
 export function usableNode() {
-  const own = Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN ? process.execPath : undefined;
-  return pinnedNode() ?? own;
+  return pinnedNode() ?? ownNode;
+}
+
+/** Whether there is any point in installing: npm may have no Node for this machine, and ours be too old. */
+export function canRunHere() {
+  return hasPinnedNode || ownNode !== undefined;
 }
 
 export const noNodeHere = [
-  `DarkMatter needs Node ${NODE_MAJOR_MIN} or newer, and npm has none that runs here (${process.platform}-${process.arch}).`,
+  `DarkMatter needs Node ${NODE_MAJOR_MIN} or newer, and npm has none that runs here (${platform}).`,
   "If npm was told to leave optional packages out (omit=optional), run: npm ci --include=optional",
   `Otherwise install Node ${NODE_MAJOR_MIN} from https://nodejs.org and run the same command again.`,
 ].join("\n");
