@@ -13,8 +13,17 @@ export interface ToolCall {
   progress(progress: number, total: number | undefined, message: string): Promise<void>;
 }
 
-/** What a tool answers: the object agents get as JSON text and as structured content, or plain text. */
-export type ToolResult = JsonObject | { readonly text: string };
+/** A block of MCP content: `{type: "text", text}`, `{type: "image", data, mimeType}` … */
+export type ToolContent = JsonObject & { readonly type: string };
+
+/**
+ * What a tool answers: the object agents get as JSON text and as structured content; plain text; or content blocks as
+ * they are. An object with the one key `text` or `content` is one of the latter two.
+ */
+export type ToolResult =
+  | JsonObject
+  | { readonly text: string }
+  | { readonly content: readonly ToolContent[] };
 
 export interface Tool<Input extends z.ZodObject = z.ZodObject> {
   /** With its prefix: `darkmatter_send_message`. */
