@@ -1,0 +1,28 @@
+import { createServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import { addressClass } from "../addresses.ts";
+
+/** Whether `host:port` can be listened on at this moment. Another process may still take it first. */
+export function isPortFree(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    // Exclusive: not shared with another worker of the same cluster.
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** The first of the candidates that can be listened on, or `undefined` when none can. */
+export async function firstFreePort(candidates: Iterable<number>, host: string): Promise<number | undefined> {
+  for (const port of candidates) if (await isPortFree(port, host)) return port;
+  return undefined;
+}
+
+/** This machine's addresses that others may reach, IPv4 before IPv6: neither loopback nor link-local. */
+export function lanAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  const reachable = all.filter(
+    ({ address, internal }) => !internal && ["private", "public"].includes(addressClass(address)),
+  );
+  return reachable.sort((one, other) => one.family.localeCompare(other.family)).map(({ address }) => address);
+}

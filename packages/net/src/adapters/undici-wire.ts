@@ -1,0 +1,148 @@
+import type { LookupAddress } from "node:dns";
+import { lookup as systemLookup } from "node:dns/promises";
+import { isIP, type LookupFunction } from "node:net";
+import { type Clock, DarkMatterError, systemClock } from "@darkmatter/core";
+import { Agent, buildConnector, type Dispatcher } from "undici";
+import { bareHost } from "../addresses.ts";
+import { readBody } from "../body.ts";
+import { netError } from "../errors.ts";
+import { admitUrl, mayReach, reachableAddresses } from "../guard.ts";
+import { followRedirects } from "../redirects.ts";
+import { ANSWER_BYTES_MAX, type Headers, type OutboundRequest, type Reach, type Wire } from "../wire.ts";
+
+/** Requests in flight to one origin; more wait. */
+export const SOCKETS_PER_ORIGIN_MAX = 128;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Below what servers usually keep idle sockets for (5 s), so that none is lost to a request that meets its end. */
+const KEEP_ALIVE_MS = 4_000;
+
+/** All addresses of a name; rejects when it has none. */
+export type Lookup = (hostname: string) => Promise<readonly LookupAddress[]>;
+
+export interface UndiciWireOptions {
+  readonly clock?: Clock;
+  readonly lookup?: Lookup;
+}
+
+/** HTTP to other nodes. Each name is resolved once per connection, checked, and connected to as checked. */
+export function createUndiciWire({
+  clock = systemClock,
+  lookup = systemResolver,
+}: UndiciWireOptions = {}): Wire {
+  // A socket is reused by later requests to its origin: those of one reach must never meet another's.
+  const lines: Readonly<Record<Reach, Line>> = {
+    public: openLine("public", lookup),
+    private: openLine("private", lookup),
+  };
+
+  async function sendOnce(request: OutboundRequest, signal: AbortSignal) {
+    const { maxBytes = ANSWER_BYTES_MAX, reach } = request;
+    const url = admitUrl(request.url, reach);
+    const answer = await lines[reach].agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: request.method,
+      headers: { ...request.headers },
+      body: request.body ?? null,
+      signal,
+      // The deadline covers the whole exchange.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    return {
+      status: answer.statusCode,
+      headers: flatHeaders(answer.headers),
+      body: await readBody(answer.body, maxBytes),
+    };
+  }
+
+  return {
+    async request(request) {
+      const deadline = clock.deadline(request.timeoutMs);
+      const signal = request.signal ? AbortSignal.any([deadline, request.signal]) : deadline;
+      try {
+        return await followRedirects(request, (hop) => sendOnce(hop, signal));
+      } catch (error) {
+        throw asWireError(error, { request, deadline, neverConnected: lines[request.reach].neverConnected });
+      }
+    },
+    async close() {
+      await Promise.all(Object.values(lines).map(({ agent }) => agent.destroy()));
+    },
+  };
+}
+
+const systemResolver: Lookup = (hostname) => systemLookup(hostname, { all: true });
+
+interface Line {
+  readonly agent: Dispatcher;
+  /** The errors of connections that were never made: no byte of a request that ends with one was sent. */
+  readonly neverConnected: WeakSet<object>;
+}
+
+function openLine(reach: Reach, lookup: Lookup): Line {
+  const neverConnected = new WeakSet<object>();
+  // `net.connect` asks this hook once, tries exactly what it answers (IPv6 and IPv4 in turn), and nothing else.
+  const resolveAndCheck: LookupFunction = (hostname, _options, done) => {
+    lookup(hostname).then(
+      (found) => {
+        const admitted = found.filter(({ address }) => mayReach(address, reach));
+        if (admitted.length > 0) done(null, admitted);
+        else done(netError("ADDRESS_REFUSED"), []);
+      },
+      (error: Error) => done(error, []),
+    );
+  };
+  const connect = buildConnector({
+    lookup: resolveAndCheck,
+    autoSelectFamily: true,
+    timeout: CONNECT_TIMEOUT_MS,
+  });
+  const guardedConnect: buildConnector.connector = (options, done) => {
+    const fail = (error: Error) => {
+      neverConnected.add(error);
+      done(error, null);
+    };
+    try {
+      // The hook is not asked about addresses.
+      const host = bareHost(options.hostname);
+      if (isIP(host)) reachableAddresses([host], reach);
+      connect(options, (error, socket) => (error ? fail(error) : done(null, socket)));
+    } catch (error) {
+      fail(error as Error);
+    }
+  };
+  const agent = new Agent({
+    connect: guardedConnect,
+    connections: SOCKETS_PER_ORIGIN_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+  });
+  return { agent, neverConnected };
+}
+
+function flatHeaders(headers: Record<string, string | string[] | undefined>): Headers {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return flat;
+}
+
+interface Failed {
+  readonly request: OutboundRequest;
+  readonly deadline: AbortSignal;
+  readonly neverConnected: WeakSet<object>;
+}
+
+function asWireError(error: unknown, { request, deadline, neverConnected }: Failed): DarkMatterError {
+  if (error instanceof DarkMatterError) return error;
+  if (request.signal?.aborted) return netError("ABORTED", undefined, error);
+  if (deadline.aborted) return netError("TIMEOUT", undefined, error);
+  const { code } = error as { code?: string };
+  if (code === "UND_ERR_INVALID_ARG") return netError("REQUEST_INVALID", undefined, error);
+  if (code === "UND_ERR_HEADERS_OVERFLOW") return netError("ANSWER_TOO_LARGE", undefined, error);
+  if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") return netError("ABORTED", undefined, error);
+  return netError(neverConnected.has(error as object) ? "UNREACHABLE" : "CONNECTION_LOST", undefined, error);
+}

@@ -1,0 +1,7 @@
+export { firstFreePort, isPortFree, lanAddresses } from "./adapters/ports.ts";
+export { createUndiciWire, type Lookup, type UndiciWireOptions } from "./adapters/undici-wire.ts";
+export { type AddressClass, addressClass, isAddressLiteral, isPrivateHost } from "./addresses.ts";
+export { netError } from "./errors.ts";
+export { admitUrl, mayReach, reachableAddresses } from "./guard.ts";
+export * from "./urls.ts";
+export * from "./wire.ts";

@@ -1,0 +1,2 @@
+export * from "./testing/memory-internet.ts";
+export * from "./testing/wire-suite.ts";
