@@ -1,0 +1,87 @@
+import { flushCompileCache } from "node:module";
+import type { Duplex } from "node:stream";
+import { fromHex } from "@darkmatter/core";
+import { createSigner, type Signer } from "@darkmatter/identity";
+import { serveMcpStream } from "@darkmatter/surface";
+import type { Assembly } from "../assembly.ts";
+import { type Config, parseConfig } from "../config.ts";
+import { type Places, placesOf } from "../places.ts";
+import { VERSION } from "../version.ts";
+import { openLog } from "./log.ts";
+import type { OwnerLock } from "./owner-lock.ts";
+import { homeFolder, namedPassport, type Whereabouts } from "./passport-peek.ts";
+import { socketPlace } from "./socket-place.ts";
+import { type RunningNode, startNode } from "./start-node.ts";
+
+/** After a start, what was compiled is kept for the next: a process that is killed later would not do it. */
+const FLUSH_AFTER_MS = 500;
+
+export interface OwningOptions extends Whereabouts {
+  /** What the node is made of; the mesh unless a test says otherwise. */
+  readonly assembly?: (() => Promise<Assembly>) | undefined;
+  readonly version?: string | undefined;
+  /** A node that only acts and goes: any port will do. */
+  readonly temporary?: boolean | undefined;
+}
+
+/** An agent on this machine: its key, and where its state lies. */
+export interface Agent {
+  readonly signer: Signer;
+  readonly passportPath: string;
+  readonly home: string;
+  readonly places: Places;
+  readonly socket: string;
+}
+
+/** Opens the passport a command means, making one where there is none. */
+export async function openAgent(where: Whereabouts): Promise<Agent> {
+  const home = homeFolder(where, process.env);
+  const { readFileSync } = await import("node:fs");
+  const passportPath = namedPassport(where, process.env) ?? "";
+  const signer = createSigner(fromHex(readFileSync(passportPath, "utf8").trim()) as Uint8Array);
+  const places = placesOf(home, signer.agentId);
+  return { signer, passportPath, home, places, socket: socketPlace(places.folder) };
+}
+
+/** Begins to load what a node is made of, while there is still time. */
+export async function warm(options: OwningOptions): Promise<void> {
+  await assemblyOf(options);
+}
+
+/** Starts the node of whoever holds the lock. It rejects with the lock given back. */
+export async function ownAgent(options: OwningOptions, lock: OwnerLock): Promise<RunningNode> {
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => lock.release());
+  const config = configOf(options);
+  const agent = await openAgent(options);
+  const assembly = await assemblyOf(options);
+  const log = openLog(agent.places.log);
+  for (const warning of config.warnings) log.warn("config.warning", { warning });
+  undo.move();
+  const version = options.version ?? VERSION;
+  const node = await startNode({ ...agent, config, version, assembly, lock, log });
+  setTimeout(() => flushCompileCache(), FLUSH_AFTER_MS).unref();
+  return node;
+}
+
+/** Answers what a server offers, to a client that may never ask for more. */
+export async function servePreview(options: OwningOptions, stream: Duplex): Promise<void> {
+  const { preview } = await assemblyOf(options);
+  const identity = { name: "darkmatter", title: "DarkMatter", version: options.version ?? VERSION };
+  serveMcpStream(
+    preview,
+    { input: stream, output: stream },
+    { session: "preview", identity, onError: () => undefined },
+  );
+}
+
+function configOf(options: OwningOptions): Config {
+  const config = parseConfig(process.env);
+  return options.temporary ? { ...config, port: 0 } : config;
+}
+
+async function assemblyOf({ assembly }: OwningOptions): Promise<Assembly> {
+  if (assembly) return assembly();
+  const { meshAssembly } = await import("../mesh-assembly.ts");
+  return meshAssembly;
+}

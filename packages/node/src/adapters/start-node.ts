@@ -1,0 +1,172 @@
+import type { Duplex } from "node:stream";
+import { reasonOf, systemClock, systemRandom } from "@darkmatter/core";
+import { createVerifier, type Signer } from "@darkmatter/identity";
+import { createUndiciWire } from "@darkmatter/net";
+import { createSqlJournal, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
+import {
+  createHandler,
+  type HttpServer,
+  largestBody,
+  localOnly,
+  mcpRoutes,
+  runJobs,
+  serveMcpStream,
+  type ToolTable,
+} from "@darkmatter/surface";
+import type { Assembly, Layer } from "../assembly.ts";
+import type { Config } from "../config.ts";
+import type { Hello } from "../handshake.ts";
+import type { Places } from "../places.ts";
+import { listen } from "./listen.ts";
+import type { Log } from "./log.ts";
+import { readOwnerCard, writeOwnerCard } from "./owner-card.ts";
+import type { OwnerLock } from "./owner-lock.ts";
+import { listenRelay } from "./relay.ts";
+import type { OwnNode } from "./thin-session.ts";
+
+const LOG_CHECK_MS = 60_000;
+
+export interface NodeOptions {
+  readonly config: Config;
+  readonly places: Places;
+  readonly socket: string;
+  readonly passportPath: string;
+  readonly signer: Signer;
+  readonly version: string;
+  readonly assembly: Assembly;
+  readonly lock: OwnerLock;
+  readonly log: Log;
+}
+
+/** A running node: the owner of its agent's state. */
+export interface RunningNode extends OwnNode {
+  /** `http://127.0.0.1:8100` */
+  readonly url: string;
+  readonly port: number;
+}
+
+/**
+ * Starts the node of the lock's holder: database, layers, HTTP, the socket for other sessions, jobs. When a step
+ * fails everything before it is undone, the lock given back, and the reason thrown.
+ */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => options.lock.release());
+  undo.use(options.log);
+  const { config, places, log, version } = options;
+  const card = { pid: process.pid, version, startedAt: new Date().toISOString(), host: config.host };
+  const before = readOwnerCard(places.ownerCard)?.port ?? 0;
+  writeOwnerCard(places.ownerCard, { ...card, port: before });
+
+  const { layer, listening } = await assemble(options, undo);
+  const http = await serve(options, layer, before, undo);
+  listening.port = http.port;
+  await layer.start();
+  undo.defer(() => layer.stop());
+  // Undone in reverse: no new requests while what was begun is finished.
+  undo.defer(() => http.close());
+
+  const report = (job: string, reason: string) => log.warn("job.failed", { job, reason });
+  const turnOver = { name: "log", periodMs: LOG_CHECK_MS, run: async () => log.turnOver() };
+  undo.use(runJobs([...layer.jobs, turnOver], systemClock, report));
+  const handOver = Promise.withResolvers<Hello>();
+  const serveStream = streamServer(layer.tools, options);
+  const relay = await listenRelay({ ...options, serve: serveStream, handOver: handOver.resolve });
+  undo.defer(() => relay.close());
+  writeOwnerCard(places.ownerCard, { ...card, port: http.port });
+  log.info("node.started", { version, url: http.url, passport: options.passportPath });
+
+  const running = undo.move();
+  let stopping: Promise<void> | undefined;
+  return {
+    url: http.url,
+    port: http.port,
+    serve: serveStream,
+    onHandOver: (listener) => void handOver.promise.then(listener),
+    stop() {
+      if (!stopping) log.info("node.stopping");
+      stopping ??= running.disposeAsync();
+      return stopping;
+    },
+  };
+}
+
+/** The database and the layers over it. */
+async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
+  const { config, places, log, assembly } = options;
+  const db = await openSqlite({
+    path: places.database,
+    report: (error) => log.warn("after-commit.failed", { reason: reasonOf(error) }),
+  });
+  undo.use(db);
+  await migrate(db, [...storeMigrations, ...assembly.migrations]);
+  const wire = createUndiciWire();
+  undo.defer(() => wire.close());
+  const listening = { host: config.host, port: 0 };
+  const layer = assembly.create({
+    db,
+    wire,
+    clock: systemClock,
+    random: systemRandom,
+    signer: options.signer,
+    verifier: createVerifier(),
+    journal: createSqlJournal(systemClock),
+    config: { ...config, passportPath: options.passportPath },
+    listening: () => (listening.port === 0 ? undefined : listening),
+    report: (event, context) => log.warn(event, context),
+  });
+  return { layer, listening };
+}
+
+async function serve(
+  options: NodeOptions,
+  layer: Layer,
+  before: number,
+  undo: AsyncDisposableStack,
+): Promise<HttpServer> {
+  const { config, log } = options;
+  const mcp = mcpRoutes(layer.tools, {
+    guards: [localOnly()],
+    identity: identityOf(options),
+    clock: systemClock,
+    random: systemRandom,
+    onError: ({ tool, error }) => log.warn("mcp.failed", { tool: tool ?? "", reason: reasonOf(error) }),
+  });
+  undo.defer(() => mcp.close());
+  const routes = [...layer.routes, ...mcp.routes];
+  const handler = createHandler(routes, {
+    onError: ({ method, route, error }) =>
+      log.warn("route.failed", { method, route, reason: reasonOf(error) }),
+  });
+  const http = await listen({
+    handler,
+    host: config.host,
+    port: config.port,
+    before,
+    maxBodyBytes: largestBody(routes),
+    onError: (error) => log.warn("http.failed", { reason: reasonOf(error) }),
+  });
+  return http;
+}
+
+function streamServer(tools: ToolTable, options: NodeOptions) {
+  return (stream: Duplex, { session, called }: Pick<Hello, "session" | "called">) => {
+    const served = serveMcpStream(
+      tools,
+      { input: stream, output: stream },
+      {
+        session,
+        sessionState: { called: new Set(called) },
+        identity: identityOf(options),
+        onError: ({ tool, error }) =>
+          options.log.warn("mcp.failed", { tool: tool ?? "", reason: reasonOf(error) }),
+      },
+    );
+    // The library lets go of a stream it has done with; the session at its other end has to hear of that.
+    void served.closed.then(() => stream.destroy());
+  };
+}
+
+function identityOf({ version }: { readonly version: string }) {
+  return { name: "darkmatter", title: "DarkMatter", version };
+}

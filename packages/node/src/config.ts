@@ -1,0 +1,156 @@
+import { z } from "zod";
+import { nodeError } from "./errors.ts";
+
+export const DEFAULT_PORT = 8100;
+/** Where a node looks for room when its port is somebody else's: this many from the default on. */
+export const FALLBACK_PORTS = 11;
+export const CLIENTS = ["claude-code", "cursor", "gemini", "codex", "kimi", "opencode", "openclaw"] as const;
+export const ROUTER_MODES = ["spawn", "rules_first", "rules_only", "queue_only"] as const;
+/** Ports looked through for nodes on this machine; each costs a request every half minute. */
+const DISCOVERY_PORTS_MAX = 1000;
+
+/** What the environment decides (mesh.md 17), read once. Nothing is read from `.env`. */
+export interface Config {
+  readonly displayName: string | undefined;
+  readonly bio: string | undefined;
+  readonly host: string;
+  /** 0 takes any free one, and afterwards the same again. */
+  readonly port: number;
+  readonly discovery: boolean;
+  readonly discoveryPorts: readonly number[];
+  readonly publicUrl: string | undefined;
+  readonly maxConnections: number;
+  readonly inboxMax: number;
+  /** Requests a minute; -1 is unlimited. */
+  readonly rateGlobal: number;
+  readonly ratePerConnection: number;
+  readonly acceptStrangers: boolean;
+  readonly client: (typeof CLIENTS)[number];
+  readonly transport: "auto" | "stdio" | "http";
+  readonly routerMode: (typeof ROUTER_MODES)[number];
+  readonly stateFile: string | undefined;
+  readonly requestExpiryMs: number;
+  /** What was understood otherwise than it was written, for the log. */
+  readonly warnings: readonly string[];
+}
+
+const text = z.string().optional();
+/** `true` or `false`, in the spellings people use. */
+const flag = (fallback: boolean) =>
+  z
+    .stringbool({ error: "must be true or false" })
+    .optional()
+    .transform((value) => value ?? fallback);
+const integer = (fallback: number, least: number, most: number) =>
+  z
+    .string()
+    .regex(/^-?\d{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.number().min(least, `must be ${least} to ${most}`).max(most, `must be ${least} to ${most}`))
+    .optional()
+    .transform((value) => value ?? fallback);
+const rate = (fallback: number) =>
+  // 0 is the default (mesh.md 4).
+  integer(fallback, -1, 1e9).transform((value) => (value === 0 ? fallback : value));
+const portNumber = z.coerce.number().int().min(1).max(65_535);
+const url = z
+  .string()
+  .refine(
+    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+    "must be an http(s) URL",
+  )
+  .refine((value) => value.length <= 2048, "must be at most 2048 characters")
+  .transform((value) => value.replace(/\/+$/, ""))
+  .optional();
+
+const Environment = z.object({
+  DARKMATTER_DISPLAY_NAME: text,
+  DARKMATTER_AGENT_ID: text,
+  DARKMATTER_BIO: text,
+  DARKMATTER_HOST: text,
+  DARKMATTER_PORT: integer(DEFAULT_PORT, 0, 65_535),
+  DARKMATTER_DISCOVERY: flag(true),
+  DARKMATTER_DISCOVERY_PORTS: text.transform((value, context) => portsOf(value ?? "8100-8200", context)),
+  DARKMATTER_PUBLIC_URL: url,
+  DARKMATTER_MAX_CONNECTIONS: integer(50, 1, 100_000),
+  DARKMATTER_INBOX_MAX: integer(50, 1, 10_000_000),
+  DARKMATTER_RATE_GLOBAL: rate(200),
+  DARKMATTER_RATE_PER_CONNECTION: rate(30),
+  DARKMATTER_ACCEPT_STRANGERS: flag(true),
+  DARKMATTER_CLIENT: text,
+  DARKMATTER_TRANSPORT: z.enum(["auto", "stdio", "http"], "must be auto, stdio or http").default("auto"),
+  DARKMATTER_ROUTER_MODE: text,
+  DARKMATTER_STATE_FILE: text,
+  DARKMATTER_REQUEST_EXPIRY: integer(3600, 1, 31_536_000),
+});
+
+/** Reads the environment. @throws CONFIG_INVALID, naming each variable and what it may be */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  // An empty variable is how many programs leave one out.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const parsed = Environment.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
+    throw nodeError("CONFIG_INVALID", `${problems.join("; ")}.`);
+  }
+  const found = parsed.data;
+  const warnings: string[] = [];
+  return {
+    displayName: nameOf(found.DARKMATTER_DISPLAY_NAME) ?? nameOf(found.DARKMATTER_AGENT_ID),
+    bio: found.DARKMATTER_BIO,
+    host: hostOf(found.DARKMATTER_HOST),
+    port: found.DARKMATTER_PORT,
+    discovery: found.DARKMATTER_DISCOVERY,
+    discoveryPorts: found.DARKMATTER_DISCOVERY_PORTS,
+    publicUrl: found.DARKMATTER_PUBLIC_URL,
+    maxConnections: found.DARKMATTER_MAX_CONNECTIONS,
+    inboxMax: found.DARKMATTER_INBOX_MAX,
+    rateGlobal: found.DARKMATTER_RATE_GLOBAL,
+    ratePerConnection: found.DARKMATTER_RATE_PER_CONNECTION,
+    acceptStrangers: found.DARKMATTER_ACCEPT_STRANGERS,
+    client: knownOr("DARKMATTER_CLIENT", found.DARKMATTER_CLIENT, CLIENTS, warnings),
+    transport: found.DARKMATTER_TRANSPORT,
+    routerMode: knownOr("DARKMATTER_ROUTER_MODE", found.DARKMATTER_ROUTER_MODE, ROUTER_MODES, warnings),
+    stateFile: found.DARKMATTER_STATE_FILE,
+    requestExpiryMs: found.DARKMATTER_REQUEST_EXPIRY * 1000,
+    warnings,
+  };
+}
+
+/** A ledger agent id in the same variable is never a name. */
+function nameOf(value: string | undefined): string | undefined {
+  return value === undefined || /^dm_[0-9a-f]{16}$/.test(value.trim()) ? undefined : value.trim();
+}
+
+/** A value with a scheme is the ledger server's URL, and never a bind address. */
+function hostOf(value: string | undefined): string {
+  return value === undefined || /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? "127.0.0.1" : value.trim();
+}
+
+/** Unknown values of these two warn and mean the default (mesh.md 14, 17). */
+function knownOr<const T extends readonly [string, ...string[]]>(
+  name: string,
+  value: string | undefined,
+  known: T,
+  warnings: string[],
+): T[number] {
+  if (value === undefined) return known[0];
+  if (known.includes(value.trim())) return value.trim();
+  warnings.push(`${name} is none of ${known.join(", ")}: ${known[0]} is used`);
+  return known[0];
+}
+
+/** `8100-8200`, or a list of ports and ranges: `8100,8200-8210`. */
+function portsOf(value: string, context: z.RefinementCtx): number[] {
+  const ports = new Set<number>();
+  for (const part of value.split(",")) {
+    const [, low, high = low] = /^\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?\s*$/.exec(part) ?? [];
+    const [from, to] = [portNumber.safeParse(low), portNumber.safeParse(high)];
+    if (!from.success || !to.success || to.data < from.data || to.data - from.data >= DISCOVERY_PORTS_MAX) {
+      context.addIssue(`must be ports of 1 to 65535 such as 8100-8200, at most ${DISCOVERY_PORTS_MAX}`);
+      return z.NEVER;
+    }
+    for (let port = from.data; port <= to.data; port++) ports.add(port);
+  }
+  return [...ports];
+}

@@ -1,0 +1,7 @@
+/** The program with a stand-in for the mesh: `node fake-main.ts mcp`. Imports as lazily as the real one. */
+import { main } from "../main.ts";
+
+await main(process.argv.slice(2), {
+  assembly: async () => (await import("./fake-assembly.ts")).fakeAssembly,
+  version: process.env.FAKE_VERSION,
+});
