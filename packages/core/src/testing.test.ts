@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { systemClock, systemRandom } from "./index.ts";
-import { clockSuite, filesSuite, memoryFiles, seededRandom, virtualClock } from "./testing.ts";
+import { clockSuite, memoryFiles, seededRandom, virtualClock } from "./testing.ts";
 
 describe("the system's clock", () => {
   const make = () => ({ clock: systemClock, pass: (durationMs: number) => systemClock.sleep(durationMs) });
@@ -86,6 +86,27 @@ describe("chance", () => {
 });
 
 describe("files in memory", () => {
-  for (const { title, run } of filesSuite(async () => ({ files: memoryFiles(), home: "/home" })))
-    test(title, run);
+  test("a file is there from its creation to its removal, and created only once", async () => {
+    const files = memoryFiles({ "/a/old": "old" });
+    expect(await files.create("/a/new", "one", 0o640)).toBe(true);
+    expect(await files.create("/a/new", "two")).toBe(false);
+    expect([await files.read("/a/new"), files.mode("/a/new")]).toEqual(["one", 0o640]);
+    await files.makeFolder("/a/folder");
+    await files.replace("/a/b/c", "");
+    expect(await files.list("/a")).toEqual(["b", "folder", "new", "old"]);
+    await files.remove("/a/new");
+    expect([await files.read("/a/new"), await files.exists("/a/new"), await files.exists("/a/b")]).toEqual([
+      undefined,
+      false,
+      true,
+    ]);
+  });
+
+  test("where writing is forbidden it fails as on a read-only disk, elsewhere it does not", async () => {
+    const files = memoryFiles();
+    files.forbid("/a");
+    await expect(files.replace("/a/b", "")).rejects.toMatchObject({ code: "EROFS" });
+    await expect(files.create("/a/b", "")).rejects.toMatchObject({ code: "EROFS" });
+    await files.replace("/ab", "");
+  });
 });
