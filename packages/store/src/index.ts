@@ -3,6 +3,8 @@ import { onceMigrations } from "./once.ts";
 import { seenMigrations } from "./seen.ts";
 import { journalMigrations } from "./sql-journal.ts";
 
+export { nodeFiles } from "./adapters/node-files.ts";
+export { openPostgres, type PostgresOptions } from "./adapters/postgres.ts";
 export { openSqlite, type SqliteOptions } from "./adapters/sqlite.ts";
 export * from "./database.ts";
 export * from "./journal.ts";

@@ -45,7 +45,11 @@ export function createSeenIds({ keepMs, max }: { readonly keepMs: number; readon
     },
 
     async has(read, id, nowMs) {
-      const row = await read.get("SELECT 1 AS yes FROM seen_ids WHERE id = ? AND seen_at_ms >= ?", id, nowMs - keepMs);
+      const row = await read.get(
+        "SELECT 1 AS yes FROM seen_ids WHERE id = ? AND seen_at_ms >= ?",
+        id,
+        nowMs - keepMs,
+      );
       return row !== undefined;
     },
 

@@ -9,3 +9,10 @@ export async function memoryDatabase(migrations: readonly Migration[] = []): Pro
   await migrate(db, [...storeMigrations, ...migrations]);
   return db;
 }
+
+export { closeAfterAll, databaseSuite, type OpenDatabase } from "./testing/database-suite.ts";
+export { createFaults, type Faults, sqliteFault } from "./testing/faults.ts";
+export { filesSuite } from "./testing/files-suite.ts";
+export { memoryFiles } from "./testing/memory-files.ts";
+export { tempFolder } from "./testing/temp-folder.ts";
+export { tinyDisk } from "./testing/tiny-disk.ts";

@@ -23,12 +23,22 @@ const CODES = {
   26: "DATABASE_DAMAGED",
 } as const;
 
+export interface ConnectionOptions {
+  readonly readOnly: boolean;
+  readonly busyTimeoutMs: number;
+  /** Hears each statement of a body and of a transaction before it runs; what it throws, the statement throws. */
+  readonly onStatement?: ((sql: string) => void) | undefined;
+}
+
 /** One open SQLite database: prepared statements by their text, plain rows, errors by our codes. */
 export class SqliteConnection {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(location: string, options: { readOnly: boolean; busyTimeoutMs: number }) {
+  readonly #onStatement: ((sql: string) => void) | undefined;
+
+  constructor(location: string, options: ConnectionOptions) {
+    this.#onStatement = options.onStatement;
     this.#database = translated(
       () =>
         new DatabaseSync(location, {
@@ -45,6 +55,7 @@ export class SqliteConnection {
 
   get(sql: string, values: readonly SqlValue[]): Row | undefined {
     try {
+      this.#onStatement?.(sql);
       const row = this.#prepared(sql).get(...values);
       return row === undefined ? undefined : ({ ...row } as Row);
     } catch (error) {
@@ -54,6 +65,7 @@ export class SqliteConnection {
 
   all(sql: string, values: readonly SqlValue[]): Row[] {
     try {
+      this.#onStatement?.(sql);
       const rows = this.#prepared(sql).all(...values);
       // Rows come without a prototype, which deep equality and many libraries trip over.
       for (let at = 0; at < rows.length; at++) rows[at] = { ...rows[at] };
@@ -65,6 +77,7 @@ export class SqliteConnection {
 
   run(sql: string, values: readonly SqlValue[]): number {
     try {
+      this.#onStatement?.(sql);
       return this.#prepared(sql).run(...values).changes as number;
     } catch (error) {
       throw translate(error);
@@ -76,6 +89,7 @@ export class SqliteConnection {
     const statement = this.#database.prepare(sql);
     return () => {
       try {
+        this.#onStatement?.(sql);
         statement.run();
       } catch (error) {
         throw translate(error);

@@ -26,6 +26,8 @@ export interface SqliteOptions {
   readonly busyTimeoutMs?: number;
   /** Refuses growth beyond this many pages of 4 KiB with DISK_FULL. */
   readonly maxPages?: number;
+  /** Hears each statement before it runs, `BEGIN` and `COMMIT` included; what it throws, the statement throws. */
+  readonly onStatement?: (sql: string) => void;
   /** Told what `afterCommit` callbacks throw; a process warning otherwise. */
   readonly report?: (error: unknown) => void;
 }
@@ -43,7 +45,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
   const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
   const connection = options.readOnly
     ? openForReading(options.path, busyTimeoutMs)
-    : openForWriting(options.path, busyTimeoutMs, options.maxPages);
+    : openForWriting(options, busyTimeoutMs);
   return new SqliteDatabase(connection, options.readOnly ?? false, options.report ?? warn);
 }
 
@@ -94,12 +96,13 @@ class SqliteDatabase implements Database {
   }
 }
 
-function openForWriting(path: string, busyTimeoutMs: number, maxPages: number | undefined): SqliteConnection {
+function openForWriting(options: SqliteOptions, busyTimeoutMs: number): SqliteConnection {
+  const { path, maxPages, onStatement } = options;
   if (path !== MEMORY) {
     prepareFile(path);
     refuseDamaged(path, busyTimeoutMs);
   }
-  const connection = new SqliteConnection(path, { readOnly: false, busyTimeoutMs });
+  const connection = new SqliteConnection(path, { readOnly: false, busyTimeoutMs, onStatement });
   try {
     connection.pragma("journal_mode = WAL");
     connection.pragma("synchronous = FULL");
