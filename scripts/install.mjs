@@ -56,7 +56,11 @@ function findNpm() {
 }
 
 function checkNpm({ command, first, shell }) {
-  const { stdout, error } = spawnSync(command, [...first, "--version"], { cwd: root, encoding: "utf8", shell });
+  const { stdout, error } = spawnSync(command, [...first, "--version"], {
+    cwd: root,
+    encoding: "utf8",
+    shell,
+  });
   if (error || !stdout) {
     fail("npm was not found. It comes with Node: install Node from https://nodejs.org and run `npm start`.");
   }

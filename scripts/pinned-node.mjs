@@ -25,8 +25,7 @@ const LOADERS = {
 const platform = `${process.platform}-${process.arch}`;
 const loader = LOADERS[platform];
 const hasPinnedNode = platform in PACKAGES && (loader === undefined || existsSync(loader));
-const ownNode =
-  Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN ? process.execPath : undefined;
+const ownNode = Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN ? process.execPath : undefined;
 
 /** Absolute path of the Node that the lock file pins; undefined if it is not installed or cannot run here. */
 export function pinnedNode() {

@@ -1,0 +1,97 @@
+// npm test [-- names]: the checks, the tests, and a short round of every runner. The last line is
+// "N passed, N failed"; each skip stands above it with its reason.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { run } from "./run.ts";
+import { readSkips, readTally, tallyLine, unlistedSkips } from "./tally.ts";
+
+interface Runner {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** The file without which this part does not exist. */
+  readonly needs: string;
+  /** A program made for people prints no count: its exit code is one. */
+  readonly countsAsOne?: boolean;
+}
+
+const MINUTE_MS = 60_000;
+const RUNNER_TIMEOUT_MS = 4 * MINUTE_MS;
+const SKIP_LIST = ".ci/skips.txt";
+
+process.chdir(resolve(import.meta.dirname, ".."));
+
+const RUNNERS: readonly Runner[] = [
+  { name: "check", args: ["scripts/check.ts"], needs: "scripts/check.ts" },
+  { name: "tests", args: ["node_modules/vitest/vitest.mjs", "run"], needs: "vitest.config.ts" },
+  ...["vectors", "e2e"].map(folderRunner),
+  {
+    name: "demo",
+    args: ["bin/darkmatter.js", "demo"],
+    needs: "packages/node/src/main.ts",
+    countsAsOne: true,
+  },
+  ...["kill", "mutants", "bench"].map(folderRunner),
+];
+
+function folderRunner(folder: string): Runner {
+  return { name: folder, args: [`${folder}/run.ts`, "--short"], needs: `${folder}/run.ts` };
+}
+
+/** Our variables may hold what the user set up for the node they run: no test may see them, or that node. */
+function cleanEnvironment(home: string): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith("DARKMATTER_") || /^DARKMATTER_(VECTORS|TEST_)/.test(name),
+  );
+  return { ...Object.fromEntries(kept), DARKMATTER_HOME: home };
+}
+
+async function runOne({ name, args, countsAsOne }: Runner, env: NodeJS.ProcessEnv) {
+  console.log(`\n── ${name}`);
+  const { code, output, ms } = await run(args, { show: true, timeoutMs: RUNNER_TIMEOUT_MS, env });
+  const ok = code === 0;
+  const counted = readTally(output) ?? (countsAsOne && ok ? { passed: 1, failed: 0, skipped: 0 } : undefined);
+  if (counted === undefined) console.log(`${name} ended without a count, exit code ${code}`);
+  const tally = counted ?? { passed: 0, failed: 1, skipped: 0 };
+  const failed = tally.failed === 0 && !ok ? 1 : tally.failed;
+  const skips = readSkips(output).map((skip) => `${name}: ${skip}`);
+  for (let i = skips.length; i < tally.skipped; i++) skips.push(`${name}: skipped without a word`);
+  return { name, passed: tally.passed, failed, skips, seconds: Math.round(ms / 1000) };
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !RUNNERS.some((runner) => runner.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `There is no ${unknown.join(", ")}; there are: ${RUNNERS.map(({ name }) => name).join(", ")}`,
+  );
+  process.exit(2);
+}
+
+const home = mkdtempSync(join(tmpdir(), "darkmatter-test-"));
+process.on("exit", () => rmSync(home, { recursive: true, force: true }));
+const results = [];
+for (const runner of RUNNERS) {
+  if (wanted.length > 0 && !wanted.includes(runner.name)) continue;
+  if (existsSync(runner.needs)) results.push(await runOne(runner, cleanEnvironment(home)));
+}
+
+const passed = results.reduce((sum, result) => sum + result.passed, 0);
+let failed = results.reduce((sum, result) => sum + result.failed, 0);
+const skips = results.flatMap((result) => result.skips);
+
+console.log("\n── together");
+for (const result of results) {
+  const { name, seconds } = result;
+  const line = tallyLine({ ...result, skipped: result.skips.length });
+  console.log(`${result.failed > 0 ? "FAILED" : "ok    "} ${name}: ${line}, ${seconds} s`);
+}
+for (const skip of skips) console.log(`skip ${skip}`);
+if (process.env.CI === "true") {
+  for (const skip of unlistedSkips(skips, readFileSync(SKIP_LIST, "utf8"))) {
+    failed++;
+    console.log(`FAILED: this skip is not on the list in ${SKIP_LIST}: ${skip}`);
+  }
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
