@@ -11,7 +11,7 @@ export * from "./journal.ts";
 export * from "./migrate.ts";
 export { forgetOnce, once } from "./once.ts";
 export { createSeenIds, type SeenId, type SeenIds } from "./seen.ts";
-export { createSqlJournal } from "./sql-journal.ts";
+export { createSqlJournal, type JournalEntry, journalAfter } from "./sql-journal.ts";
 
 /** The tables of this package: the journal, results kept under a key, seen ids. Put them before your own. */
 export const storeMigrations: readonly Migration[] = [

@@ -1,6 +1,6 @@
-import type { Clock } from "@darkmatter/core";
-import type { Migration } from "./database.ts";
-import type { Journal } from "./journal.ts";
+import type { Clock, Json } from "@darkmatter/core";
+import type { Migration, Read } from "./database.ts";
+import type { Journal, JournalEvent } from "./journal.ts";
 
 const COLUMNS = `
   at_ms BIGINT NOT NULL,
@@ -23,7 +23,7 @@ export const journalMigrations: readonly Migration[] = [
   },
 ];
 
-/** The journal as a plain table: append only, one insert an act. Read it with `journalAfter`. */
+/** The journal as a plain table: append only, one insert an act. */
 export function createSqlJournal(clock: Clock): Journal {
   return {
     async append(tx, { act, trace, peer, messageId, fields }) {
@@ -39,3 +39,37 @@ export function createSqlJournal(clock: Clock): Journal {
     },
   };
 }
+
+export interface JournalEntry extends JournalEvent {
+  /** Rises with each entry; entries of acts that failed leave gaps. */
+  readonly position: number;
+  readonly atMs: number;
+}
+
+/** The entries that follow a position (0: from the first), in order, at most `limit`. */
+export async function journalAfter(read: Read, position: number, limit: number): Promise<JournalEntry[]> {
+  const rows = await read.all<JournalRow>(
+    "SELECT * FROM journal WHERE position > ? ORDER BY position LIMIT ?",
+    position,
+    limit,
+  );
+  return rows.map((row) => ({
+    position: row.position,
+    atMs: row.at_ms,
+    act: row.act,
+    trace: row.trace,
+    peer: row.peer,
+    messageId: row.message_id ?? undefined,
+    fields: JSON.parse(row.fields) as Record<string, Json>,
+  }));
+}
+
+type JournalRow = {
+  position: number;
+  at_ms: number;
+  act: string;
+  trace: string;
+  peer: string | null;
+  message_id: string | null;
+  fields: string;
+};

@@ -13,6 +13,9 @@ export async function memoryDatabase(migrations: readonly Migration[] = []): Pro
 export { closeAfterAll, databaseSuite, type OpenDatabase } from "./testing/database-suite.ts";
 export { createFaults, type Faults, sqliteFault } from "./testing/faults.ts";
 export { filesSuite } from "./testing/files-suite.ts";
+export { journalSuite, type OpenJournal } from "./testing/journal-suite.ts";
 export { memoryFiles } from "./testing/memory-files.ts";
+export { type PrivatePostgres, startPrivatePostgres } from "./testing/private-postgres.ts";
+export { tablesSuite } from "./testing/tables-suite.ts";
 export { tempFolder } from "./testing/temp-folder.ts";
 export { tinyDisk } from "./testing/tiny-disk.ts";

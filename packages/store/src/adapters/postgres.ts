@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Pool, type PoolClient } from "pg";
+import type { Pool, PoolClient } from "pg";
 import type { Database, Row, SqlValue, Write } from "../database.ts";
 import { storeError } from "../errors.ts";
 import { BodyScope, BodyScopes } from "./body-scope.ts";
@@ -40,7 +40,9 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   if (!SCHEMA.test(schema))
     throw storeError("DATABASE_FAILED", "A schema is named in small letters, digits and _.");
   const report = options.report ?? warn;
-  const pool = new Pool({
+  // Only servers come this way: a laptop's start does not pay for the library.
+  const pg = await import("pg");
+  const pool = new pg.default.Pool({
     connectionString: options.url,
     max: options.connections ?? CONNECTIONS_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

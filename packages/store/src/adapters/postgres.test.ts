@@ -1,0 +1,144 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, type TestContext, test } from "vitest";
+import type { Database } from "../database.ts";
+import { migrate, storeMigrations } from "../index.ts";
+import { databaseSuite } from "../testing/database-suite.ts";
+import { startPrivatePostgres } from "../testing/private-postgres.ts";
+import { tablesSuite } from "../testing/tables-suite.ts";
+import { openPostgres } from "./postgres.ts";
+import { numberParameters } from "./postgres-sql.ts";
+
+const CHILD = join(import.meta.dirname, "../testing/children/postgres-writer.ts");
+const PROCESSES = 2;
+
+let server: Awaited<ReturnType<typeof startPrivatePostgres>>;
+let schemas = 0;
+
+beforeAll(async () => {
+  server = await startPrivatePostgres();
+}, 60_000);
+
+afterAll(async () => {
+  if ("url" in server) await server[Symbol.asyncDispose]();
+}, 30_000);
+
+function urlOf(context: TestContext): string {
+  if ("missing" in server) return context.skip(server.missing);
+  return server.url;
+}
+
+function open(context: TestContext): Promise<Database> {
+  return openPostgres({ url: urlOf(context), schema: `s${++schemas}`, connections: 8 });
+}
+
+databaseSuite("PostgreSQL", open);
+tablesSuite("PostgreSQL", open);
+
+test("two processes on the same rows lose no count, break no chain and act once for each key", {
+  timeout: 60_000,
+}, async (context) => {
+  const schema = `s${++schemas}`;
+  const url = urlOf(context);
+  await using db = await openPostgres({ url, schema });
+  const tables = [
+    "CREATE TABLE counters (n BIGINT)",
+    "CREATE TABLE chain (at BIGINT PRIMARY KEY)",
+    "CREATE TABLE acts (n BIGINT)",
+  ];
+  await migrate(db, [
+    ...storeMigrations,
+    { name: "test/shared", sql: [...tables, "INSERT INTO counters VALUES (0)"] },
+  ]);
+
+  const reports = await Promise.all(Array.from({ length: PROCESSES }, () => runChild(url, schema)));
+
+  const acted = reports.reduce((sum, report) => sum + report.acted, 0);
+  const fresh = reports.reduce((sum, report) => sum + report.fresh, 0);
+  expect(acted).toBe(PROCESSES * 150);
+  expect(fresh).toBe(150);
+  expect(await db.get("SELECT n FROM counters")).toEqual({ n: acted });
+  expect(await db.get("SELECT COUNT(*) AS count, MAX(at) AS last FROM chain")).toEqual({
+    count: acted,
+    last: acted,
+  });
+  expect(await db.get("SELECT COUNT(*) AS count, COUNT(DISTINCT n) AS keys FROM acts")).toEqual({
+    count: 150,
+    keys: 150,
+  });
+});
+
+async function runChild(url: string, schema: string): Promise<{ acted: number; fresh: number }> {
+  const child = spawn(process.execPath, [CHILD, url, schema], { stdio: ["ignore", "pipe", "inherit"] });
+  return JSON.parse(await text(child.stdout));
+}
+
+test("two acts that deadlock both land, because the loser runs again", async (context) => {
+  await using db = await open(context);
+  await db.write((tx) => tx.run("CREATE TABLE pair (id BIGINT PRIMARY KEY, n BIGINT)"));
+  await db.write((tx) => tx.run("INSERT INTO pair VALUES (1, 0), (2, 0)"));
+  const both = (first: number, second: number) =>
+    db.write(async (tx) => {
+      await tx.run("UPDATE pair SET n = n + 1 WHERE id = ?", first);
+      await tx.get("SELECT pg_sleep(0.1)");
+      await tx.run("UPDATE pair SET n = n + 1 WHERE id = ?", second);
+    });
+  await Promise.all([both(1, 2), both(2, 1)]);
+  expect(await db.all("SELECT n FROM pair")).toEqual([{ n: 2 }, { n: 2 }]);
+});
+
+test("a body that hides a failed statement hears that its transaction was undone", async (context) => {
+  await using db = await open(context);
+  await db.write((tx) => tx.run("CREATE TABLE notes (id BIGINT PRIMARY KEY)"));
+  const act = db.write(async (tx) => {
+    await tx.run("INSERT INTO notes VALUES (1)");
+    await tx.run("INSERT INTO notes VALUES (1)").catch(() => 0);
+  });
+  await expect(act).rejects.toMatchObject({ code: "TRANSACTION_ABORTED" });
+  expect(await db.all("SELECT id FROM notes")).toEqual([]);
+});
+
+test("a connection that is cut fails its act and no other", async (context) => {
+  const reported: unknown[] = [];
+  const url = urlOf(context);
+  await using db = await openPostgres({
+    url,
+    schema: `s${++schemas}`,
+    report: (error) => void reported.push(error),
+  });
+  const cut = db.write((tx) => tx.get("SELECT pg_terminate_backend(pg_backend_pid())"));
+  await expect(cut).rejects.toMatchObject({ code: "DATABASE_UNREACHABLE" });
+  expect(await db.write((tx) => tx.get("SELECT 1 AS one"))).toEqual({ one: 1 });
+});
+
+test("a server that is not there is unreachable", async () => {
+  const gone = openPostgres({ url: "postgresql://tester@localhost/postgres?host=/nonexistent-folder" });
+  await expect(gone).rejects.toMatchObject({ code: "DATABASE_UNREACHABLE" });
+});
+
+test("an integer that no number holds exactly is refused", async (context) => {
+  await using db = await open(context);
+  await expect(db.get("SELECT 9007199254740993 ::BIGINT AS n")).rejects.toMatchObject({
+    code: "DATABASE_FAILED",
+  });
+});
+
+test("parameters are numbered, and marks in strings, names and comments are not parameters", () => {
+  expect(numberParameters("SELECT ? , '?''?', \"a?\" -- ?\n /* ? */ WHERE x = ?")).toBe(
+    "SELECT $1 , '?''?', \"a?\" -- ?\n /* ? */ WHERE x = $2",
+  );
+  const piece = fc.oneof(
+    fc.constant("?"),
+    fc.constantFrom(" ", "a", "= ", ","),
+    fc.string().map((s) => `'${s.replaceAll("'", "''")}'`),
+  );
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      let count = 0;
+      const expected = pieces.map((each) => (each === "?" ? `$${++count}` : each)).join(" ");
+      expect(numberParameters(pieces.join(" "))).toBe(expected);
+    }),
+  );
+});
