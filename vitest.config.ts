@@ -12,7 +12,6 @@ export default defineConfig({
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
     teardownTimeout: TEST_TIMEOUT_MS,
-    passWithNoTests: true,
     reporters: ["default", "./scripts/vitest-tally.ts"],
   },
 });

@@ -43,7 +43,8 @@ function cleanEnvironment(home: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !name.startsWith("DARKMATTER_") || /^DARKMATTER_(VECTORS|TEST_)/.test(name),
   );
-  return { ...Object.fromEntries(kept), DARKMATTER_HOME: home };
+  const colours = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
+  return { ...Object.fromEntries(kept), ...colours, DARKMATTER_HOME: home };
 }
 
 async function runOne({ name, args, countsAsOne }: Runner, env: NodeJS.ProcessEnv) {
