@@ -1,5 +1,9 @@
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
 import type { Database } from "../database.ts";
+import { migrate, storeMigrations } from "../index.ts";
 import { closeAfterAll, databaseSuite } from "../testing/database-suite.ts";
 import { tablesSuite } from "../testing/tables-suite.ts";
 import { tempFolder } from "../testing/temp-folder.ts";
@@ -21,3 +25,70 @@ databaseSuite("SQLite in memory", openMemory);
 databaseSuite("SQLite in a file", openFile);
 tablesSuite("SQLite in memory", openMemory);
 tablesSuite("SQLite in a file", openFile);
+
+test("a file is its owner's alone, logged ahead and synced at each COMMIT", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  await using db = await openSqlite({ path });
+  await db.write((tx) => tx.run("CREATE TABLE notes (id INTEGER PRIMARY KEY)"));
+  const modes = ["", "-wal", "-shm"].map((suffix) => statSync(path + suffix).mode & 0o777);
+  expect(modes).toEqual([0o600, 0o600, 0o600]);
+  expect(await db.get("SELECT journal_mode FROM pragma_journal_mode")).toEqual({ journal_mode: "wal" });
+  expect(await db.get("SELECT synchronous FROM pragma_synchronous")).toEqual({ synchronous: 2 });
+  expect(await db.get("SELECT foreign_keys FROM pragma_foreign_keys")).toEqual({ foreign_keys: 1 });
+});
+
+test("a database opened for reading sees what a running node commits, and writes nothing", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  await using node = await openSqlite({ path });
+  await node.write((tx) => tx.run("CREATE TABLE notes (id INTEGER PRIMARY KEY)"));
+  await using reader = await openSqlite({ path, readOnly: true });
+  await node.write((tx) => tx.run("INSERT INTO notes VALUES (1)"));
+  expect(await reader.all("SELECT id FROM notes")).toEqual([{ id: 1 }]);
+  const write = reader.write((tx) => tx.run("INSERT INTO notes VALUES (2)"));
+  await expect(write).rejects.toMatchObject({ code: "DATABASE_READ_ONLY" });
+});
+
+test("a database opened for reading must exist, and is not made", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "none", "state.db");
+  await expect(openSqlite({ path, readOnly: true })).rejects.toMatchObject({ code: "DATABASE_MISSING" });
+  expect(statSync(join(folder.path, "none"), { throwIfNoEntry: false })).toBeUndefined();
+});
+
+test("a file written by a newer version is refused and stays as it is to the byte", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  const newer = await openSqlite({ path });
+  await migrate(newer, [
+    ...storeMigrations,
+    { name: "mesh/099-later", sql: ["CREATE TABLE later (id BIGINT)"] },
+  ]);
+  await newer.close();
+  const before = readFileSync(path);
+  const older = await openSqlite({ path });
+  await expect(migrate(older, storeMigrations)).rejects.toMatchObject({ code: "DATABASE_NEWER" });
+  await older.close();
+  expect(readFileSync(path).equals(before)).toBe(true);
+});
+
+test("while another process holds the file a write is refused as busy, and nothing is lost", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  await using db = await openSqlite({ path, busyTimeoutMs: 20 });
+  await db.write((tx) => tx.run("CREATE TABLE notes (id INTEGER PRIMARY KEY)"));
+  const other = new DatabaseSync(path);
+  other.exec("BEGIN EXCLUSIVE");
+  const blocked = db.write((tx) => tx.run("INSERT INTO notes VALUES (1)"));
+  await expect(blocked).rejects.toMatchObject({ code: "DATABASE_BUSY", retryable: true });
+  await expect(openSqlite({ path, busyTimeoutMs: 20 })).rejects.toMatchObject({ code: "DATABASE_BUSY" });
+  other.exec("ROLLBACK");
+  other.close();
+  expect(await db.write((tx) => tx.run("INSERT INTO notes VALUES (2)"))).toBe(1);
+});
+
+test("more statements than are kept prepared work all the same", async () => {
+  await using db = await openMemory();
+  for (let n = 0; n < 1100; n++) expect(await db.get(`SELECT ${n} AS n`)).toEqual({ n });
+});

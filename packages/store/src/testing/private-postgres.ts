@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -68,8 +68,7 @@ function settings(data: string, socketFolder: string): string[] {
 }
 
 function newestPrograms(): string | undefined {
-  const probe = spawnSync("ls", [INSTALLED]);
-  if (probe.status !== 0) return undefined;
+  if (!existsSync(INSTALLED)) return undefined;
   const versions = readdirSync(INSTALLED).sort((a, b) => Number(b) - Number(a));
   const [newest] = versions.filter((version) =>
     readdirSync(join(INSTALLED, version, "bin")).includes("initdb"),
