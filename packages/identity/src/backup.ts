@@ -1,12 +1,4 @@
-import {
-  AgentId,
-  canonicalJson,
-  codePointLength,
-  fromHex,
-  parseJson,
-  type Random,
-  toHex,
-} from "@darkmatter/core";
+import { AgentId, codePointLength, fromHex, parseJson, type Random, toHex } from "@darkmatter/core";
 import { z } from "zod";
 import { createSigner, SEED_BYTES } from "./adapters/keys.ts";
 import { keyOfPassphrase, NONCE_BYTES, type ScryptCost, seal, unseal } from "./adapters/seal.ts";
@@ -40,7 +32,7 @@ const Backup = z.strictObject({
     salt: hexOf(SALT_BYTES),
   }),
   cipher: z.strictObject({ name: z.literal("chacha20-poly1305"), nonce: hexOf(NONCE_BYTES) }),
-  /** The 32-byte seed and the 16-byte tag, which covers all other fields as well. */
+  /** The 32-byte seed and the 16-byte tag. The other fields are constants, make the key, or follow from the seed. */
   sealed: hexOf(SEED_BYTES + 16),
 });
 type Backup = z.infer<typeof Backup>;
@@ -67,7 +59,7 @@ export async function backUpPassport(
     cipher: { name: "chacha20-poly1305", nonce: toHex(nonce) },
   };
   const key = await keyOfPassphrase(passphrase, salt, open.kdf);
-  const sealed = toHex(seal(seed, { key, nonce, header: canonicalJson(open) }));
+  const sealed = toHex(seal(seed, { key, nonce }));
   return `${JSON.stringify({ ...open, sealed }, null, 2)}\n`;
 }
 
@@ -79,7 +71,7 @@ export async function openBackup(text: string, passphrase: string): Promise<Uint
   const [salt, nonce, bytes] = [open.kdf.salt, open.cipher.nonce, sealed].map(fromHex);
   if (!salt || !nonce || !bytes) throw identityError("BACKUP_DAMAGED");
   const key = await keyOfPassphrase(passphrase, salt, open.kdf);
-  const seed = unseal(bytes, { key, nonce, header: canonicalJson(open) });
+  const seed = unseal(bytes, { key, nonce });
   if (!seed) throw identityError("BACKUP_NOT_OPENED");
   if (createSigner(seed).agentId !== open.agent_id) throw identityError("BACKUP_DAMAGED");
   return seed;

@@ -1,6 +1,6 @@
-import { addressClass, bareHost, isAddressLiteral } from "./addresses.ts";
+import { addressClass } from "./addresses.ts";
 import { netError } from "./errors.ts";
-import { validateUrl } from "./urls.ts";
+import { parseUrl } from "./urls.ts";
 import type { Reach } from "./wire.ts";
 
 /** Whether a request of this reach may connect to an address. */
@@ -11,7 +11,7 @@ export function mayReach(address: string, reach: Reach): boolean {
 
 /**
  * The addresses of a host that may be connected to. To be asked at connection time with what was resolved, and no
- * other address may be used then. A host with none is refused. @throws ADDRESS_REFUSED
+ * other address may be used then; also for a host that is written as an address. @throws ADDRESS_REFUSED if none
  */
 export function reachableAddresses(addresses: readonly string[], reach: Reach): readonly string[] {
   const reachable = addresses.filter((address) => mayReach(address, reach));
@@ -19,15 +19,9 @@ export function reachableAddresses(addresses: readonly string[], reach: Reach): 
   return reachable;
 }
 
-/**
- * The parsed URL of a request that may begin: well-formed and, when its host is written as an address, within reach
- * (no resolver is asked about those). @throws ADDRESS_REFUSED
- */
-export function admitUrl(url: string, reach: Reach): URL {
-  const problem = validateUrl(url);
-  if (problem !== undefined) throw netError("ADDRESS_REFUSED", problem);
-  const parsed = new URL(url);
-  const host = bareHost(parsed.hostname);
-  if (isAddressLiteral(host)) reachableAddresses([host], reach);
+/** The parsed URL of a request that may begin; where it leads is judged at connection time. @throws ADDRESS_REFUSED */
+export function admitUrl(url: string): URL {
+  const parsed = parseUrl(url);
+  if (typeof parsed === "string") throw netError("ADDRESS_REFUSED", parsed);
   return parsed;
 }

@@ -3,5 +3,13 @@ export { createUndiciWire, type Lookup, type UndiciWireOptions } from "./adapter
 export { type AddressClass, addressClass, isAddressLiteral, isPrivateHost } from "./addresses.ts";
 export { netError } from "./errors.ts";
 export { admitUrl, mayReach, reachableAddresses } from "./guard.ts";
-export * from "./urls.ts";
+export {
+  baseUrl,
+  isLocalUrl,
+  isLoopbackUrl,
+  URL_CODE_POINTS_MAX,
+  type UrlSecurity,
+  urlSecurity,
+  validateUrl,
+} from "./urls.ts";
 export * from "./wire.ts";

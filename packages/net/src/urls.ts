@@ -16,6 +16,12 @@ export function baseUrl(url: string): string {
 
 /** Why a URL may not be used, or `undefined` for one that may (mesh.md 4). Stricter than the first generation. */
 export function validateUrl(url: string): string | undefined {
+  const parsed = parseUrl(url);
+  return typeof parsed === "string" ? parsed : undefined;
+}
+
+/** The URL parsed, or a sentence that says why it may not be used. */
+export function parseUrl(url: string): URL | string {
   if (exceedsCodePoints(url, URL_CODE_POINTS_MAX))
     return `The URL is longer than ${URL_CODE_POINTS_MAX} characters.`;
   // What the parser would drop or bend: it reads `http:\\a` and `ht<tab>tp://a` as `http://a`.
@@ -24,13 +30,12 @@ export function validateUrl(url: string): string | undefined {
   if (!/^https?:\/\/[^/?#]/i.test(url)) return "The URL has no host.";
   const parsed = URL.parse(url);
   if (!parsed?.hostname) return "The URL has no valid host or port.";
-  if (parsed.username || parsed.password) return "The URL must not hold a user name or a password.";
-  return undefined;
+  return parsed.username || parsed.password ? "The URL must not hold a user name or a password." : parsed;
 }
 
 function hostOf(url: string): string | undefined {
-  const parsed = validateUrl(url) === undefined ? URL.parse(url) : null;
-  return parsed ? bareHost(parsed.hostname) : undefined;
+  const parsed = parseUrl(url);
+  return typeof parsed === "string" ? undefined : bareHost(parsed.hostname);
 }
 
 /** `localhost` or an address that is not public. Another name is never local, whatever it resolves to. */

@@ -28,22 +28,18 @@ export function keyOfPassphrase(
 interface Sealing {
   readonly key: Uint8Array;
   readonly nonce: Uint8Array;
-  /** Covered by the tag, not encrypted. */
-  readonly header: string;
 }
 
 /** ChaCha20-Poly1305 (RFC 8439); the tag is appended. */
-export function seal(plain: Uint8Array, { key, nonce, header }: Sealing): Uint8Array {
+export function seal(plain: Uint8Array, { key, nonce }: Sealing): Uint8Array {
   const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.from(header, "utf8"), { plaintextLength: plain.length });
   return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** `undefined` when key, nonce, header or a byte is not what it was. */
-export function unseal(sealed: Uint8Array, { key, nonce, header }: Sealing): Uint8Array | undefined {
+/** `undefined` when key, nonce or a byte is not what it was. */
+export function unseal(sealed: Uint8Array, { key, nonce }: Sealing): Uint8Array | undefined {
   const body = sealed.subarray(0, -TAG_BYTES);
   const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(header, "utf8"), { plaintextLength: body.length });
   decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
   try {
     return Buffer.concat([decipher.update(body), decipher.final()]);

@@ -38,7 +38,7 @@ export function createUndiciWire({
 
   async function sendOnce(request: OutboundRequest, signal: AbortSignal) {
     const { maxBytes = ANSWER_BYTES_MAX, reach } = request;
-    const url = admitUrl(request.url, reach);
+    const url = admitUrl(request.url);
     const answer = await lines[reach].agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
@@ -53,7 +53,7 @@ export function createUndiciWire({
     return {
       status: answer.statusCode,
       headers: flatHeaders(answer.headers),
-      body: await readBody(answer.body, maxBytes),
+      body: await bodyOf(answer, maxBytes),
     };
   }
 
@@ -120,6 +120,12 @@ function openLine(reach: Reach, lookup: Lookup): Line {
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
   });
   return { agent, neverConnected };
+}
+
+async function bodyOf({ headers, body }: Dispatcher.ResponseData, maxBytes: number): Promise<Uint8Array> {
+  // The parser holds a server to the length it announced; reading piece by piece costs as much as the rest.
+  const announced = Number(headers["content-length"]);
+  return announced <= maxBytes ? body.bytes() : readBody(body, maxBytes);
 }
 
 function flatHeaders(headers: Record<string, string | string[] | undefined>): Headers {

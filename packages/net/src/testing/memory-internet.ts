@@ -79,7 +79,7 @@ export function memoryInternet({
     request: OutboundRequest,
     signal: AbortSignal,
   ): Promise<OutboundAnswer> {
-    const url = admitUrl(request.url, request.reach);
+    const url = admitUrl(request.url);
     const [address = ""] = reachableAddresses(resolve(bareHost(url.hostname)), request.reach);
     const target = machineAt(address, caller);
     if (!target) throw netError("UNREACHABLE");

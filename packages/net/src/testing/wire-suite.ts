@@ -133,6 +133,16 @@ function limitCases(on: On): readonly SuiteCase[] {
       await refuses(net.wire.request(get(`${base}/?1001`, { maxBytes: 1000 })), "ANSWER_TOO_LARGE");
       await refuses(net.wire.request(get(`${base}/?${64 * 1024 + 1}`)), "ANSWER_TOO_LARGE");
     }),
+    on("an answer that announces its length is judged by the same limit", async (net) => {
+      const base = await net.serve(async ({ query }) => ({
+        status: 200,
+        headers: { "content-length": query },
+        body: "x".repeat(Number(query)),
+      }));
+      const answer = await net.wire.request(get(`${base}/?1000`, { maxBytes: 1000 }));
+      assert.equal(text(answer), "x".repeat(1000));
+      await refuses(net.wire.request(get(`${base}/?1001`, { maxBytes: 1000 })), "ANSWER_TOO_LARGE");
+    }),
     on("an endless answer is given up at the limit", async (net) => {
       async function* endless() {
         for (;;) yield new Uint8Array(1000);
