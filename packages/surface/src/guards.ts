@@ -39,10 +39,8 @@ export function localOnly(options: LocalOnlyOptions = {}): Guard {
   const hosts = new Set<string>([...LOOPBACK_HOSTS, ...(options.allowedHosts ?? [])]);
   return ({ remote, headers }): Answer | undefined => {
     if (!remote.loopback) return refusal(403, "Only programs on this machine may call this");
-    if (isProxied({ headers })) {
-      return refusal(403, "Not allowed through a proxy");
-    }
-    
+    if (isProxied({ headers })) return refusal(403, "Not allowed through a proxy");
+    if (!hosts.has(hostName(headers.host ?? ""))) return refusal(403, "Host not allowed");
     const { origin } = headers;
     if (origin !== undefined && !hosts.has(originHostName(origin))) return refusal(403, "Origin not allowed");
     return undefined;
