@@ -1,0 +1,160 @@
+import { hasCode, isJsonObject, type JsonObject } from "@darkmatter/core";
+import { challengeText, signText } from "@darkmatter/identity";
+import { baseUrl, isLoopbackUrl, validateUrl } from "@darkmatter/net";
+import type { Write } from "@darkmatter/store";
+import { meshError } from "../errors.ts";
+import type { Body } from "../fields.ts";
+import type { Identity } from "../identity/identity.ts";
+import { type Peers, refusalText, TIMEOUT_MS, unreachable } from "../peers.ts";
+import type { MeshPorts } from "../ports.ts";
+import { type Connection, endpoint, type PeerDetails } from "./connection.ts";
+import type { Connections } from "./connections.ts";
+import { parsePeerDetails, writePeerDetails } from "./peer-details.ts";
+import { deleteOutbound, findOutbound, nameOutbound, saveOutbound } from "./requests.store.ts";
+import type { Caller } from "./requests.ts";
+
+export type RequestOutcome =
+  | { readonly kind: "connected"; readonly connection: Connection }
+  | { readonly kind: "pending"; readonly requestId: string | null; readonly message: string };
+
+/** Our side of getting connected: asking, proving, telling the requester, being told (mesh.md 6.1). */
+export interface Handshake {
+  /** Asks the agent at `targetUrl` to connect. Throws UNREACHABLE, or BAD_REQUEST with the target's refusal. */
+  request(targetUrl: string, options: { mutual: boolean; signal?: AbortSignal }): Promise<RequestOutcome>;
+  /** Tells a requester that it was accepted; whether it heard. */
+  announce(connection: Connection): Promise<boolean>;
+  /** Reads a `connection_accepted` and finds out, without a transaction, who may have sent it. */
+  checkAcceptance(body: Body, caller: Caller): Promise<Acceptance>;
+  /** Consumes the outbound request an acceptance answers and stores the connection. */
+  accepted(tx: Write, acceptance: Acceptance): Promise<Connection>;
+}
+
+export interface Acceptance {
+  readonly peer: PeerDetails;
+  readonly baseUrl: string;
+}
+
+const notAsked = () => meshError("FORBIDDEN", "No pending outbound connection request for this agent.");
+
+export function createHandshake(
+  ports: MeshPorts,
+  identity: Identity,
+  connections: Connections,
+  peers: Peers,
+): Handshake {
+  const { db, clock, signer } = ports;
+
+  async function settle(base: string, answer: JsonObject): Promise<Connection> {
+    const peer = parsePeerDetails(answer, "acceptance");
+    // What we dialled reaches it; a loopback address it gives for itself may not.
+    const url = isLoopbackUrl(peer.url) && !isLoopbackUrl(base) ? base : peer.url;
+    return db.write(async (tx) => {
+      await deleteOutbound(tx, base);
+      return connections.open(tx, { ...peer, url }, { identityVerified: false });
+    });
+  }
+
+  async function prove(base: string, answer: JsonObject, signal: AbortSignal | undefined): Promise<boolean> {
+    const { challenge_id: id, challenge_hex: hex } = answer;
+    if (typeof id !== "string" || typeof hex !== "string" || !/^[0-9a-fA-F]{1,256}$/.test(hex)) return false;
+    const body = {
+      challenge_id: id,
+      proof_hex: signText(signer, challengeText(hex)),
+      agent_id: signer.agentId,
+      public_key_hex: signer.agentId,
+    };
+    const url = endpoint(base, "connection_proof");
+    // @NOTE the outcome says nothing: nodes of the first generation answer 403 to every proof (mesh.md 6.2).
+    await peers
+      .post({ url, timeoutMs: TIMEOUT_MS.post, reach: "private", signal }, body)
+      .catch(() => undefined);
+    return true;
+  }
+
+  /** The id that answers at a base URL now, by its well-known document. */
+  async function idAt(base: string): Promise<string | undefined> {
+    const url = `${base}/.well-known/darkmatter.json`;
+    const answer = await peers
+      .get({ url, timeoutMs: TIMEOUT_MS.post, reach: "private" })
+      .catch(() => undefined);
+    const id = answer?.status === 200 ? answer.body.agent_id : undefined;
+    return typeof id === "string" ? id : undefined;
+  }
+
+  return {
+    async request(targetUrl, { mutual, signal }) {
+      const wrong = validateUrl(targetUrl);
+      if (wrong) throw meshError("BAD_REQUEST", wrong);
+      const base = baseUrl(targetUrl);
+      if (base === baseUrl(identity.base())) throw meshError("BAD_REQUEST", "Cannot connect to ourselves.");
+      const details = await identity.details(db);
+      const body = {
+        ...writePeerDetails({ ...details, url: identity.base() }, "request"),
+        ...(mutual && { mutual: true }),
+      };
+      // Remembered first: the acceptance may arrive before the answer.
+      await db.write((tx) => saveOutbound(tx, { baseUrl: base, agentId: null, requestedAtMs: clock.now() }));
+
+      const call = { url: endpoint(base, "connection_request"), timeoutMs: TIMEOUT_MS.connectionRequest };
+      const answer = await peers
+        .post({ ...call, reach: "private", signal }, body)
+        .catch(async (error: unknown) => {
+          await db.write((tx) => deleteOutbound(tx, base));
+          throw unreachable(base, error);
+        });
+      if (answer.status >= 400) {
+        await db.write((tx) => deleteOutbound(tx, base));
+        throw meshError("UNREACHABLE", `The target refused the request: ${refusalText(answer)}`);
+      }
+      if (answer.body.auto_accepted === true)
+        return { kind: "connected", connection: await settle(base, answer.body) };
+
+      const { agent_id: agentId, request_id: requestId } = answer.body;
+      if (typeof agentId === "string") await db.write((tx) => nameOutbound(tx, base, agentId.slice(0, 128)));
+      const proven = await prove(base, answer.body, signal);
+      const message = `Connection request sent. ${proven ? "Identity proof submitted. " : ""}Waiting for acceptance.`;
+      return {
+        kind: "pending",
+        requestId: typeof requestId === "string" ? requestId.slice(0, 128) : null,
+        message,
+      };
+    },
+
+    async announce(connection) {
+      const body = writePeerDetails(await identity.details(db), "acceptance");
+      const url = endpoint(connection.url, "connection_accepted");
+      try {
+        const answer = await peers.post(
+          { url, timeoutMs: TIMEOUT_MS.connectionRequest, reach: "private" },
+          body,
+        );
+        return answer.status < 400;
+      } catch (error) {
+        if (hasCode(error, "ABORTED")) throw error;
+        return false;
+      }
+    },
+
+    async checkAcceptance(body, caller) {
+      const peer = parsePeerDetails(body, "acceptance");
+      const outbound = await findOutbound(db, baseUrl(peer.url), peer.agentId);
+      if (!outbound) throw notAsked();
+      // Whoever knows the URL we asked could answer with a key of its own (S6): the id there must be the same.
+      const expected = outbound.agentId ?? (await idAt(outbound.baseUrl));
+      if (expected !== peer.agentId) throw notAsked();
+      const url = isLoopbackUrl(peer.url) && !caller.loopback ? outbound.baseUrl : peer.url;
+      return { peer: { ...peer, url }, baseUrl: outbound.baseUrl };
+    },
+
+    async accepted(tx, { peer, baseUrl: base }) {
+      if (!(await deleteOutbound(tx, base))) throw notAsked();
+      return connections.open(tx, peer, { identityVerified: false });
+    },
+  };
+}
+
+/** The features of an answer that is a JSON object; used where a document announces them. */
+export function featuresOf(document: unknown): readonly string[] {
+  if (!isJsonObject(document) || !Array.isArray(document.features)) return [];
+  return document.features.filter((feature): feature is string => typeof feature === "string").slice(0, 32);
+}

@@ -1,0 +1,85 @@
+import type { JsonObject } from "@darkmatter/core";
+import type { Migration, Read, Write } from "@darkmatter/store";
+import type { ConversationEntry, EntryType } from "./conversation.ts";
+
+export const conversationMigrations: readonly Migration[] = [
+  {
+    name: "mesh/005-conversation",
+    dialects: ["sqlite"],
+    sql: [
+      `CREATE TABLE mesh_conversation (
+         seq INTEGER PRIMARY KEY AUTOINCREMENT,
+         message_id TEXT NOT NULL,
+         content TEXT NOT NULL,
+         from_agent_id TEXT NOT NULL,
+         to_agent_ids TEXT NOT NULL,
+         at TEXT NOT NULL,
+         entry_type TEXT NOT NULL,
+         direction TEXT NOT NULL,
+         trust REAL NOT NULL,
+         metadata TEXT NOT NULL
+       )`,
+    ],
+  },
+];
+
+type EntryRow = {
+  message_id: string;
+  content: string;
+  from_agent_id: string;
+  to_agent_ids: string;
+  at: string;
+  entry_type: string;
+  direction: string;
+  trust: number;
+  metadata: string;
+};
+
+export async function insertEntry(tx: Write, entry: ConversationEntry): Promise<void> {
+  await tx.run(
+    `INSERT INTO mesh_conversation
+       (message_id, content, from_agent_id, to_agent_ids, at, entry_type, direction, trust, metadata)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    entry.messageId,
+    entry.content,
+    entry.from,
+    JSON.stringify(entry.to),
+    entry.at,
+    entry.entryType,
+    entry.direction,
+    entry.trust,
+    JSON.stringify(entry.metadata),
+  );
+}
+
+/** The newest `limit` entries, oldest first. */
+export async function readEntries(tx: Read, limit: number): Promise<ConversationEntry[]> {
+  const rows = await tx.all<EntryRow>("SELECT * FROM mesh_conversation ORDER BY seq DESC LIMIT ?", limit);
+  return rows.reverse().map((row) => ({
+    messageId: row.message_id,
+    content: row.content,
+    from: row.from_agent_id,
+    to: JSON.parse(row.to_agent_ids) as string[],
+    at: row.at,
+    entryType: row.entry_type as EntryType,
+    direction: row.direction as ConversationEntry["direction"],
+    trust: row.trust,
+    metadata: JSON.parse(row.metadata) as JsonObject,
+  }));
+}
+
+/** Keeps the newest `keep` entries. */
+export async function pruneEntries(tx: Write, keep: number): Promise<void> {
+  await tx.run(
+    "DELETE FROM mesh_conversation WHERE seq <= (SELECT max(seq) FROM mesh_conversation) - ?",
+    keep,
+  );
+}
+
+export async function countInboundBroadcasts(tx: Read): Promise<{ total: number; last: number }> {
+  const row = await tx.get<{ total: number; last: number | null }>(
+    `SELECT count(*) AS total, max(seq) AS last FROM mesh_conversation
+     WHERE entry_type = 'broadcast' AND direction = 'inbound'`,
+  );
+  return { total: row?.total ?? 0, last: row?.last ?? 0 };
+}

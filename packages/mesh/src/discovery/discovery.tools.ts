@@ -1,0 +1,73 @@
+import { isoTime } from "@darkmatter/core";
+import { type Tool, tool } from "@darkmatter/surface";
+import { z } from "zod";
+import { answered, PEER_WORDS } from "../answers.ts";
+import type { Services } from "../services.ts";
+
+const LOOKS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true };
+
+/** Longer fields of a document are left out: a peer wrote it. */
+const DOCUMENT_TEXT_MAX = 2048;
+
+export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
+  const isLonely = () => glance.now().connections < 2;
+
+  return [
+    tool({
+      name: "darkmatter_discover_local",
+      title: "Find agents on this machine",
+      description: "Use this to find agents running on this machine, then connect to one by its url.",
+      input: z.object({}),
+      annotations: LOOKS,
+      visible: isLonely,
+      handle: () =>
+        answered(async () => {
+          if (!ports.config.discovery) {
+            return {
+              discovery_enabled: false,
+              total: 0,
+              peers: [],
+              next_step: "Discovery is off (DARKMATTER_DISCOVERY). Connect with a target_url you were given.",
+            };
+          }
+          const peers = await discovery.scan();
+          return {
+            discovery_enabled: true,
+            total: peers.length,
+            peers: peers.map((peer) => ({
+              agent_id: peer.agentId,
+              url: peer.url,
+              bio: peer.bio,
+              status: peer.status,
+              accepting: peer.accepting,
+              last_seen: isoTime(peer.seenAtMs),
+              source: peer.source,
+            })),
+            next_step:
+              peers.length > 0
+                ? 'Connect with darkmatter_connection(action="request", target_url=…).'
+                : "Nobody else runs on this machine. Ask for the url of an agent elsewhere.",
+            ...(peers.length > 0 && { peer_words: PEER_WORDS }),
+          };
+        }),
+    }),
+    tool({
+      name: "darkmatter_discover_domain",
+      title: "Find an agent at a domain",
+      description: "Use this when you know a domain or URL and want to see which agent lives there.",
+      input: z.object({ domain: z.string().min(1).max(2048) }),
+      annotations: LOOKS,
+      visible: isLonely,
+      handle: (input) =>
+        answered(async () => {
+          const result = await discovery.domain(input.domain);
+          if (!result.found) return { found: false, error: result.error };
+          const shown = Object.entries(result.document).filter(
+            ([key, value]) =>
+              key.length <= 64 && (typeof value !== "string" || value.length <= DOCUMENT_TEXT_MAX),
+          );
+          return { ...Object.fromEntries(shown.slice(0, 40)), found: true, peer_words: PEER_WORDS };
+        }),
+    }),
+  ];
+}

@@ -1,0 +1,128 @@
+import { cutCodePoints, isoTime, type Random } from "@darkmatter/core";
+import type { Read, Write } from "@darkmatter/store";
+import type { PeerDetails } from "../connections/connection.ts";
+import { FEATURES } from "../connections/connection.ts";
+import { BIO_CODE_POINTS_MAX, NAME_CODE_POINTS_MAX } from "../fields.ts";
+import type { MeshPorts } from "../ports.ts";
+import { readSetting, writeSetting } from "./identity.store.ts";
+
+export const DEFAULT_BIO = "A DarkMatter mesh agent.";
+
+/** Bios that say nothing: the agent is asked to write its own. */
+export const GENERIC_BIOS: readonly string[] = [
+  "",
+  DEFAULT_BIO,
+  "Description of what this agent specializes in",
+];
+
+export interface Profile {
+  readonly displayName: string;
+  readonly bio: string;
+  /** First start of this passport (ISO 8601); peers take it for our age. */
+  readonly createdAt: string;
+}
+
+/** Who this node says it is. */
+export interface Identity {
+  readonly agentId: string;
+  profile(tx: Read): Promise<Profile>;
+  /** Gives a new node a name and a birthday; lets the environment overrule what is stored. */
+  initialise(tx: Write): Promise<void>;
+  setBio(tx: Write, bio: string): Promise<string>;
+  setDisplayName(tx: Write, name: string): Promise<string>;
+  /** The base URL told to other agents, without a trailing slash. */
+  base(): string;
+  /** What we tell an agent we connect to. `url` carries `/mcp`, as nodes of the first generation send it. */
+  details(tx: Read): Promise<PeerDetails>;
+}
+
+export function createIdentity({ signer, clock, random, config, listening }: MeshPorts): Identity {
+  async function profile(tx: Read): Promise<Profile> {
+    return {
+      displayName: (await readSetting(tx, "display_name")) ?? "",
+      bio: (await readSetting(tx, "bio")) ?? DEFAULT_BIO,
+      createdAt: (await readSetting(tx, "created_at")) ?? isoTime(clock.now()),
+    };
+  }
+
+  function base(): string {
+    if (config.publicUrl) return config.publicUrl.replace(/\/+$/, "");
+    const at = listening();
+    const everywhere = at === undefined || at.host === "0.0.0.0" || at.host === "::";
+    const host = everywhere ? "127.0.0.1" : at.host;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${at?.port ?? 0}`;
+  }
+
+  return {
+    agentId: signer.agentId,
+    profile,
+    base,
+
+    async initialise(tx) {
+      const name = config.displayName ?? (await readSetting(tx, "display_name")) ?? randomName(random);
+      await writeSetting(tx, "display_name", cutCodePoints(name, NAME_CODE_POINTS_MAX));
+      const bio = config.bio ?? (await readSetting(tx, "bio")) ?? DEFAULT_BIO;
+      await writeSetting(tx, "bio", cutCodePoints(bio, BIO_CODE_POINTS_MAX));
+      if (!(await readSetting(tx, "created_at"))) await writeSetting(tx, "created_at", isoTime(clock.now()));
+    },
+
+    async setBio(tx, bio) {
+      const kept = cutCodePoints(bio, BIO_CODE_POINTS_MAX);
+      await writeSetting(tx, "bio", kept);
+      return kept;
+    },
+
+    async setDisplayName(tx, name) {
+      const kept = cutCodePoints(name, NAME_CODE_POINTS_MAX);
+      await writeSetting(tx, "display_name", kept);
+      return kept;
+    },
+
+    async details(tx) {
+      const { displayName, bio, createdAt } = await profile(tx);
+      return {
+        agentId: signer.agentId,
+        url: `${base()}/mcp`,
+        bio,
+        displayName,
+        publicKeyHex: signer.agentId,
+        wallets: {},
+        createdAt,
+        features: FEATURES,
+      };
+    },
+  };
+}
+
+const ADJECTIVES = [
+  "amber",
+  "brisk",
+  "calm",
+  "clear",
+  "deft",
+  "early",
+  "fair",
+  "keen",
+  "light",
+  "mild",
+  "quiet",
+  "steady",
+];
+const NOUNS = [
+  "aster",
+  "beacon",
+  "comet",
+  "delta",
+  "ember",
+  "fjord",
+  "grove",
+  "heron",
+  "island",
+  "lantern",
+  "orbit",
+  "quartz",
+];
+
+function randomName(random: Random): string {
+  return `${ADJECTIVES[random.integer(ADJECTIVES.length)]}-${NOUNS[random.integer(NOUNS.length)]}`;
+}

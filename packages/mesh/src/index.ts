@@ -1,0 +1,5 @@
+export { createMesh, type Mesh } from "./mesh.ts";
+export type { Listening, MeshConfig, MeshPorts, Report } from "./ports.ts";
+export { meshMigrations } from "./schema.ts";
+export { parseStateFile, type StateFile } from "./state-file/state-file.ts";
+export type { StateFiles } from "./state-file/state-files.ts";

@@ -1,0 +1,230 @@
+import { type JsonObject, SECOND_MS } from "@darkmatter/core";
+import type { Database, Write } from "@darkmatter/store";
+import type { Job, Route, Tool, ToolTable } from "@darkmatter/surface";
+import { type Background, createBackground } from "./background.ts";
+import { connectionRoutes } from "./connections/connections.routes.ts";
+import { connectionTools } from "./connections/connections.tools.ts";
+import { createConnections } from "./connections/connections.ts";
+import { createHandshake } from "./connections/handshake.ts";
+import { createPeerUpdates } from "./connections/peer-updates.ts";
+import { createRequests } from "./connections/requests.ts";
+import { discoveryJobs } from "./discovery/discovery.jobs.ts";
+import { discoveryTools } from "./discovery/discovery.tools.ts";
+import { createDiscovery } from "./discovery/discovery.ts";
+import { identityRoutes } from "./identity/identity.routes.ts";
+import { identityTools } from "./identity/identity.tools.ts";
+import { createIdentity, GENERIC_BIOS } from "./identity/identity.ts";
+import { impressionRoutes } from "./impressions/impressions.routes.ts";
+import { impressionTools } from "./impressions/impressions.tools.ts";
+import { createImpressions } from "./impressions/impressions.ts";
+import { createOpinions } from "./impressions/opinions.ts";
+import { INSTRUCTIONS } from "./instructions.ts";
+import { createLimits } from "./limits/limits.ts";
+import { createDeliverer } from "./messages/deliver.ts";
+import { sayFarewell } from "./messages/farewell.ts";
+import { createForwarding } from "./messages/forward.ts";
+import { inbox } from "./messages/inbox.ts";
+import { messageJobs } from "./messages/messages.jobs.ts";
+import { messageRoutes } from "./messages/messages.routes.ts";
+import { messageTools } from "./messages/messages.tools.ts";
+import { createReceiving } from "./messages/receive.ts";
+import { createReplying } from "./messages/reply.ts";
+import { createSending } from "./messages/send.ts";
+import { createWaiting } from "./messages/waiting.ts";
+import { createPeers } from "./peers.ts";
+import type { MeshPorts } from "./ports.ts";
+import { createPresence } from "./presence/presence.ts";
+import type { Services } from "./services.ts";
+import { createStateFiles, type StateFiles } from "./state-file/state-files.ts";
+import { type Changes, createChanges } from "./status/changes.ts";
+import { EMPTY_GLANCE, type Glance, type GlanceKeeper, takeGlance } from "./status/glance.ts";
+import { createHints } from "./status/hint.ts";
+import { statusForResult } from "./status/status.ts";
+import { createCallbacks } from "./webhooks/callbacks.ts";
+import { webhookRoutes } from "./webhooks/webhooks.routes.ts";
+import { createWebhooks } from "./webhooks/webhooks.ts";
+
+/** A node's mesh: its ways in, as data, and its life. */
+export interface Mesh {
+  readonly routes: readonly Route[];
+  readonly tools: ToolTable;
+  readonly jobs: readonly Job[];
+  readonly stateFiles: StateFiles;
+  /** Readies a migrated database: name, birthday, settings. Routes answer 503 before. */
+  start(): Promise<void>;
+  /** Takes no more work, and waits at most a few seconds for what is under way. */
+  stop(): Promise<void>;
+  /** Resolves when no background work is left. */
+  idle(): Promise<void>;
+}
+
+/** How long a stop waits for callbacks under way. */
+const STOP_WITHIN_MS = 3 * SECOND_MS;
+/** The live status is looked at anew this often, and announced if it changed (mesh.md 15). */
+const STATUS_PERIOD_MS = 5 * SECOND_MS;
+
+export function createMesh(ports: MeshPorts): Mesh {
+  let isReady = false;
+  const background = createBackground(ports.report);
+  const changes = createChanges(ports.clock, background);
+  const services = createServices(ports, background, changes, () => isReady);
+  const stateFiles = createStateFiles(ports, services.identity);
+
+  return {
+    routes: [
+      ...identityRoutes(services),
+      ...connectionRoutes(services),
+      ...messageRoutes(services),
+      ...webhookRoutes(services),
+      ...impressionRoutes(services),
+    ],
+    tools: toolTable(services, changes),
+    jobs: [...messageJobs(services), ...discoveryJobs(services), statusJob(services)],
+    stateFiles,
+
+    async start() {
+      const { db, identity, presence, limits, glance } = services;
+      await db.write(async (tx: Write) => {
+        await identity.initialise(tx);
+        await presence.restart(tx);
+      });
+      await presence.load(db);
+      await limits.load(db);
+      await glance.refresh();
+      isReady = true;
+    },
+
+    async stop() {
+      isReady = false;
+      const idle = background.idle();
+      const tooLong = ports.clock.sleep(STOP_WITHIN_MS, ports.clock.deadline(STOP_WITHIN_MS + SECOND_MS));
+      await Promise.race([idle, tooLong.catch(() => undefined)]);
+    },
+
+    idle: () => background.idle(),
+  };
+}
+
+function createServices(
+  ports: MeshPorts,
+  background: Background,
+  changes: Changes,
+  isReady: () => boolean,
+): Services {
+  const { db } = ports;
+  const changed = changes.touch;
+  const peers = createPeers(ports);
+  const identity = createIdentity(ports);
+  const presence = createPresence(ports);
+  const limits = createLimits(ports);
+  const connections = createConnections(ports);
+  const impressions = createImpressions(ports);
+  const discovery = createDiscovery(ports, peers);
+  const waiting = createWaiting();
+  const deliverer = createDeliverer(ports, peers, impressions);
+  const peerUpdates = createPeerUpdates(ports, identity, connections, peers);
+  const discovered = () => discovery.peers().map(({ url }) => url);
+  const callbacks = createCallbacks(ports, identity, connections, peers, discovered);
+  const glance = createGlance(
+    db,
+    () => presence.status(),
+    () => identity.profile(db),
+  );
+
+  return {
+    ports,
+    db,
+    background,
+    peers,
+    identity,
+    presence,
+    limits,
+    connections,
+    requests: createRequests(ports, identity, connections),
+    handshake: createHandshake(ports, identity, connections, peers),
+    peerUpdates,
+    impressions,
+    opinions: createOpinions(ports, connections, impressions, peers),
+    receiving: createReceiving(ports, connections, limits, callbacks, background, changed),
+    sending: createSending(ports, identity, connections, impressions, deliverer, changed),
+    replying: createReplying(ports, connections, impressions, callbacks, changed),
+    forwarding: createForwarding(ports, connections, callbacks, deliverer, changed),
+    inbox,
+    waiting,
+    webhooks: createWebhooks(ports, waiting, changed),
+    discovery,
+    glance,
+    changed,
+    tellPeers: () => background.start("peers.told", () => peerUpdates.broadcast()),
+    farewell: (peer) =>
+      background.start("peer.farewell", () => sayFarewell(ports, identity, deliverer, peer)),
+    isReady,
+  };
+}
+
+function createGlance(
+  db: Database,
+  status: () => Glance["status"],
+  profile: () => ReturnType<Services["identity"]["profile"]>,
+): GlanceKeeper {
+  let latest = EMPTY_GLANCE;
+  return {
+    now: () => latest,
+    async refresh() {
+      const sources = { status: status(), profile: await profile(), genericBios: GENERIC_BIOS };
+      latest = await takeGlance(db, sources);
+      return latest;
+    },
+  };
+}
+
+function toolTable(services: Services, changes: Changes): ToolTable {
+  const hints = createHints();
+  const tools: readonly Tool[] = [
+    ...identityTools(services),
+    ...messageTools(services),
+    ...connectionTools(services),
+    ...discoveryTools(services),
+    ...impressionTools(services),
+  ];
+  const glanceOf = () => services.glance.refresh();
+
+  return {
+    tools,
+    instructions: INSTRUCTIONS,
+
+    async decorate(session: string, result: JsonObject) {
+      const { unread, inboundBroadcasts } = await glanceOf();
+      changes.announce();
+      return {
+        ...result,
+        _hint: hints.next(session, { unread, broadcasts: inboundBroadcasts, peerShards: 0 }),
+      };
+    },
+
+    onChange: (listener) => changes.listen(listener),
+
+    resources: [
+      {
+        uri: "darkmatter://status",
+        name: "Live status",
+        description: "Connections, inbox and what waits for the agent.",
+        mimeType: "text/plain",
+        read: () => statusForResult(services),
+      },
+    ],
+  };
+}
+
+/** Wakes an inactive agent when its time is over, and keeps the live status live. */
+function statusJob({ db, presence, glance, changed }: Services): Job {
+  return {
+    name: "status.refresh",
+    periodMs: STATUS_PERIOD_MS,
+    async run() {
+      if (presence.isOver()) await db.write((tx) => presence.reactivate(tx));
+      await glance.refresh();
+      changed();
+    },
+  };
+}

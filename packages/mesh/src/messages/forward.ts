@@ -1,0 +1,182 @@
+import { isoTime, type JsonObject, reasonOf } from "@darkmatter/core";
+import { baseUrl } from "@darkmatter/net";
+import { once, type Write } from "@darkmatter/store";
+import type { Connection } from "../connections/connection.ts";
+import type { Connections } from "../connections/connections.ts";
+import { remember } from "../conversation/conversation.ts";
+import { meshError } from "../errors.ts";
+import type { MeshPorts } from "../ports.ts";
+import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
+import type { Deliverer, Delivery } from "./deliver.ts";
+import type { InboxMessage } from "./message.ts";
+import { deleteInbox, readInbox } from "./messages.store.ts";
+import { ignoreUnlessForbidden } from "./reply.ts";
+import { requireConnection } from "./send.ts";
+
+export type ForwardOutcome = {
+  readonly messageId: string;
+  readonly hopsRemaining: number;
+  readonly results: Array<{ agent_id: string; success: boolean; error?: string }>;
+};
+
+/** Passing a message on to agents that may know better; to several at once it is a fork (mesh.md 7.1). */
+export interface Forwarding {
+  /**
+   * Passes a message of the inbox on under its own id, and tells its sender first. It leaves the inbox when a target
+   * took it.
+   * Throws NOT_FOUND for a message that is not there or is closed, NOT_CONNECTED for a target that is not,
+   * DUPLICATE for a target that had it before, unless forced.
+   */
+  forward(
+    messageId: string,
+    targets: readonly string[],
+    options: { note: string | null; force: boolean; callId: string | undefined },
+  ): Promise<ForwardOutcome>;
+}
+
+export function createForwarding(
+  ports: MeshPorts,
+  connections: Connections,
+  callbacks: Callbacks,
+  deliverer: Deliverer,
+  changed: () => void,
+): Forwarding {
+  const { db, clock, signer, journal } = ports;
+  const self = signer.agentId;
+
+  async function drop(messageId: string): Promise<void> {
+    await db.write((tx) => deleteInbox(tx, messageId));
+    changed();
+  }
+
+  /** Asks the sender whether the message is still open and whether a target had it already. */
+  async function requireOpen(
+    message: InboxMessage,
+    from: WebhookSource,
+    targets: readonly Connection[],
+    force: boolean,
+  ) {
+    const answer = await callbacks.ask(message.webhook, from).catch(ignoreUnlessForbidden);
+    const state: JsonObject = answer?.status === 200 ? answer.body : {};
+    if (state.status === "expired" || state.status === "responded") {
+      await drop(message.messageId);
+      const text = `Message is already ${state.status} (checked via webhook). Removed from queue.`;
+      throw meshError("NOT_FOUND", text);
+    }
+    const visited = force ? undefined : targets.find((target) => had(target, message, state));
+    if (visited) {
+      const text = `Agent '${visited.agentId}' already had this message. Use force=true to send it there again.`;
+      throw meshError("DUPLICATE", text);
+    }
+  }
+
+  async function requireHops(message: InboxMessage, from: WebhookSource): Promise<void> {
+    if (message.hopsRemaining > 0) return;
+    await drop(message.messageId);
+    const notice = { type: "expired", agent_id: self, note: "Message expired — no hops remaining." };
+    await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
+    throw meshError("BAD_REQUEST", "Message expired — no hops remaining. Removed from queue.");
+  }
+
+  async function passOn(message: InboxMessage, from: WebhookSource, target: Connection, note: string | null) {
+    const notice = { type: "forwarded", agent_id: self, target_agent_id: target.agentId, note };
+    try {
+      // @NOTE a sender that does not hear of it does not stop the message (mesh.md 7.1).
+      await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
+      const onward = { ...message, hopsRemaining: message.hopsRemaining - 1 };
+      const [delivery] = await deliverer.deliver(onward, [target], true);
+      return delivery ?? { peer: target, error: "not sent" };
+    } catch (error) {
+      return { peer: target, error: reasonOf(error) };
+    }
+  }
+
+  function record(message: InboxMessage, deliveries: readonly Delivery[], callId: string | undefined) {
+    const to = deliveries.filter(({ error }) => error === undefined).map(({ peer }) => peer.agentId);
+    return db.write((tx) =>
+      once(tx, callId, async (): Promise<ForwardOutcome> => {
+        if (to.length > 0) await deleteInbox(tx, message.messageId);
+        await deliverer.settle(tx, deliveries);
+        await rememberForward(tx, message, to);
+        tx.afterCommit(changed);
+        return {
+          messageId: message.messageId,
+          hopsRemaining: message.hopsRemaining - 1,
+          results: deliveries.map(({ peer, error }) => ({
+            agent_id: peer.agentId,
+            success: error === undefined,
+            ...(error !== undefined && { error }),
+          })),
+        };
+      }),
+    );
+  }
+
+  async function rememberForward(tx: Write, message: InboxMessage, to: readonly string[]): Promise<void> {
+    const { messageId, content, metadata } = message;
+    await remember(tx, {
+      messageId,
+      content,
+      from: self,
+      to,
+      at: isoTime(clock.now()),
+      entryType: "forward",
+      direction: "outbound",
+      trust: 0,
+      metadata,
+    });
+    for (const peer of to) {
+      const fields = { from: message.from };
+      await journal.append(tx, { act: "message.forwarded", trace: messageId, peer, messageId, fields });
+    }
+  }
+
+  /** A repeated call hears its first result; a first one that the message is not there. */
+  function absent(messageId: string, callId: string | undefined): Promise<ForwardOutcome> {
+    return db.write((tx) =>
+      once(tx, callId, async (): Promise<ForwardOutcome> => {
+        throw meshError("NOT_FOUND", `No queued message with ID '${messageId.slice(0, 128)}'.`);
+      }),
+    );
+  }
+
+  return {
+    async forward(messageId, targetIds, { note, force, callId }) {
+      const message = await readInbox(db, messageId);
+      if (!message) return absent(messageId, callId);
+      if (targetIds.length === 0)
+        throw meshError("BAD_REQUEST", "Name target_agent_id or target_agent_ids to forward.");
+      const targets: Connection[] = [];
+      for (const agentId of new Set(targetIds))
+        targets.push(await requireConnection(db, connections, agentId));
+
+      const connected = (await connections.get(db, message.from)) !== undefined;
+      const from: WebhookSource = { from: message.from, connected: connected && message.verified };
+      await requireOpen(message, from, targets, force);
+      await requireHops(message, from);
+
+      const deliveries: Delivery[] = [];
+      for (const target of targets) deliveries.push(await passOn(message, from, target, note));
+      return record(message, deliveries, callId);
+    },
+  };
+}
+
+/** Whether a target had the message: its sender says so, or it is the sender (whose webhook it carries). */
+function had(target: Connection, message: InboxMessage, state: JsonObject): boolean {
+  if (sameOrigin(target.url, message.webhook)) return true;
+  const updates = Array.isArray(state.updates) ? state.updates : [];
+  return updates.some(
+    (update) =>
+      typeof update === "object" &&
+      update !== null &&
+      !Array.isArray(update) &&
+      update.target_agent_id === target.agentId,
+  );
+}
+
+function sameOrigin(url: string, webhook: string): boolean {
+  return (
+    URL.canParse(url) && URL.canParse(webhook) && new URL(baseUrl(url)).origin === new URL(webhook).origin
+  );
+}

@@ -1,0 +1,63 @@
+import { exceedsCodePoints, HOUR_MS, type JsonObject, MINUTE_MS } from "@darkmatter/core";
+
+export const CONTENT_CODE_POINTS_MAX = 65_536;
+/** An unanswered message leaves the inbox after this. */
+export const INBOX_LIFETIME_MS = HOUR_MS;
+/** Messages already read that are kept for an answer. */
+export const INBOX_READ_MAX = 200;
+export const SENT_MESSAGES_MAX = 100;
+/** Accepted ids are remembered for this long, and at most so many (mesh.md 3, replay). */
+export const SEEN_IDS_MS = 5 * MINUTE_MS;
+export const SEEN_IDS_MAX = 10_000;
+export const HOPS_DEFAULT = 10;
+export const HOPS_MAX = 50;
+/** What a list shows of a message's content. */
+export const LISTED_CONTENT_CODE_POINTS = 200;
+
+export type SentStatus = "active" | "responded" | "expired";
+
+/** A message that waits for our agent. */
+export interface InboxMessage {
+  readonly messageId: string;
+  readonly content: string;
+  /** Where its sender is told what became of it, and answered. */
+  readonly webhook: string;
+  readonly hopsRemaining: number;
+  readonly metadata: JsonObject;
+  readonly from: string;
+  /** Its signature was checked: always true for what this node took itself. */
+  readonly verified: boolean;
+  readonly receivedAtMs: number;
+  readonly read: boolean;
+}
+
+/** A message of ours and what became of it. */
+export interface SentMessage {
+  readonly messageId: string;
+  readonly content: string;
+  readonly status: SentStatus;
+  readonly initialHops: number;
+  /** The agents it was meant for. */
+  readonly targets: readonly string[];
+  /** The agents that took it. */
+  readonly routedTo: readonly string[];
+  readonly createdAt: string;
+  readonly webhook: string;
+  readonly metadata: JsonObject;
+}
+
+/** Metadata types that make a receiver act: refused without `dm_sig` from peers that can make one (mesh.md 22.1). */
+const CONTROL_TYPES = new Set(["disconnect_announcement", "solana_payment", "antimatter_timeout_report"]);
+
+export function isControl(metadata: JsonObject): boolean {
+  return typeof metadata.type === "string" && CONTROL_TYPES.has(metadata.type);
+}
+
+export const isBroadcast = (metadata: JsonObject): boolean => metadata.type === "broadcast";
+
+/** The content as a list shows it: its beginning, and an ellipsis where something is left out. */
+export function listed(content: string): string {
+  return exceedsCodePoints(content, LISTED_CONTENT_CODE_POINTS)
+    ? `${Array.from(content).slice(0, LISTED_CONTENT_CODE_POINTS).join("")}…`
+    : content;
+}

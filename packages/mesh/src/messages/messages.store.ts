@@ -1,0 +1,193 @@
+import type { JsonObject } from "@darkmatter/core";
+import type { Migration, Read, Write } from "@darkmatter/store";
+import type { InboxMessage } from "./message.ts";
+
+export const messageMigrations: readonly Migration[] = [
+  {
+    name: "mesh/004-messages",
+    dialects: ["sqlite"],
+    sql: [
+      `CREATE TABLE mesh_inbox (
+         seq INTEGER PRIMARY KEY,
+         message_id TEXT NOT NULL UNIQUE,
+         content TEXT NOT NULL,
+         webhook TEXT NOT NULL,
+         hops_remaining INTEGER NOT NULL,
+         metadata TEXT NOT NULL,
+         from_agent_id TEXT NOT NULL,
+         verified INTEGER NOT NULL,
+         received_at_ms INTEGER NOT NULL,
+         read_at_ms INTEGER,
+         answer TEXT
+       )`,
+      "CREATE INDEX mesh_inbox_by_age ON mesh_inbox (received_at_ms)",
+      "CREATE INDEX mesh_inbox_answers ON mesh_inbox (seq) WHERE answer IS NOT NULL",
+      "CREATE TABLE mesh_tally (id INTEGER PRIMARY KEY CHECK (id = 1), unread INTEGER NOT NULL, handled INTEGER NOT NULL)",
+      "INSERT INTO mesh_tally VALUES (1, 0, 0)",
+      // Counting rows for each message would cost more the fuller the inbox is.
+      `CREATE TRIGGER mesh_inbox_gone AFTER DELETE ON mesh_inbox WHEN old.read_at_ms IS NULL
+       BEGIN UPDATE mesh_tally SET unread = unread - 1; END`,
+      `CREATE TRIGGER mesh_inbox_read AFTER UPDATE OF read_at_ms ON mesh_inbox
+       WHEN old.read_at_ms IS NULL AND new.read_at_ms IS NOT NULL
+       BEGIN UPDATE mesh_tally SET unread = unread - 1; END`,
+      `CREATE TABLE mesh_sent (
+         message_id TEXT PRIMARY KEY,
+         content TEXT NOT NULL,
+         status TEXT NOT NULL,
+         initial_hops INTEGER NOT NULL,
+         targets TEXT NOT NULL,
+         routed_to TEXT NOT NULL,
+         created_at TEXT NOT NULL,
+         created_at_ms REAL NOT NULL,
+         webhook TEXT NOT NULL,
+         metadata TEXT NOT NULL
+       )`,
+      "CREATE INDEX mesh_sent_by_age ON mesh_sent (created_at_ms)",
+    ],
+  },
+];
+
+type InboxRow = {
+  message_id: string;
+  content: string;
+  webhook: string;
+  hops_remaining: number;
+  metadata: string;
+  from_agent_id: string;
+  verified: number;
+  received_at_ms: number;
+  read_at_ms: number | null;
+};
+
+const fromRow = (row: InboxRow): InboxMessage => ({
+  messageId: row.message_id,
+  content: row.content,
+  webhook: row.webhook,
+  hopsRemaining: row.hops_remaining,
+  metadata: JSON.parse(row.metadata) as JsonObject,
+  from: row.from_agent_id,
+  verified: row.verified === 1,
+  receivedAtMs: row.received_at_ms,
+  read: row.read_at_ms !== null,
+});
+
+/** Makes room for one more unread message and counts it; its position, or `undefined` when the inbox is full. */
+export async function takePlace(tx: Write, inboxMax: number): Promise<number | undefined> {
+  const row = await tx.get<{ unread: number }>(
+    "UPDATE mesh_tally SET unread = unread + 1, handled = handled + 1 WHERE unread < ? RETURNING unread",
+    inboxMax,
+  );
+  return row?.unread;
+}
+
+/** Counts a message that is taken without being queued. */
+export async function countHandled(tx: Write): Promise<void> {
+  await tx.run("UPDATE mesh_tally SET handled = handled + 1");
+}
+
+export async function readTally(tx: Read): Promise<{ unread: number; handled: number }> {
+  const row = await tx.get<{ unread: number; handled: number }>("SELECT unread, handled FROM mesh_tally");
+  return row ?? { unread: 0, handled: 0 };
+}
+
+export async function setHandled(tx: Write, handled: number): Promise<void> {
+  await tx.run("UPDATE mesh_tally SET handled = ?", handled);
+}
+
+/** The row counts as unread already: `takePlace` came first. */
+export async function insertInbox(tx: Write, message: InboxMessage, metadataText: string): Promise<void> {
+  await tx.run(
+    `INSERT INTO mesh_inbox
+       (message_id, content, webhook, hops_remaining, metadata, from_agent_id, verified, received_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    message.messageId,
+    message.content,
+    message.webhook,
+    message.hopsRemaining,
+    metadataText,
+    message.from,
+    message.verified ? 1 : 0,
+    message.receivedAtMs,
+  );
+}
+
+/** A message our agent may still act on; not one whose answer is on its way. */
+export async function readInbox(tx: Read, messageId: string): Promise<InboxMessage | undefined> {
+  const row = await tx.get<InboxRow>(
+    "SELECT * FROM mesh_inbox WHERE message_id = ? AND answer IS NULL",
+    messageId,
+  );
+  return row && fromRow(row);
+}
+
+export async function isInInbox(tx: Read, messageId: string): Promise<boolean> {
+  return (await tx.get("SELECT 1 AS yes FROM mesh_inbox WHERE message_id = ?", messageId)) !== undefined;
+}
+
+/** Oldest first. */
+export async function readInboxAll(tx: Read, limit: number): Promise<InboxMessage[]> {
+  const rows = await tx.all<InboxRow>(
+    "SELECT * FROM mesh_inbox WHERE answer IS NULL ORDER BY seq LIMIT ?",
+    limit,
+  );
+  return rows.map(fromRow);
+}
+
+export async function countInbox(tx: Read): Promise<number> {
+  return (await tx.get<{ n: number }>("SELECT count(*) AS n FROM mesh_inbox WHERE answer IS NULL"))?.n ?? 0;
+}
+
+export async function markRead(tx: Write, messageId: string, nowMs: number): Promise<void> {
+  await tx.run(
+    "UPDATE mesh_inbox SET read_at_ms = ? WHERE message_id = ? AND read_at_ms IS NULL",
+    nowMs,
+    messageId,
+  );
+}
+
+export async function deleteInbox(tx: Write, messageId: string): Promise<boolean> {
+  return (await tx.run("DELETE FROM mesh_inbox WHERE message_id = ?", messageId)) > 0;
+}
+
+/** Drops what is older than `beforeMs`, and the oldest read messages beyond `readMax`; how many. */
+export async function pruneInbox(tx: Write, beforeMs: number, readMax: number): Promise<number> {
+  const old = await tx.run("DELETE FROM mesh_inbox WHERE received_at_ms <= ?", beforeMs);
+  const surplus = await tx.run(
+    `DELETE FROM mesh_inbox WHERE seq IN (
+       SELECT seq FROM mesh_inbox WHERE read_at_ms IS NOT NULL AND answer IS NULL ORDER BY seq DESC LIMIT -1 OFFSET ?)`,
+    readMax,
+  );
+  return old + surplus;
+}
+
+/** An answer on its way: decided, on disk, and not yet known to have arrived. */
+export interface PendingAnswer {
+  readonly message: InboxMessage;
+  readonly response: string;
+}
+
+/** Sets a message aside for its answer; `false` when another answer was first or it is gone. */
+export async function holdForAnswer(tx: Write, messageId: string, response: string): Promise<boolean> {
+  const sql = "UPDATE mesh_inbox SET answer = ? WHERE message_id = ? AND answer IS NULL";
+  return (await tx.run(sql, response, messageId)) > 0;
+}
+
+/** Gives a message back to the agent: its answer was refused. */
+export async function releaseAnswer(tx: Write, messageId: string): Promise<void> {
+  await tx.run("UPDATE mesh_inbox SET answer = NULL WHERE message_id = ?", messageId);
+}
+
+type AnswerRow = InboxRow & { answer: string };
+
+const fromAnswerRow = (row: AnswerRow): PendingAnswer => ({ message: fromRow(row), response: row.answer });
+
+export async function readPendingAnswers(tx: Read, limit: number): Promise<PendingAnswer[]> {
+  const sql = "SELECT * FROM mesh_inbox WHERE answer IS NOT NULL ORDER BY seq LIMIT ?";
+  return (await tx.all<AnswerRow>(sql, limit)).map(fromAnswerRow);
+}
+
+export async function readPendingAnswer(tx: Read, messageId: string): Promise<PendingAnswer | undefined> {
+  const sql = "SELECT * FROM mesh_inbox WHERE message_id = ? AND answer IS NOT NULL";
+  const row = await tx.get<AnswerRow>(sql, messageId);
+  return row && fromAnswerRow(row);
+}

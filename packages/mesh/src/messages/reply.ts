@@ -1,0 +1,205 @@
+import { exceedsCodePoints, hasCode, isoTime, reasonOf } from "@darkmatter/core";
+import { replyText, signText } from "@darkmatter/identity";
+import { once, type Read } from "@darkmatter/store";
+import { addResponseTime } from "../connections/connections.store.ts";
+import type { Connections } from "../connections/connections.ts";
+import { remember } from "../conversation/conversation.ts";
+import { meshError } from "../errors.ts";
+import { DELIVERY_GAIN } from "../impressions/impression.ts";
+import type { Impressions } from "../impressions/impressions.ts";
+import { type PeerAnswer, refusalText, TIMEOUT_MS } from "../peers.ts";
+import type { MeshPorts } from "../ports.ts";
+import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
+import { CONTENT_CODE_POINTS_MAX, type InboxMessage } from "./message.ts";
+import {
+  deleteInbox,
+  holdForAnswer,
+  isInInbox,
+  type PendingAnswer,
+  readInbox,
+  readPendingAnswer,
+  readPendingAnswers,
+  releaseAnswer,
+} from "./messages.store.ts";
+
+export interface ReplyOutcome {
+  readonly messageId: string;
+  readonly webhook: string;
+  readonly responseTimeMs: number;
+  /** Why the sender did not take it; `undefined` when it did. */
+  readonly error: string | undefined;
+}
+
+/** Answering messages of our inbox (mesh.md 7.1). */
+export interface Replying {
+  /**
+   * Answers a message, once: the answer is on disk before it leaves, and after a crash it goes out again by itself.
+   * The message leaves the inbox when the sender took the answer. Throws NOT_FOUND for a message that is not there.
+   */
+  reply(messageId: string, response: string, callId: string | undefined): Promise<ReplyOutcome>;
+  /** Sends again what a crash or a lost connection left undecided. */
+  finish(): Promise<void>;
+}
+
+/** Answers brought to their end in one run of the job. */
+const FINISH_AT_ONCE = 20;
+
+export function createReplying(
+  ports: MeshPorts,
+  connections: Connections,
+  impressions: Impressions,
+  callbacks: Callbacks,
+  changed: () => void,
+): Replying {
+  const { db, clock, signer, journal } = ports;
+  /** Answers being sent by this process now: the job leaves them alone. */
+  const sending = new Set<string>();
+
+  async function source(tx: Read, message: InboxMessage): Promise<WebhookSource> {
+    const peer = await connections.get(tx, message.from);
+    return { from: message.from, connected: peer !== undefined && message.verified };
+  }
+
+  /** An expired message needs no answer. A webhook that cannot say is taken for active. */
+  async function requireOpen(message: InboxMessage, from: WebhookSource): Promise<void> {
+    const state = await callbacks.ask(message.webhook, from).catch(ignoreUnlessForbidden);
+    if (state?.status === 200 && state.body.status === "expired") {
+      await db.write((tx) => deleteInbox(tx, message.messageId));
+      changed();
+      throw meshError("NOT_FOUND", "Message is already expired (checked via webhook). Removed from queue.");
+    }
+  }
+
+  function signedReply({ message, response }: PendingAnswer): object {
+    const timestamp = isoTime(clock.now());
+    const { messageId, metadata } = message;
+    const text = replyText({ agentId: signer.agentId, messageId, timestamp, response });
+    return {
+      type: "response",
+      agent_id: signer.agentId,
+      response,
+      metadata,
+      timestamp,
+      from_public_key_hex: signer.agentId,
+      signature_hex: signText(signer, text),
+    };
+  }
+
+  async function finished(answer: PendingAnswer, durationMs: number): Promise<void> {
+    const { message, response } = answer;
+    await db.write(async (tx) => {
+      if (!(await deleteInbox(tx, message.messageId))) return;
+      const peer = await connections.get(tx, message.from);
+      if (peer) {
+        await addResponseTime(tx, peer.agentId, durationMs);
+        await impressions.nudge(tx, peer.agentId, DELIVERY_GAIN);
+      }
+      await remember(tx, {
+        messageId: message.messageId,
+        content: response,
+        from: signer.agentId,
+        to: [message.from],
+        at: isoTime(clock.now()),
+        entryType: "reply",
+        direction: "outbound",
+        trust: 0,
+        metadata: message.metadata,
+      });
+      await journal.append(tx, {
+        act: "message.answered",
+        trace: message.messageId,
+        peer: message.from,
+        messageId: message.messageId,
+        fields: { response, direction: "outbound" },
+      });
+      tx.afterCommit(changed);
+    });
+  }
+
+  /** Sends a held answer. A refusal gives the message back; an unknown outcome keeps it held for the job. */
+  async function send(answer: PendingAnswer): Promise<ReplyOutcome> {
+    const { messageId, webhook } = answer.message;
+    const start = clock.monotonic();
+    const outcome = (error: string | undefined): ReplyOutcome => ({
+      messageId,
+      webhook,
+      responseTimeMs: Math.round((clock.monotonic() - start) * 100) / 100,
+      error,
+    });
+    let status: PeerAnswer;
+    try {
+      status = await callbacks.post(
+        webhook,
+        await source(db, answer.message),
+        signedReply(answer),
+        TIMEOUT_MS.reply,
+      );
+    } catch (error) {
+      if (mayHaveArrived(error)) {
+        return outcome(`No answer yet (${reasonOf(error)}). The reply is kept and sent again by itself.`);
+      }
+      await db.write((tx) => releaseAnswer(tx, messageId));
+      return outcome(`${reasonOf(error)}. The message stays in your inbox.`);
+    }
+    if (status.status >= 400) {
+      await db.write((tx) => releaseAnswer(tx, messageId));
+      return outcome(`The reply was refused: ${refusalText(status)}. The message stays in your inbox.`);
+    }
+    const done = outcome(undefined);
+    await finished(answer, done.responseTimeMs);
+    return done;
+  }
+
+  async function sendOnce(answer: PendingAnswer): Promise<ReplyOutcome> {
+    const { messageId } = answer.message;
+    sending.add(messageId);
+    try {
+      return await send(answer);
+    } finally {
+      sending.delete(messageId);
+    }
+  }
+
+  /** A repeated call: goes on with the answer it left behind, or reports how that ended. */
+  async function resume(messageId: string): Promise<ReplyOutcome | undefined> {
+    const held = await readPendingAnswer(db, messageId);
+    if (held) return sendOnce(held);
+    if (await isInInbox(db, messageId)) return undefined;
+    return { messageId, webhook: "", responseTimeMs: 0, error: undefined };
+  }
+
+  return {
+    async reply(messageId, response, callId) {
+      if (exceedsCodePoints(response, CONTENT_CODE_POINTS_MAX)) {
+        throw meshError("TOO_LARGE", `The reply exceeds ${CONTENT_CODE_POINTS_MAX} characters.`);
+      }
+      const message = await readInbox(db, messageId);
+      if (message) {
+        const from = await source(db, message);
+        await requireOpen(message, from);
+        const notice = { type: "responding", agent_id: signer.agentId };
+        await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
+      }
+      const held = await db.write((tx) => once(tx, callId, () => holdForAnswer(tx, messageId, response)));
+      const outcome = held ? await resume(messageId) : undefined;
+      if (outcome) return outcome;
+      throw meshError("NOT_FOUND", `No queued message with ID '${messageId.slice(0, 128)}'.`);
+    },
+
+    async finish() {
+      for (const answer of await readPendingAnswers(db, FINISH_AT_ONCE)) {
+        if (!sending.has(answer.message.messageId)) await sendOnce(answer);
+      }
+    },
+  };
+}
+
+/** Whether the other side may have got what was sent: then it must not be offered to the agent again. */
+function mayHaveArrived(error: unknown): boolean {
+  return hasCode(error, "TIMEOUT") || hasCode(error, "CONNECTION_LOST") || hasCode(error, "ANSWER_TOO_LARGE");
+}
+
+/** A notice that does not arrive stops nothing; a webhook that must not be called stops everything. */
+export function ignoreUnlessForbidden(error: unknown): undefined {
+  if (hasCode(error, "FORBIDDEN")) throw error;
+}

@@ -1,0 +1,87 @@
+import { type JsonObject, parseTime } from "@darkmatter/core";
+import type { Read, Write } from "@darkmatter/store";
+import type { SentMessage, SentStatus } from "./message.ts";
+
+type SentRow = {
+  message_id: string;
+  content: string;
+  status: string;
+  initial_hops: number;
+  targets: string;
+  routed_to: string;
+  created_at: string;
+  webhook: string;
+  metadata: string;
+};
+
+const fromRow = (row: SentRow): SentMessage => ({
+  messageId: row.message_id,
+  content: row.content,
+  status: row.status as SentStatus,
+  initialHops: row.initial_hops,
+  targets: JSON.parse(row.targets) as string[],
+  routedTo: JSON.parse(row.routed_to) as string[],
+  createdAt: row.created_at,
+  webhook: row.webhook,
+  metadata: JSON.parse(row.metadata) as JsonObject,
+});
+
+export async function insertSent(tx: Write, message: SentMessage): Promise<void> {
+  await tx.run(
+    `INSERT INTO mesh_sent
+       (message_id, content, status, initial_hops, targets, routed_to, created_at, created_at_ms, webhook, metadata)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    message.messageId,
+    message.content,
+    message.status,
+    message.initialHops,
+    JSON.stringify(message.targets),
+    JSON.stringify(message.routedTo),
+    message.createdAt,
+    parseTime(message.createdAt) ?? 0,
+    message.webhook,
+    JSON.stringify(message.metadata),
+  );
+}
+
+export async function readSent(tx: Read, messageId: string): Promise<SentMessage | undefined> {
+  const row = await tx.get<SentRow>("SELECT * FROM mesh_sent WHERE message_id = ?", messageId);
+  return row && fromRow(row);
+}
+
+/** Newest last. */
+export async function readSentAll(tx: Read): Promise<SentMessage[]> {
+  return (await tx.all<SentRow>("SELECT * FROM mesh_sent ORDER BY created_at_ms, rowid")).map(fromRow);
+}
+
+export async function countSentMessages(tx: Read): Promise<{ total: number; awaiting: number }> {
+  const row = await tx.get<{ total: number; awaiting: number | null }>(
+    "SELECT count(*) AS total, sum(status = 'active' AND routed_to <> '[]') AS awaiting FROM mesh_sent",
+  );
+  return { total: row?.total ?? 0, awaiting: row?.awaiting ?? 0 };
+}
+
+/** Notes who took a message, besides those noted before. */
+export async function addRoutedTo(tx: Write, messageId: string, agentIds: readonly string[]): Promise<void> {
+  const sent = await readSent(tx, messageId);
+  if (!sent || agentIds.length === 0) return;
+  const routedTo = [...new Set([...sent.routedTo, ...agentIds])];
+  await tx.run(
+    "UPDATE mesh_sent SET routed_to = ? WHERE message_id = ?",
+    JSON.stringify(routedTo),
+    messageId,
+  );
+}
+
+export async function setStatus(tx: Write, messageId: string, status: SentStatus): Promise<void> {
+  await tx.run("UPDATE mesh_sent SET status = ? WHERE message_id = ?", status, messageId);
+}
+
+/** Keeps the newest `keep`, with their updates and responses. */
+export async function pruneSent(tx: Write, keep: number): Promise<void> {
+  await tx.run(
+    `DELETE FROM mesh_sent WHERE message_id IN (
+       SELECT message_id FROM mesh_sent ORDER BY created_at_ms DESC, rowid DESC LIMIT -1 OFFSET ?)`,
+    keep,
+  );
+}

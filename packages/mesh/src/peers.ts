@@ -1,0 +1,92 @@
+import { isJsonObject, type JsonObject, parseJson, reasonOf } from "@darkmatter/core";
+import type { OutboundAnswer, Reach } from "@darkmatter/net";
+import { meshError } from "./errors.ts";
+import type { MeshPorts } from "./ports.ts";
+
+/** How long each kind of call to another node may take (mesh.md 4, S13). */
+export const TIMEOUT_MS = {
+  connectionRequest: 30_000,
+  webhook: 10_000,
+  reply: 30_000,
+  impression: 3_000,
+  post: 5_000,
+  domain: 10_000,
+  scan: 500,
+} as const;
+
+export interface PeerAnswer {
+  readonly status: number;
+  /** The answer's JSON object; empty when it is none. */
+  readonly body: JsonObject;
+}
+
+export interface PeerCall {
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly reach: Reach;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** JSON calls to other nodes. An answer of any status resolves; no answer throws what `Wire` threw. */
+export interface Peers {
+  get(call: PeerCall): Promise<PeerAnswer>;
+  post(call: PeerCall, body: object): Promise<PeerAnswer>;
+}
+
+const JSON_HEADERS = { "content-type": "application/json" };
+const decoder = new TextDecoder();
+
+export function createPeers({ wire }: Pick<MeshPorts, "wire">): Peers {
+  return {
+    async get({ url, timeoutMs, reach, signal }) {
+      return parsed(await wire.request({ method: "GET", url, timeoutMs, reach, ...(signal && { signal }) }));
+    },
+    async post({ url, timeoutMs, reach, signal }, body) {
+      const text = JSON.stringify(body);
+      return parsed(
+        await wire.request({
+          method: "POST",
+          url,
+          headers: JSON_HEADERS,
+          body: text,
+          timeoutMs,
+          reach,
+          ...(signal && { signal }),
+        }),
+      );
+    },
+  };
+}
+
+function parsed(answer: OutboundAnswer): PeerAnswer {
+  const body = parseJson(decoder.decode(answer.body));
+  return { status: answer.status, body: isJsonObject(body) ? body : {} };
+}
+
+/** The error text of an answer ≥ 400: bounded, since a peer wrote it. */
+export function refusalText(answer: PeerAnswer): string {
+  const { error } = answer.body;
+  return `HTTP ${answer.status}${typeof error === "string" ? `: ${error.slice(0, 200)}` : ""}`;
+}
+
+/** Runs calls side by side, at most `limit` at a time; results in the order of `items` (S13). */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  limit: number,
+  call: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  let next = 0;
+  const lane = async () => {
+    for (let at = next++; at < items.length; at = next++) results[at] = await call(items[at] as T);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  return results;
+}
+
+export const PARALLEL_CALLS_MAX = 16;
+
+/** Turns a failed call into an error a user can act on. */
+export function unreachable(url: string, error: unknown): Error {
+  return meshError("UNREACHABLE", `Failed to reach target agent at ${url}: ${reasonOf(error)}`, error);
+}

@@ -1,0 +1,17 @@
+import type { Migration } from "@darkmatter/store";
+import { connectionMigrations } from "./connections/connections.store.ts";
+import { conversationMigrations } from "./conversation/conversation.store.ts";
+import { identityMigrations } from "./identity/identity.store.ts";
+import { impressionMigrations } from "./impressions/impressions.store.ts";
+import { messageMigrations } from "./messages/messages.store.ts";
+import { webhookMigrations } from "./webhooks/webhooks.store.ts";
+
+/** Every step of the mesh's tables, in the order they are applied. */
+export const meshMigrations: readonly Migration[] = [
+  ...identityMigrations,
+  ...connectionMigrations,
+  ...impressionMigrations,
+  ...messageMigrations,
+  ...webhookMigrations,
+  ...conversationMigrations,
+];

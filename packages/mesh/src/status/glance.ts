@@ -1,0 +1,76 @@
+import type { Read } from "@darkmatter/store";
+import type { Connection } from "../connections/connection.ts";
+import { readConnections } from "../connections/connections.store.ts";
+import { countRequests } from "../connections/requests.store.ts";
+import { countInboundBroadcasts } from "../conversation/conversation.store.ts";
+import type { Profile } from "../identity/identity.ts";
+import { readTally } from "../messages/messages.store.ts";
+import { countSentMessages } from "../messages/sent.store.ts";
+import type { Status } from "../presence/presence.ts";
+
+/** The state of a node in numbers: what visibility, hints and the live status are made of. */
+export interface Glance {
+  readonly connections: number;
+  readonly pendingRequests: number;
+  readonly unread: number;
+  readonly handled: number;
+  readonly sent: number;
+  readonly awaitingReply: number;
+  readonly inboundBroadcasts: number;
+  readonly conversations: number;
+  readonly status: Status;
+  readonly hasGenericBio: boolean;
+  readonly hasName: boolean;
+  /** Ids only: this part reaches descriptions, where no peer's text may stand. */
+  readonly peers: readonly Pick<Connection, "agentId">[];
+}
+
+export const EMPTY_GLANCE: Glance = {
+  connections: 0,
+  pendingRequests: 0,
+  unread: 0,
+  handled: 0,
+  sent: 0,
+  awaitingReply: 0,
+  inboundBroadcasts: 0,
+  conversations: 0,
+  status: "active",
+  hasGenericBio: true,
+  hasName: true,
+  peers: [],
+};
+
+/** The latest glance, and how to take another. */
+export interface GlanceKeeper {
+  now(): Glance;
+  refresh(): Promise<Glance>;
+}
+
+export interface GlanceSources {
+  readonly status: Status;
+  readonly profile: Profile;
+  readonly genericBios: readonly string[];
+}
+
+export async function takeGlance(tx: Read, { status, profile, genericBios }: GlanceSources): Promise<Glance> {
+  const peers = await readConnections(tx);
+  const { unread, handled } = await readTally(tx);
+  const sent = await countSentMessages(tx);
+  const said = await tx.get<{ n: number }>(
+    "SELECT count(*) AS n FROM mesh_conversation WHERE entry_type <> 'broadcast'",
+  );
+  return {
+    connections: peers.length,
+    pendingRequests: await countRequests(tx),
+    unread,
+    handled,
+    sent: sent.total,
+    awaitingReply: sent.awaiting,
+    inboundBroadcasts: (await countInboundBroadcasts(tx)).total,
+    conversations: said?.n ?? 0,
+    status,
+    hasGenericBio: genericBios.includes(profile.bio.trim()),
+    hasName: profile.displayName !== "",
+    peers: peers.map(({ agentId }) => ({ agentId })),
+  };
+}

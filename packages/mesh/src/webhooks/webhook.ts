@@ -1,0 +1,79 @@
+import type { Json } from "@darkmatter/core";
+import {
+  addressClass,
+  baseUrl,
+  isAddressLiteral,
+  isLocalUrl,
+  type Reach,
+  validateUrl,
+} from "@darkmatter/net";
+
+export const UPDATES_MAX = 200;
+export const RESPONSES_MAX = 50;
+export const NOTE_BYTES_MAX = 8 * 1024;
+
+/** What a holder of a message tells its sender, as stored and shown; the time is ours (mesh.md 5.3). */
+export type Update =
+  | { readonly type: "received" | "responding"; readonly agent_id: string; readonly timestamp: string }
+  | {
+      readonly type: "forwarded";
+      readonly agent_id: string;
+      readonly target_agent_id: string;
+      readonly note: string | null;
+      readonly timestamp: string;
+    }
+  | {
+      readonly type: "expired";
+      readonly agent_id: string;
+      readonly note: string | null;
+      readonly timestamp: string;
+    };
+
+export interface Response {
+  readonly agent_id: string;
+  readonly response: string;
+  readonly metadata: Json;
+  readonly timestamp: string;
+}
+
+const WEBHOOK_PATH =
+  /^(\/__darkmatter__\/(webhook\/[A-Za-z0-9_-]{1,128}|webhook_relay\/[A-Za-z0-9_-]{1,128}\/[A-Za-z0-9_-]{1,128}|antimatter_result))$/;
+
+/** What makes a private address a fair place for a webhook (mesh.md 7.3). */
+export interface WebhookTrust {
+  /** The message carrying it is verified and from a connected agent. */
+  readonly fromConnection: boolean;
+  /** Our own URL is local, so only local callers exist. */
+  readonly selfIsLocal: boolean;
+  /** Origins we know: our own, connections, discovered peers. */
+  readonly origins: ReadonlySet<string>;
+}
+
+/**
+ * How far a call to a webhook may reach, or `undefined` when it must not be called at all.
+ * A host name is decided when it is resolved: under reach `public` a private address is refused then.
+ */
+export function webhookReach(url: string, trust: WebhookTrust): Reach | undefined {
+  if (validateUrl(url) !== undefined || !URL.canParse(url)) return undefined;
+  const { origin, hostname, pathname, search, hash } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  if (isAddressLiteral(host) && addressClass(host) === "forbidden") return undefined;
+  const exact = WEBHOOK_PATH.test(pathname) && search === "" && hash === "";
+  if (exact && (trust.fromConnection || trust.selfIsLocal || trust.origins.has(origin))) return "private";
+  return isLocalUrl(url) ? undefined : "public";
+}
+
+/** What a receiver can say about a webhook before it knows the sender: an error text, or `undefined`. */
+export function validateWebhook(url: string): string | undefined {
+  const wrong = validateUrl(url);
+  if (wrong) return `Invalid webhook: ${wrong}`;
+  const any: WebhookTrust = { fromConnection: true, selfIsLocal: true, origins: new Set() };
+  return webhookReach(url, any)
+    ? undefined
+    : "Invalid webhook: it must not target a private or link-local address.";
+}
+
+/** Where replies to a message of ours go (mesh.md 7.2). */
+export function webhookUrl(base: string, messageId: string): string {
+  return `${baseUrl(base)}/__darkmatter__/webhook/${messageId}`;
+}

@@ -1,0 +1,85 @@
+import type { JsonObject } from "@darkmatter/core";
+import type { Migration, Read, Write } from "@darkmatter/store";
+import type { Response, Update } from "./webhook.ts";
+
+export const webhookMigrations: readonly Migration[] = [
+  {
+    name: "mesh/006-webhooks",
+    dialects: ["sqlite"],
+    sql: [
+      `CREATE TABLE mesh_updates (
+         seq INTEGER PRIMARY KEY,
+         message_id TEXT NOT NULL REFERENCES mesh_sent (message_id) ON DELETE CASCADE,
+         body TEXT NOT NULL
+       )`,
+      "CREATE INDEX mesh_updates_of ON mesh_updates (message_id)",
+      `CREATE TABLE mesh_responses (
+         seq INTEGER PRIMARY KEY,
+         message_id TEXT NOT NULL REFERENCES mesh_sent (message_id) ON DELETE CASCADE,
+         fingerprint TEXT NOT NULL,
+         body TEXT NOT NULL,
+         UNIQUE (message_id, fingerprint)
+       )`,
+    ],
+  },
+];
+
+export async function insertUpdate(tx: Write, messageId: string, update: Update): Promise<void> {
+  await tx.run(
+    "INSERT INTO mesh_updates (message_id, body) VALUES (?, ?)",
+    messageId,
+    JSON.stringify(update),
+  );
+}
+
+/** `false` when this agent said this before: a repeat after a crash, not a second answer. */
+export async function insertResponse(
+  tx: Write,
+  messageId: string,
+  fingerprint: string,
+  response: Response,
+): Promise<boolean> {
+  const changed = await tx.run(
+    "INSERT INTO mesh_responses (message_id, fingerprint, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    messageId,
+    fingerprint,
+    JSON.stringify(response),
+  );
+  return changed > 0;
+}
+
+export async function readUpdates(tx: Read, messageId: string): Promise<Update[]> {
+  const rows = await tx.all<{ body: string }>(
+    "SELECT body FROM mesh_updates WHERE message_id = ? ORDER BY seq",
+    messageId,
+  );
+  return rows.map((row) => JSON.parse(row.body) as JsonObject as unknown as Update);
+}
+
+export async function readResponses(tx: Read, messageId: string): Promise<Response[]> {
+  const rows = await tx.all<{ body: string }>(
+    "SELECT body FROM mesh_responses WHERE message_id = ? ORDER BY seq",
+    messageId,
+  );
+  return rows.map((row) => JSON.parse(row.body) as JsonObject as unknown as Response);
+}
+
+export async function countUpdates(
+  tx: Read,
+  messageId: string,
+): Promise<{ updates: number; forwarded: number }> {
+  const row = await tx.get<{ updates: number; forwarded: number | null }>(
+    `SELECT count(*) AS updates, sum(json_extract(body, '$.type') = 'forwarded') AS forwarded
+     FROM mesh_updates WHERE message_id = ?`,
+    messageId,
+  );
+  return { updates: row?.updates ?? 0, forwarded: row?.forwarded ?? 0 };
+}
+
+export async function countResponses(tx: Read, messageId: string): Promise<number> {
+  const row = await tx.get<{ n: number }>(
+    "SELECT count(*) AS n FROM mesh_responses WHERE message_id = ?",
+    messageId,
+  );
+  return row?.n ?? 0;
+}

@@ -1,0 +1,120 @@
+import { isFresh, isoTime } from "@darkmatter/core";
+import { replyText, sha256Hex, type Verifier } from "@darkmatter/identity";
+import type { Read, Write } from "@darkmatter/store";
+import { isBlocked } from "../connections/connections.store.ts";
+import { meshError } from "../errors.ts";
+import { agentIdField, type Body, lineField, textField } from "../fields.ts";
+import type { SentMessage } from "../messages/message.ts";
+import { readSent, setStatus } from "../messages/sent.store.ts";
+import type { Waiting } from "../messages/waiting.ts";
+import type { MeshPorts } from "../ports.ts";
+import { NOTE_BYTES_MAX, RESPONSES_MAX, type Response, UPDATES_MAX, type Update } from "./webhook.ts";
+import { countResponses, countUpdates, insertResponse, insertUpdate } from "./webhooks.store.ts";
+
+/** What holders of our messages tell us about them (mesh.md 5.3, S4). */
+export interface Webhooks {
+  /** Records an update or a reply; the type recorded. Throws with the status of mesh.md 5.3. */
+  record(messageId: string, body: Body): Promise<string>;
+}
+
+const UPDATE_TYPES = new Set(["received", "responding", "forwarded", "expired"]);
+
+export function createWebhooks(ports: MeshPorts, waiting: Waiting, changed: () => void): Webhooks {
+  const { db, clock, verifier, journal } = ports;
+
+  async function requireSent(tx: Read, messageId: string): Promise<SentMessage> {
+    const sent = await readSent(tx, messageId);
+    if (!sent) throw meshError("NOT_FOUND", `No sent message with ID '${messageId.slice(0, 128)}'`);
+    return sent;
+  }
+
+  async function recordUpdate(messageId: string, type: string, body: Body): Promise<void> {
+    const update = parseUpdate(type, body, isoTime(clock.now()));
+    await db.write(async (tx) => {
+      await requireSent(tx, messageId);
+      if (await isBlocked(tx, update.agent_id)) throw meshError("FORBIDDEN", "Not accepted.");
+      const { updates } = await countUpdates(tx, messageId);
+      if (updates >= UPDATES_MAX) throw meshError("TOO_MANY", "Too many updates for this message");
+      await insertUpdate(tx, messageId, update);
+      tx.afterCommit(changed);
+    });
+  }
+
+  async function recordResponse(messageId: string, body: Body): Promise<void> {
+    const reply = await verifiedReply(messageId, body, verifier, clock.now());
+    await db.write(async (tx) => {
+      await requireSent(tx, messageId);
+      if (await isBlocked(tx, reply.agent_id)) throw meshError("FORBIDDEN", "Not accepted.");
+      if ((await countResponses(tx, messageId)) >= RESPONSES_MAX) {
+        throw meshError("TOO_MANY", "Too many responses to this message");
+      }
+      const stored: Response = { ...reply, timestamp: isoTime(clock.now()) };
+      const fingerprint = sha256Hex(`${stored.agent_id}\n${stored.response}`);
+      if (!(await insertResponse(tx, messageId, fingerprint, stored))) return;
+      await setStatus(tx, messageId, "responded");
+      await journal.append(tx, {
+        act: "message.answered",
+        trace: messageId,
+        peer: stored.agent_id,
+        messageId,
+        fields: { response: stored.response, direction: "inbound" },
+      });
+      tx.afterCommit(() => {
+        waiting.wake(messageId);
+        changed();
+      });
+    });
+  }
+
+  return {
+    async record(messageId, body) {
+      await requireSent(db, messageId);
+      const type = typeof body.type === "string" ? body.type : "";
+      if (type === "response") await recordResponse(messageId, body);
+      else if (UPDATE_TYPES.has(type)) await recordUpdate(messageId, type, body);
+      else throw meshError("BAD_REQUEST", `Unknown update type: '${type.slice(0, 40)}'`);
+      return type;
+    },
+  };
+}
+
+function parseUpdate(type: string, body: Body, timestamp: string): Update {
+  const agentId = agentIdField(body, "agent_id") ?? "";
+  const note = textField(body, "note") ?? null;
+  if (note !== null && Buffer.byteLength(note) > NOTE_BYTES_MAX)
+    throw meshError("TOO_LARGE", "note too long");
+  if (type === "forwarded") {
+    const target = agentIdField(body, "target_agent_id") ?? "";
+    return { type, agent_id: agentId, target_agent_id: target, note, timestamp };
+  }
+  if (type === "expired") return { type, agent_id: agentId, note, timestamp };
+  return { type: type as "received" | "responding", agent_id: agentId, timestamp };
+}
+
+/** Reads a reply and checks that its agent signed it: unsigned replies are refused (S4). */
+async function verifiedReply(messageId: string, body: Body, verifier: Verifier, nowMs: number) {
+  const agentId = agentIdField(body, "agent_id") ?? "";
+  const response = textField(body, "response");
+  const timestamp = lineField(body, "timestamp");
+  const key = textField(body, "from_public_key_hex")?.toLowerCase();
+  const signature = textField(body, "signature_hex")?.toLowerCase();
+  if (response === undefined) throw meshError("BAD_REQUEST", "Missing required fields: response");
+  if (!signature || !timestamp)
+    throw meshError("FORBIDDEN", "Signature required — unsigned replies are not accepted.");
+  if (key !== undefined && key !== agentId) throw meshError("FORBIDDEN", "Public key mismatch");
+
+  const text = replyText({ agentId, messageId, timestamp, response });
+  if (text === undefined || !(await verifier.verify(agentId, text, signature))) {
+    throw meshError("FORBIDDEN", "Invalid signature — the reply's author could not be verified.");
+  }
+  if (!isFresh(timestamp, nowMs)) throw meshError("FORBIDDEN", "Reply timestamp too old — possible replay");
+  return { agent_id: agentId, response, metadata: body.metadata ?? {} };
+}
+
+/** Closes a message of ours: holders hear it when they ask (mesh.md 7.1). `false` when it was closed before. */
+export async function expireSent(tx: Write, sent: SentMessage, waiting: Waiting): Promise<boolean> {
+  if (sent.status === "expired") return false;
+  await setStatus(tx, sent.messageId, "expired");
+  tx.afterCommit(() => waiting.wake(sent.messageId));
+  return true;
+}
