@@ -91,7 +91,7 @@ module.exports = {
       "sql-drivers",
       "^(node:)?sqlite$|node_modules/(@types/)?pg/|node_modules/@electric-sql/",
       // The owner's lock is a SQLite lock without SQL, so it is no business of the Database port.
-      ["^packages/(store|node)/src/.*adapters/", `^packages/store/.*(${TESTS})`],
+      ["^packages/(store|node)/src/.*adapters/", TESTS],
       "SQL drivers stay in store's adapters.",
     ),
     only("fastify", "node_modules/(@fastify/|fastify/)", "^packages/surface/", "Fastify stays in surface."),
