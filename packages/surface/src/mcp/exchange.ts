@@ -23,26 +23,31 @@ export function handlerResponse(response: Response, signal: AbortSignal, onEnd: 
   return { status: response.status, headers, body: chunksOf(response.body, signal, onEnd) };
 }
 
-async function* chunksOf(
+function chunksOf(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal,
   onEnd: () => void,
-): AsyncGenerator<Uint8Array> {
+): AsyncIterable<Uint8Array> {
   const reader = body.getReader();
-  const leave = () => void reader.cancel().catch(() => undefined);
-  if (signal.aborted) leave();
-  signal.addEventListener("abort", leave, { once: true });
-  try {
-    while (true) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    signal.removeEventListener("abort", leave);
-    leave();
+  let ended = false;
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    signal.removeEventListener("abort", end);
+    // A stream that broke already has nothing left to cancel.
+    reader.cancel().catch(() => undefined);
     onEnd();
-  }
+  };
+  // Listening begins here and not with the first chunk: a caller may leave before anybody reads one.
+  signal.addEventListener("abort", end);
+  if (signal.aborted) end();
+  return (async function* () {
+    try {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+    } finally {
+      end();
+    }
+  })();
 }
 
 /** A refusal in the protocol's own shape, for what never reached its library. */

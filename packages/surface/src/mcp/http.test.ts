@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { type HttpServer, serveHttp } from "../adapters/http-server.ts";
 import { localOnly } from "../guards.ts";
 import { createHandler } from "../handler.ts";
-import { callHandler } from "../testing/call-handler.ts";
+import { callHandler, inbound } from "../testing/call-handler.ts";
 import { connectMcpHttp, ERAS } from "../testing/mcp-client.ts";
 import { type SampleTable, sampleTable } from "../testing/sample-table.ts";
 import { mcpRoutes } from "./http.ts";
@@ -129,6 +129,35 @@ test("a session nobody knows is 404, and the client begins anew", async () => {
   expect(ended.status).toBe(200);
   expect((await post(list, { "mcp-session-id": id })).status).toBe(404);
   expect(table.listeners()).toBe(1);
+});
+
+test("a client that lost its stream of notices opens it again, as often as it likes", async () => {
+  const { url } = await serve(sampleTable());
+  const headers = { ...accept, "content-type": "application/json" };
+  const begun = await fetch(url, { method: "POST", headers, body: JSON.stringify(initialize) });
+  await begun.text();
+  const session = { ...accept, "mcp-session-id": begun.headers.get("mcp-session-id") ?? "" };
+  for (let times = 0; times < 3; times++) {
+    const leaving = new AbortController();
+    const open = () => fetch(url, { headers: session, signal: leaving.signal });
+    await expect.poll(async () => (await open()).status).toBe(200);
+    expect((await open()).status).toBe(409);
+    leaving.abort();
+  }
+});
+
+test("a caller gone before its stream began leaves nothing open", async () => {
+  const { handler } = handlerOf(sampleTable());
+  const post = (body: object) =>
+    callHandler(handler, { method: "POST", path: "/mcp", body, headers: accept });
+  const id = (await post(initialize)).headers["mcp-session-id"] ?? "";
+  const leaving = new AbortController();
+  const open = (signal: AbortSignal) =>
+    handler(inbound({ method: "GET", path: "/mcp", headers: { ...accept, "mcp-session-id": id }, signal }));
+  expect((await open(leaving.signal)).status).toBe(200);
+  expect((await open(leaving.signal)).status).toBe(409);
+  leaving.abort();
+  expect((await open(new AbortController().signal)).status).toBe(200);
 });
 
 test("sessions are bounded: the longest idle give way, by number and by time", async () => {
