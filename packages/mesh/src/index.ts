@@ -1,3 +1,4 @@
+export { INSTRUCTIONS } from "./instructions.ts";
 export { createMesh, type Mesh } from "./mesh.ts";
 export type { Listening, MeshConfig, MeshPorts, Report } from "./ports.ts";
 export { meshMigrations } from "./schema.ts";
