@@ -5,14 +5,7 @@ const kind = (message: string, hint: string): ErrorKind => ({ status: 500, retry
 
 const KINDS = {
   CONFIG_INVALID: kind("A setting has a value it cannot have.", "Correct it or remove it, then start again."),
-  HOME_UNUSABLE: kind(
-    "The state folder cannot be written.",
-    "Check that it is yours, not on a read-only or full disk, or choose another with --home or DARKMATTER_HOME.",
-  ),
-  PASSPORT_GONE: kind(
-    "The passport this folder's agent had is gone, though its state exists.",
-    "Put the key back (`darkmatter passport restore FILE`), or delete the state to become a new agent.",
-  ),
+  PASSPORT_CHANGED: kind("The passport was replaced while the node was starting.", "Start again."),
   PORTS_BUSY: kind(
     "No port is free.",
     "End what uses the ports, or choose another with DARKMATTER_PORT (0: any free one).",
@@ -24,6 +17,20 @@ const KINDS = {
     "List what there is (`darkmatter peers`, `darkmatter inbox`), then name one of it.",
   ),
   AMBIGUOUS: kind("More than one matches.", "Give more characters of the id."),
+  NO_PASSPHRASE: kind(
+    "A passphrase is needed.",
+    "Type it when asked on a terminal, or give it in DARKMATTER_PASSPHRASE.",
+  ),
+  NODE_FAILED: kind("A node did not do what it should.", "See its log, and report it."),
+  NODE_RUNS: kind(
+    "This agent's node runs, and its state is in use.",
+    "Stop it (Ctrl-C, or close its client), then try again.",
+  ),
+  STATE_FILE_REFUSED: kind(
+    "The state file cannot be used.",
+    "Nothing was changed. Repair it, or start without it: darkmatter state import --skip",
+  ),
+  STATE_FILE_KEPT: kind("The file is not this agent's state file.", "Move it away, or name another file."),
   UNREADABLE_FILE: kind("The file cannot be used.", "Check its name and its content."),
 } satisfies Record<string, ErrorKind>;
 

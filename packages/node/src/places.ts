@@ -1,5 +1,10 @@
 import { join } from "node:path";
 
+/** The folder of all agents' states. */
+export function statesOf(home: string): string {
+  return join(home, "state");
+}
+
 /** Where one agent's state lies: `<home>/state/<agent id>/`. The socket's place is `adapters/socket-place.ts`. */
 export interface Places {
   readonly folder: string;
@@ -9,18 +14,15 @@ export interface Places {
   /** Who the owner is and where it listens: for people and for messages, never for deciding anything. */
   readonly ownerCard: string;
   readonly log: string;
-  /** Which passport file this state belongs to, so that a lost key is noticed. */
-  readonly passportNote: string;
 }
 
 export function placesOf(home: string, agentId: string): Places {
-  const folder = join(home, "state", agentId);
+  const folder = join(statesOf(home), agentId);
   return {
     folder,
     lock: join(folder, "owner.lock"),
     database: join(folder, "darkmatter.db"),
     ownerCard: join(folder, "owner.json"),
     log: join(folder, "node.log"),
-    passportNote: join(folder, "passport.path"),
   };
 }

@@ -13,30 +13,30 @@ export interface ListenOptions {
   readonly before: number;
   readonly maxBodyBytes: number;
   readonly onError: (error: unknown) => void;
+  /** Where to go when the port is somebody else's; the default port and those after it. */
+  readonly ways?: readonly number[];
 }
+
+const WAYS_OUT = Array.from({ length: FALLBACK_PORTS }, (_, at) => DEFAULT_PORT + at);
 
 /**
  * Listens where this agent listened before, if it may choose; else where it is told to; else, where somebody else has
  * that port, at the first free one from the default on. It cannot be our own: the lock sees to that.
  */
-export async function listen({ port, before, ...options }: ListenOptions): Promise<HttpServer> {
-  for (const candidate of candidates(port, before)) {
+export async function listen({ port, before, ways, ...options }: ListenOptions): Promise<HttpServer> {
+  for (const candidate of candidates(port, before, ways)) {
     try {
       return await serveHttp({ ...options, port: candidate });
     } catch (error) {
       if (!hasCode(error, "PORT_TAKEN")) throw error;
     }
   }
-  throw nodeError(
-    "PORTS_BUSY",
-    `The ports ${port} and ${DEFAULT_PORT} to ${DEFAULT_PORT + FALLBACK_PORTS - 1} are all in use.`,
-  );
+  throw nodeError("PORTS_BUSY", `These ports are all in use: ${candidates(port, before, ways).join(", ")}.`);
 }
 
 /** In the order tried, each once. */
-export function candidates(port: number, before: number): number[] {
-  const fallbacks = Array.from({ length: FALLBACK_PORTS }, (_, at) => DEFAULT_PORT + at);
+export function candidates(port: number, before: number, ways: readonly number[] = WAYS_OUT): number[] {
   // A port that was a way out last time is kept: moving back would lose the peers who learned it.
-  const mayStay = before > 0 && (port === 0 || (port === DEFAULT_PORT && fallbacks.includes(before)));
-  return [...new Set([...(mayStay ? [before] : []), port, ...(port === 0 ? [] : fallbacks)])];
+  const mayStay = before > 0 && (port === 0 || (port === DEFAULT_PORT && ways.includes(before)));
+  return [...new Set([...(mayStay ? [before] : []), port, ...(port === 0 ? [] : ways)])];
 }

@@ -13,15 +13,16 @@ import { refuseSession, runSession, type SessionPorts } from "./thin-session.ts"
  */
 export async function runMcpSession(options: OwningOptions): Promise<number> {
   const node = () => import("./owning.ts");
+  const home = homeFolder(options, process.env);
   const ports = (agentId: string): SessionPorts => {
-    const places = placesOf(homeFolder(options, process.env), agentId);
+    const places = placesOf(home, agentId);
     return {
       input: process.stdin,
       output: process.stdout,
       places: { ...places, socket: socketPlace(places.folder) },
       version: options.version ?? VERSION,
       warm: () => void node().then(({ warm }) => warm(options)),
-      own: async (lock) => (await node()).ownAgent(options, lock),
+      own: async (lock) => (await node()).ownAgent(options, lock, agentId),
       preview: async (stream) => (await node()).servePreview(options, stream),
       explain,
       complain,
@@ -29,7 +30,7 @@ export async function runMcpSession(options: OwningOptions): Promise<number> {
     };
   };
   const signal = stopSignal();
-  const known = peekAgentId(namedPassport(options, process.env), process.cwd());
+  const known = peekAgentId(namedPassport(options, process.env), process.cwd(), home);
   if (known !== undefined) return runSession(ports(known));
   try {
     // No passport yet, or not one: making it, or saying why not, is the full program's.

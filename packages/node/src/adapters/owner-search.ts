@@ -5,6 +5,7 @@ import { ownerSilent, ownerStopped, type Trouble } from "../trouble.ts";
 import { processState, readOwnerCard } from "./owner-card.ts";
 import { type OwnerLock, tryAcquire } from "./owner-lock.ts";
 import { linkToOwner } from "./relay-link.ts";
+import { socketTrouble } from "./socket-place.ts";
 
 /** An owner's answer to a hello takes it a millisecond; a busy one a little longer. */
 export const HELLO_MS = 1500;
@@ -35,6 +36,8 @@ export interface Search {
  * answers. It waits only while the lock is held by somebody who does not listen, and never takes over on a timeout.
  */
 export async function findOwner(search: Search): Promise<Found> {
+  const unsafe = socketTrouble(search.socket);
+  if (unsafe) return { kind: "trouble", trouble: unsafe, lasting: true };
   const until = performance.now() + PATIENCE_MS;
   for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_MOST_MS)) {
     const link = await linkToOwner(search.socket, search.hello, HELLO_MS);

@@ -1,11 +1,13 @@
 import { flushCompileCache } from "node:module";
 import type { Duplex } from "node:stream";
-import { fromHex } from "@darkmatter/core";
-import { createSigner, type Signer } from "@darkmatter/identity";
+import { systemRandom } from "@darkmatter/core";
+import { openPassport, type PassportSearch, type Signer } from "@darkmatter/identity";
+import { nodeFiles } from "@darkmatter/store";
 import { serveMcpStream } from "@darkmatter/surface";
 import type { Assembly } from "../assembly.ts";
-import { type Config, parseConfig } from "../config.ts";
-import { type Places, placesOf } from "../places.ts";
+import { parseConfig } from "../config.ts";
+import { nodeError } from "../errors.ts";
+import { type Places, placesOf, statesOf } from "../places.ts";
 import { VERSION } from "../version.ts";
 import { openLog } from "./log.ts";
 import type { OwnerLock } from "./owner-lock.ts";
@@ -20,8 +22,6 @@ export interface OwningOptions extends Whereabouts {
   /** What the node is made of; the mesh unless a test says otherwise. */
   readonly assembly?: (() => Promise<Assembly>) | undefined;
   readonly version?: string | undefined;
-  /** A node that only acts and goes: any port will do. */
-  readonly temporary?: boolean | undefined;
 }
 
 /** An agent on this machine: its key, and where its state lies. */
@@ -33,14 +33,24 @@ export interface Agent {
   readonly socket: string;
 }
 
-/** Opens the passport a command means, making one where there is none. */
+/** Opens the passport a command means, making one where there is none. @throws PASSPORT_* */
 export async function openAgent(where: Whereabouts): Promise<Agent> {
   const home = homeFolder(where, process.env);
-  const { readFileSync } = await import("node:fs");
-  const passportPath = namedPassport(where, process.env) ?? "";
-  const signer = createSigner(fromHex(readFileSync(passportPath, "utf8").trim()) as Uint8Array);
-  const places = placesOf(home, signer.agentId);
-  return { signer, passportPath, home, places, socket: socketPlace(places.folder) };
+  const found = await openPassport({ files: nodeFiles, random: systemRandom }, passportSearch(where));
+  const places = placesOf(home, found.signer.agentId);
+  return {
+    signer: found.signer,
+    passportPath: found.path,
+    home,
+    places,
+    socket: socketPlace(places.folder),
+  };
+}
+
+/** How identity is to look for the passport a command means. */
+export function passportSearch(where: Whereabouts): PassportSearch {
+  const states = statesOf(homeFolder(where, process.env));
+  return { explicit: namedPassport(where, process.env), folder: process.cwd(), states };
 }
 
 /** Begins to load what a node is made of, while there is still time. */
@@ -48,12 +58,18 @@ export async function warm(options: OwningOptions): Promise<void> {
   await assemblyOf(options);
 }
 
-/** Starts the node of whoever holds the lock. It rejects with the lock given back. */
-export async function ownAgent(options: OwningOptions, lock: OwnerLock): Promise<RunningNode> {
+/** Starts the node of whoever holds this agent's lock. It rejects with the lock given back. */
+export async function ownAgent(
+  options: OwningOptions,
+  lock: OwnerLock,
+  agentId: string,
+): Promise<RunningNode> {
   await using undo = new AsyncDisposableStack();
   undo.defer(() => lock.release());
-  const config = configOf(options);
+  const config = parseConfig(process.env);
   const agent = await openAgent(options);
+  // The passport was replaced between looking for the owner and becoming it: the lock is another agent's.
+  if (agent.signer.agentId !== agentId) throw nodeError("PASSPORT_CHANGED");
   const assembly = await assemblyOf(options);
   const log = openLog(agent.places.log);
   for (const warning of config.warnings) log.warn("config.warning", { warning });
@@ -75,12 +91,7 @@ export async function servePreview(options: OwningOptions, stream: Duplex): Prom
   );
 }
 
-function configOf(options: OwningOptions): Config {
-  const config = parseConfig(process.env);
-  return options.temporary ? { ...config, port: 0 } : config;
-}
-
-async function assemblyOf({ assembly }: OwningOptions): Promise<Assembly> {
+export async function assemblyOf({ assembly }: OwningOptions): Promise<Assembly> {
   if (assembly) return assembly();
   const { meshAssembly } = await import("../mesh-assembly.ts");
   return meshAssembly;

@@ -1,7 +1,6 @@
 import { createConnection, type Socket } from "node:net";
 import { type Hello, parseWelcome, type Welcome } from "../handshake.ts";
 import { firstLine } from "./first-line.ts";
-import { isSocketSafe } from "./socket-place.ts";
 
 export type Link =
   | { readonly kind: "attached"; readonly socket: Socket; readonly owner: Welcome }
@@ -14,7 +13,6 @@ export type Link =
 
 /** Says hello to the owner that listens on a socket. Never rejects. */
 export async function linkToOwner(path: string, hello: Hello, timeoutMs: number): Promise<Link> {
-  if (!isSocketSafe(path)) return { kind: "silent" };
   const socket = await connected(path);
   if (socket === undefined) return { kind: "nobody" };
   socket.write(`${JSON.stringify(hello)}\n`);

@@ -13,12 +13,12 @@ const SOCKET_PATH_BYTES_MAX = 100;
  * Where the owner of a state folder listens: in the folder itself, or, where that path is too long, under the
  * system's folder for temporary files, keyed by a hash of the folder.
  */
-export function socketPlace(folder: string): string {
+export function socketPlace(folder: string, temporary = tmpdir()): string {
   const key = createHash("sha256").update(folder).digest("hex").slice(0, 16);
   if (process.platform === "win32") return `\\\\.\\pipe\\darkmatter-${key}`;
   const near = join(folder, NEAR);
   if (Buffer.byteLength(near) <= SOCKET_PATH_BYTES_MAX) return near;
-  return join(tmpdir(), `darkmatter-${userInfo().uid}`, `${key}.sock`);
+  return join(temporary, `darkmatter-${userInfo().uid}`, `${key}.sock`);
 }
 
 /**
@@ -32,10 +32,10 @@ export function prepareSocketFolder(socket: string): Trouble | undefined {
   return isSafe(folder, socket) ? undefined : socketUnsafe(folder);
 }
 
-/** Whether a socket may be connected to: what lies in a shared place must be ours alone. */
-export function isSocketSafe(socket: string): boolean {
-  if (process.platform === "win32") return true;
-  return isSafe(dirname(socket), socket);
+/** What forbids connecting to a socket: what lies in a shared place must be ours alone. */
+export function socketTrouble(socket: string): Trouble | undefined {
+  if (process.platform === "win32") return undefined;
+  return isSafe(dirname(socket), socket) ? undefined : socketUnsafe(dirname(socket));
 }
 
 function isSafe(folder: string, socket: string): boolean {

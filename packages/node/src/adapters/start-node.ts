@@ -1,11 +1,19 @@
 import type { Duplex } from "node:stream";
-import { reasonOf, systemClock, systemRandom } from "@darkmatter/core";
+import { HOUR_MS, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
 import { createUndiciWire } from "@darkmatter/net";
-import { createSqlJournal, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
+import {
+  createSqlJournal,
+  type Database,
+  forgetOnce,
+  migrate,
+  openSqlite,
+  storeMigrations,
+} from "@darkmatter/store";
 import {
   createHandler,
   type HttpServer,
+  type Job,
   largestBody,
   localOnly,
   mcpRoutes,
@@ -22,12 +30,15 @@ import type { Log } from "./log.ts";
 import { readOwnerCard, writeOwnerCard } from "./owner-card.ts";
 import type { OwnerLock } from "./owner-lock.ts";
 import { listenRelay } from "./relay.ts";
+import { readStateOnce, stateFilePath, writeState } from "./state-file.ts";
 import type { OwnNode } from "./thin-session.ts";
 
-const LOG_CHECK_MS = 60_000;
+/** A call is sent again within seconds of a takeover; its result is kept far longer than any session waits. */
+const CALL_KEPT_MS = HOUR_MS;
 
 export interface NodeOptions {
   readonly config: Config;
+  readonly home: string;
   readonly places: Places;
   readonly socket: string;
   readonly passportPath: string;
@@ -58,17 +69,19 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const before = readOwnerCard(places.ownerCard)?.port ?? 0;
   writeOwnerCard(places.ownerCard, { ...card, port: before });
 
-  const { layer, listening } = await assemble(options, undo);
+  const { layer, listening, db } = await assemble(options, undo);
   const http = await serve(options, layer, before, undo);
   listening.port = http.port;
+  const stateFile = stateFilePath(options.home, options.signer.agentId, config.stateFile);
+  await readStateOnce(db, layer, stateFile);
   await layer.start();
+  undo.defer(() => exportState(options, db, layer, stateFile));
   undo.defer(() => layer.stop());
   // Undone in reverse: no new requests while what was begun is finished.
   undo.defer(() => http.close());
 
   const report = (job: string, reason: string) => log.warn("job.failed", { job, reason });
-  const turnOver = { name: "log", periodMs: LOG_CHECK_MS, run: async () => log.turnOver() };
-  undo.use(runJobs([...layer.jobs, turnOver], systemClock, report));
+  undo.use(runJobs([...layer.jobs, ...ownJobs(db, log)], systemClock, report));
   const handOver = Promise.withResolvers<Hello>();
   const serveStream = streamServer(layer.tools, options);
   const relay = await listenRelay({ ...options, serve: serveStream, handOver: handOver.resolve });
@@ -89,6 +102,21 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       return stopping;
     },
   };
+}
+
+/** At a clean stop, for the programs that read the file. What keeps it from being written keeps nothing else. */
+async function exportState({ signer, log }: NodeOptions, db: Database, layer: Layer, path: string) {
+  await writeState(db, layer, path, signer.agentId).catch((error: unknown) =>
+    log.warn("state.export-failed", { reason: reasonOf(error) }),
+  );
+}
+
+function ownJobs(db: Database, log: Log): Job[] {
+  const forget = () => db.write((tx) => forgetOnce(tx, systemClock.now(), CALL_KEPT_MS));
+  return [
+    { name: "log", periodMs: MINUTE_MS, run: async () => log.turnOver() },
+    { name: "once", periodMs: CALL_KEPT_MS, run: async () => void (await forget()) },
+  ];
 }
 
 /** The database and the layers over it. */
@@ -115,7 +143,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     listening: () => (listening.port === 0 ? undefined : listening),
     report: (event, context) => log.warn(event, context),
   });
-  return { layer, listening };
+  return { layer, listening, db };
 }
 
 async function serve(

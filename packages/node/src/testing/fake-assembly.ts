@@ -1,7 +1,8 @@
+import type { MeshPorts } from "@darkmatter/mesh";
 import { once } from "@darkmatter/store";
 import { tool } from "@darkmatter/surface";
 import { z } from "zod";
-import type { Assembly, Layer, LayerPorts } from "../assembly.ts";
+import type { Assembly, Layer } from "../assembly.ts";
 
 const annotations = {
   readOnlyHint: false,
@@ -25,7 +26,7 @@ export const fakeAssembly: Assembly = {
   preview: { tools: [], ...surroundings },
 };
 
-function fakeLayer({ db, signer }: LayerPorts): Layer {
+function fakeLayer({ db, signer }: MeshPorts): Layer {
   const tools = [
     tool({
       name: "note",
@@ -59,11 +60,19 @@ function fakeLayer({ db, signer }: LayerPorts): Layer {
       },
     }),
   ];
+  const stateFiles = {
+    wasRead: async () => true,
+    load: async () => undefined,
+    skip: async () => undefined,
+    write: async () => JSON.stringify({ agent_id: signer.agentId }),
+  };
+  const nothing = async () => undefined;
   return {
     routes: [],
     jobs: [],
+    stateFiles,
     tools: { tools, ...surroundings },
-    start: async () => undefined,
-    stop: async () => undefined,
+    start: nothing,
+    stop: nothing,
   };
 }

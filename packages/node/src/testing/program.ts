@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -16,22 +16,25 @@ export interface TestHome extends Disposable {
   readonly agentId: string;
   readonly places: Places;
   readonly socket: string;
+  /** In place of the system's folder for temporary files. */
+  readonly temporary: string;
 }
 
-export function testHome(): TestHome {
+export function testHome(within = "home"): TestHome {
   const folder = mkdtempSync(join(tmpdir(), "dm-"));
   const passport = join(folder, ".darkmatter", "passport.key");
   mkdirSync(join(folder, ".darkmatter"), { mode: 0o700 });
   const { d } = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
   writeFileSync(passport, `${Buffer.from(d as string, "base64url").toString("hex")}\n`, { mode: 0o600 });
-  const agentId = peekAgentId(passport, folder) as string;
-  const places = placesOf(join(folder, "home"), agentId);
+  const agentId = peekAgentId(passport, folder, folder) as string;
+  const places = placesOf(join(folder, within), agentId);
   return {
-    home: join(folder, "home"),
+    home: join(folder, within),
     passport,
     agentId,
     places,
-    socket: socketPlace(places.folder),
+    socket: socketPlace(places.folder, folder),
+    temporary: folder,
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -45,6 +48,9 @@ export interface Program extends AsyncDisposable {
   readonly child: Child;
   readonly pid: number;
   readonly stderr: () => string;
+  readonly stdoutText: () => string;
+  /** The first line of JSON of a command that goes on. */
+  firstLine(): Promise<Answer>;
   readonly notices: Answer[];
   /** Every answer that came, in order: an id that comes twice was answered twice. */
   readonly answers: Answer[];
@@ -59,7 +65,7 @@ export interface Program extends AsyncDisposable {
 }
 
 export function startProgram(
-  at: Pick<TestHome, "home" | "passport">,
+  at: Pick<TestHome, "home" | "passport" | "temporary">,
   argv: readonly string[] = ["mcp"],
   env: Readonly<Record<string, string>> = {},
 ): Program {
@@ -68,6 +74,7 @@ export function startProgram(
     stdio: ["pipe", "pipe", "pipe"],
     env: {
       PATH: process.env.PATH,
+      TMPDIR: at.temporary,
       DARKMATTER_HOME: at.home,
       DARKMATTER_PASSPORT: at.passport,
       DARKMATTER_PORT: "0",
@@ -78,11 +85,13 @@ export function startProgram(
   const notices: Answer[] = [];
   const answers: Answer[] = [];
   let stderr = "";
+  let stdout = "";
   let next = 0;
   let rest = "";
   child.stderr.on("data", (text) => (stderr += text));
   child.stdin.on("error", () => undefined);
   child.stdout.on("data", (text) => {
+    stdout += text;
     const lines = (rest + text).split("\n");
     rest = lines.pop() as string;
     for (const line of lines) {
@@ -99,6 +108,11 @@ export function startProgram(
     child,
     pid: child.pid as number,
     stderr: () => stderr,
+    stdoutText: () => stdout,
+    async firstLine() {
+      await until(() => stdout.includes("\n"), 10_000);
+      return JSON.parse(stdout.slice(0, stdout.indexOf("\n")));
+    },
     notices,
     answers,
     exited,
@@ -139,3 +153,4 @@ export async function until(holds: () => boolean | Promise<boolean>, timeoutMs =
 }
 
 export const isThere = existsSync;
+export const modeOf = (path: string) => statSync(path).mode & 0o777;

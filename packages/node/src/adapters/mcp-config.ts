@@ -1,0 +1,22 @@
+import { realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Agent } from "./owning.ts";
+
+/** What a person pastes into an MCP client, for either transport. Paths are absolute: clients start anywhere. */
+export interface McpConfigs {
+  readonly stdio: object;
+  readonly http: object;
+}
+
+export function mcpConfigs(agent: Agent, url: string): McpConfigs {
+  const env = {
+    DARKMATTER_PASSPORT: agent.passportPath,
+    ...(agent.home !== join(homedir(), ".darkmatter") && { DARKMATTER_HOME: agent.home }),
+  };
+  const script = realpathSync(process.argv[1] ?? "");
+  return {
+    stdio: { mcpServers: { darkmatter: { command: process.execPath, args: [script, "mcp"], env } } },
+    http: { mcpServers: { darkmatter: { type: "http", url: `${url}/mcp` } } },
+  };
+}

@@ -1,0 +1,117 @@
+import { randomUUID } from "node:crypto";
+import { type Duplex, duplexPair } from "node:stream";
+import { systemClock, systemRandom } from "@darkmatter/core";
+import { createVerifier, findPassport } from "@darkmatter/identity";
+import { createUndiciWire } from "@darkmatter/net";
+import {
+  createSqlJournal,
+  type Database,
+  migrate,
+  nodeFiles,
+  openSqlite,
+  requireMigrated,
+  storeMigrations,
+} from "@darkmatter/store";
+import { serveMcpStream } from "@darkmatter/surface";
+import type { Layer } from "../assembly.ts";
+import { parseConfig } from "../config.ts";
+import { nodeError } from "../errors.ts";
+import { RELAY_PROTOCOL } from "../handshake.ts";
+import { VERSION } from "../version.ts";
+import { type OwnerCard, readOwnerCard } from "./owner-card.ts";
+import { findOwner } from "./owner-search.ts";
+import { type Agent, assemblyOf, type OwningOptions, openAgent, ownAgent, passportSearch } from "./owning.ts";
+import { openToolClient, type ToolClient } from "./tool-client.ts";
+
+/** What a command does its work with. */
+export interface Visit extends ToolClient {
+  readonly agent: Agent;
+  /** The owner that runs already; `undefined` when this command had to be it, or only reads. */
+  readonly owner: OwnerCard | undefined;
+}
+
+/**
+ * Does something with an agent's node: through the owner that runs, else, to `act`, as a temporary owner, which is
+ * reachable meanwhile; else, to `read`, from the database alone, changing nothing.
+ * @throws the reason why an owner that exists does not answer
+ */
+export async function visit<T>(
+  options: OwningOptions & { readonly signal: AbortSignal },
+  purpose: "read" | "act",
+  body: (visit: Visit) => Promise<T>,
+): Promise<T> {
+  if (purpose === "read") await requirePassport(options);
+  const agent = await openAgent(options);
+  const version = options.version ?? VERSION;
+  const session = { session: randomUUID(), called: [] };
+  const found = await findOwner({
+    ...agent.places,
+    socket: agent.socket,
+    hello: { darkmatter: RELAY_PROTOCOL, version, pid: process.pid, ...session, role: "command" },
+    mayOwn: () => purpose === "act",
+    signal: options.signal,
+  });
+  await using undo = new AsyncDisposableStack();
+  const use = async (stream: Duplex, owner?: OwnerCard) => {
+    undo.defer(() => void stream.destroy());
+    return body({ agent, owner, ...(await openToolClient(stream, version)) });
+  };
+
+  if (found.kind === "trouble") throw nodeError(found.trouble);
+  if (found.kind === "attached") return use(found.socket, readOwnerCard(agent.places.ownerCard));
+  const [near, far] = duplexPair();
+  if (found.kind === "held") {
+    const node = await ownAgent(options, found.lock, agent.signer.agentId);
+    undo.defer(() => node.stop());
+    node.serve(far, session);
+  } else {
+    const { layer } = await openLayer(options, agent, "read", undo);
+    serveMcpStream(
+      layer.tools,
+      { input: far, output: far },
+      { session: session.session, identity: { name: "darkmatter", version }, onError: () => undefined },
+    );
+  }
+  return use(near);
+}
+
+/** Looking must not make an agent where there is none. @throws NO_NODE */
+async function requirePassport(options: OwningOptions): Promise<void> {
+  const { exists } = await findPassport(nodeFiles, passportSearch(options));
+  if (!exists) throw nodeError("NO_NODE", "There is no agent here yet.");
+}
+
+/**
+ * The database and its layers with no node around them: nothing is started, nothing listens. To `write`, hold the
+ * lock. @throws NO_NODE, DATABASE_*
+ */
+export async function openLayer(
+  options: OwningOptions,
+  agent: Agent,
+  purpose: "read" | "write",
+  undo: AsyncDisposableStack,
+): Promise<{ readonly db: Database; readonly layer: Layer }> {
+  const assembly = await assemblyOf(options);
+  const card = readOwnerCard(agent.places.ownerCard);
+  // Every owner writes a card before anything else: without one there never was any.
+  if (purpose === "read" && card === undefined) throw nodeError("NO_NODE");
+  const db = await openSqlite({ path: agent.places.database, readOnly: purpose === "read" });
+  undo.use(db);
+  const migrations = [...storeMigrations, ...assembly.migrations];
+  await (purpose === "read" ? requireMigrated(db, migrations) : migrate(db, migrations));
+  const wire = createUndiciWire();
+  undo.defer(() => wire.close());
+  const layer = assembly.create({
+    db,
+    wire,
+    clock: systemClock,
+    random: systemRandom,
+    signer: agent.signer,
+    verifier: createVerifier(),
+    journal: createSqlJournal(systemClock),
+    config: { ...parseConfig(process.env), passportPath: agent.passportPath },
+    listening: () => (card?.port ? { host: card.host, port: card.port } : undefined),
+    report: () => undefined,
+  });
+  return { db, layer };
+}

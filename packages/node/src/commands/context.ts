@@ -1,0 +1,53 @@
+import type { JsonObject } from "@darkmatter/core";
+import type { CommandInput } from "@darkmatter/surface";
+import type { OwningOptions } from "../adapters/owning.ts";
+import { type Visit, visit } from "../adapters/visit.ts";
+import type { MainOptions } from "../main.ts";
+
+/** What a command was given, as the node's own modules take it. */
+export function owningOptions({ options }: CommandInput, main: MainOptions): OwningOptions {
+  return { ...main, home: textOption(options.home), passport: textOption(options.passport) };
+}
+
+export function textOption(value: string | boolean | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Does something with the node a command means. */
+export function visiting<T>(
+  input: CommandInput,
+  main: MainOptions,
+  purpose: "read" | "act",
+  body: (visit: Visit) => Promise<T>,
+): Promise<T> {
+  return visit({ ...owningOptions(input, main), signal: input.signal }, purpose, body);
+}
+
+/** The objects in a list of a tool's result. */
+export function rows(value: JsonObject, key: string): JsonObject[] {
+  const list = value[key];
+  return Array.isArray(list) ? (list as JsonObject[]) : [];
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
+const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Another agent's words for a terminal: nothing in them moves the cursor or hides what follows. */
+export function plain(value: unknown): string {
+  return typeof value === "string" ? value.replace(UNPRINTABLE, "�") : "";
+}
+
+/** The same on one line, cut to a length. */
+export function brief(value: unknown, max: number): string {
+  const text = plain(value).replace(/\s+/g, " ").trim();
+  return text.length <= max
+    ? text
+    : `${Array.from(text)
+        .slice(0, max - 1)
+        .join("")}…`;
+}
+
+/** Enough of an agent's id to name it. */
+export function shortId(agentId: unknown): string {
+  return plain(agentId).slice(0, 12);
+}

@@ -1,0 +1,49 @@
+import { hasCode, reasonOf } from "@darkmatter/core";
+import { type Command, EXIT_USAGE } from "@darkmatter/surface";
+import { runMcpSession } from "../adapters/mcp-session.ts";
+import type { MainOptions } from "../main.ts";
+import { owningOptions } from "./context.ts";
+import { demoCommand } from "./demo.ts";
+import { messageCommands } from "./messages.ts";
+import { passportCommands } from "./passport.ts";
+import { peerCommands } from "./peers.ts";
+import { stateCommands } from "./state.ts";
+import { statusCommand } from "./status.ts";
+import { upCommand } from "./up.ts";
+
+/** Every command, in the order help shows them. */
+export function commandTable(main: MainOptions): Command[] {
+  const mcp: Command = {
+    name: "mcp",
+    summary: "serve one MCP client over stdin and stdout; what a client starts",
+    arguments: [],
+    options: [],
+    run: async (input) => (await runMcpSession(owningOptions(input, main))) as 0 | 1 | 2,
+  };
+  return [
+    upCommand(main),
+    mcp,
+    demoCommand(),
+    statusCommand(main),
+    ...peerCommands(main),
+    ...messageCommands(main),
+    ...stateCommands(main),
+    ...passportCommands(main),
+  ].map(usageAware);
+}
+
+/** A wrong setting is a mistake of usage like a wrong option. */
+function usageAware(command: Command): Command {
+  return {
+    ...command,
+    async run(input) {
+      try {
+        return await command.run(input);
+      } catch (error) {
+        if (!hasCode(error, "CONFIG_INVALID")) throw error;
+        input.out.error(reasonOf(error), error.hint);
+        return EXIT_USAGE;
+      }
+    },
+  };
+}

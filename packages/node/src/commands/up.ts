@@ -1,0 +1,111 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { mcpConfigs } from "../adapters/mcp-config.ts";
+import { readOwnerCard } from "../adapters/owner-card.ts";
+import { findOwner } from "../adapters/owner-search.ts";
+import { type Agent, openAgent, ownAgent } from "../adapters/owning.ts";
+import { nodeError } from "../errors.ts";
+import { RELAY_PROTOCOL } from "../handshake.ts";
+import type { MainOptions } from "../main.ts";
+import { VERSION } from "../version.ts";
+import { owningOptions } from "./context.ts";
+
+export function upCommand(main: MainOptions): Command {
+  return {
+    name: "up",
+    summary: "run this folder's node until Ctrl-C, and show how to connect an MCP client",
+    arguments: [],
+    options: [],
+    run: (input) => up(input, main),
+  };
+}
+
+/** Owns the state, or stands by until whoever owns it ends. */
+async function up(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  const options = owningOptions(input, main);
+  const agent = await openAgent(options);
+  const { out, signal } = input;
+  while (!signal.aborted) {
+    const found = await findOwner({
+      ...agent.places,
+      socket: agent.socket,
+      hello: {
+        darkmatter: RELAY_PROTOCOL,
+        version: options.version ?? VERSION,
+        pid: process.pid,
+        session: randomUUID(),
+        called: [],
+        role: "session",
+      },
+      mayOwn: () => true,
+      signal,
+    });
+    if (found.kind === "trouble" && !signal.aborted) throw nodeError(found.trouble);
+    if (found.kind === "attached") {
+      standBy(input, agent, found.pid);
+      found.socket.resume();
+      await Promise.race([once(found.socket, "close"), aborted(signal)]);
+      found.socket.destroy();
+    }
+    if (found.kind !== "held") continue;
+    await using node = await owned(ownAgent(options, found.lock, agent.signer.agentId));
+    announce(input, agent, node.url);
+    if ((await Promise.race([node.handedOver, aborted(signal)])) === "handed over") {
+      out.line("A newer version of the program has taken this agent over.");
+      return EXIT_OK;
+    }
+  }
+  return signal.aborted ? EXIT_OK : EXIT_FAILURE;
+}
+
+async function owned(starting: ReturnType<typeof ownAgent>) {
+  const node = await starting;
+  const handedOver = new Promise<"handed over">((resolve) => node.onHandOver(() => resolve("handed over")));
+  return { url: node.url, handedOver, [Symbol.asyncDispose]: () => node.stop() };
+}
+
+async function aborted(signal: AbortSignal): Promise<"aborted"> {
+  if (!signal.aborted) await once(signal, "abort");
+  return "aborted";
+}
+
+function announce({ out }: CommandInput, agent: Agent, url: string): void {
+  const { agentId } = agent.signer;
+  const { stdio, http } = mcpConfigs(agent, url);
+  const human = [
+    `DarkMatter node ${agentId}`,
+    `  at      ${url}`,
+    `  passport ${agent.passportPath}`,
+    `  log     ${agent.places.log}`,
+    "",
+    "Paste into your MCP client's configuration (stdio):",
+    JSON.stringify(stdio, null, 2),
+    "or, over HTTP:",
+    JSON.stringify(http, null, 2),
+    "",
+    "Next, in another terminal:",
+    "  darkmatter connect http://HOST:PORT   ask another agent for a connection",
+    "  darkmatter peers                      who is connected, and who asks to be",
+    "  darkmatter send AGENT TEXT            say something",
+    "  darkmatter inbox                      what was said to this agent",
+    "",
+    "Ctrl-C stops the node.",
+  ];
+  out.result(human.join("\n"), {
+    agent_id: agentId,
+    url,
+    pid: process.pid,
+    passport: agent.passportPath,
+    log: agent.places.log,
+    mcp: { stdio, http } as never,
+  });
+}
+
+function standBy({ out }: CommandInput, agent: Agent, pid: number): void {
+  const card = readOwnerCard(agent.places.ownerCard);
+  out.line(
+    `This agent's node already runs as process ${pid}${card?.port ? ` at http://${card.host}:${card.port}` : ""}. ` +
+      "Standing by: this process takes over when that one ends. Ctrl-C stops standing by.",
+  );
+}
