@@ -62,11 +62,13 @@ export interface Mesh {
 const STOP_WITHIN_MS = 3 * SECOND_MS;
 /** The live status is looked at anew this often, and announced if it changed (mesh.md 15). */
 const STATUS_PERIOD_MS = 5 * SECOND_MS;
+/** Changes are gathered for this long before agents are told. */
+const ANNOUNCE_PERIOD_MS = SECOND_MS;
 
 export function createMesh(ports: MeshPorts): Mesh {
   let isReady = false;
   const background = createBackground(ports.report);
-  const changes = createChanges(ports.clock, background);
+  const changes = createChanges();
   const services = createServices(ports, background, changes, () => isReady);
   const stateFiles = createStateFiles(ports, services.identity);
 
@@ -79,7 +81,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...impressionRoutes(services),
     ],
     tools: toolTable(services, changes),
-    jobs: [...messageJobs(services), ...discoveryJobs(services), statusJob(services)],
+    jobs: [...messageJobs(services), ...discoveryJobs(services), ...statusJobs(services, changes)],
     stateFiles,
 
     async start() {
@@ -217,14 +219,24 @@ function toolTable(services: Services, changes: Changes): ToolTable {
 }
 
 /** Wakes an inactive agent when its time is over, and keeps the live status live. */
-function statusJob({ db, presence, glance, changed }: Services): Job {
-  return {
-    name: "status.refresh",
-    periodMs: STATUS_PERIOD_MS,
-    async run() {
-      if (presence.isOver()) await db.write((tx) => presence.reactivate(tx));
-      await glance.refresh();
-      changed();
+function statusJobs({ db, presence, glance, changed }: Services, changes: Changes): Job[] {
+  return [
+    {
+      name: "status.look",
+      periodMs: STATUS_PERIOD_MS,
+      async run() {
+        if (presence.isOver()) await db.write((tx) => presence.reactivate(tx));
+        changed();
+      },
     },
-  };
+    {
+      name: "status.announce",
+      periodMs: ANNOUNCE_PERIOD_MS,
+      async run() {
+        if (!changes.take()) return;
+        await glance.refresh();
+        changes.announce();
+      },
+    },
+  ];
 }

@@ -1,37 +1,31 @@
-import { type Clock, SECOND_MS } from "@darkmatter/core";
-import type { Background } from "../background.ts";
-
 /** Announcing that what agents see may have changed. */
 export interface Changes {
-  /** Something was done. Cheap enough for every message: listeners hear of many at once. */
+  /** Something was done. Costs nothing, so that every message may call it. */
   touch(): void;
-  /** Tells the listeners now. */
+  /** Whether something was done since the last call. */
+  take(): boolean;
+  /** Tells the listeners. */
   announce(): void;
   listen(listener: () => void): Disposable;
 }
 
-/** Listeners hear at most this often, however busy the node is. */
-const ANNOUNCE_AFTER_MS = SECOND_MS;
-
-export function createChanges(clock: Clock, background: Background): Changes {
+export function createChanges(): Changes {
   const listeners = new Set<() => void>();
-  let pending = false;
-
-  const announce = () => {
-    for (const listener of listeners) listener();
-  };
+  let touched = false;
 
   return {
-    announce,
-
     touch() {
-      if (pending || listeners.size === 0) return;
-      pending = true;
-      background.start("changes.announce", async () => {
-        await clock.sleep(ANNOUNCE_AFTER_MS);
-        pending = false;
-        announce();
-      });
+      touched = true;
+    },
+
+    take() {
+      const was = touched;
+      touched = false;
+      return was;
+    },
+
+    announce() {
+      for (const listener of listeners) listener();
     },
 
     listen(listener) {

@@ -1,0 +1,166 @@
+import type { Clock, JsonObject, Random } from "@darkmatter/core";
+import { seededRandom, type VirtualClock, virtualClock } from "@darkmatter/core/testing";
+import { createSigner, createVerifier, type Signer } from "@darkmatter/identity";
+import type { Handler, HandlerResponse, Wire } from "@darkmatter/net";
+import { type MemoryHost, type MemoryInternet, memoryInternet } from "@darkmatter/net/testing";
+import { createSqlJournal, type Database } from "@darkmatter/store";
+import { memoryDatabase } from "@darkmatter/store/testing";
+import { createHandler, type ToolResult } from "@darkmatter/surface";
+import { callHandler, type HandlerAnswer, type HandlerCall, toolHarness } from "@darkmatter/surface/testing";
+import { createMesh, type Mesh } from "../mesh.ts";
+import type { MeshConfig } from "../ports.ts";
+import { meshMigrations } from "../schema.ts";
+
+export const TEST_CONFIG: MeshConfig = {
+  displayName: undefined,
+  bio: undefined,
+  publicUrl: undefined,
+  maxConnections: 50,
+  inboxMax: 50,
+  rateGlobal: 200,
+  ratePerConnection: 30,
+  requestExpiryMs: 3_600_000,
+  acceptStrangers: true,
+  discovery: true,
+  discoveryPorts: [],
+  passportPath: "passport.key",
+};
+
+/** A whole mesh node without a socket, a file or a real second. */
+export interface TestNode extends AsyncDisposable {
+  readonly id: string;
+  readonly signer: Signer;
+  readonly url: string;
+  readonly mesh: Mesh;
+  readonly db: Database;
+  readonly handler: Handler;
+  /** What was reported as gone wrong in the background. */
+  readonly reports: readonly string[];
+  /** Calls a tool as an agent does. */
+  tool(name: string, input?: object, call?: { session?: string; callId?: string }): Promise<JsonObject>;
+  /** A request from this very machine. */
+  local(call: Partial<HandlerCall> & { path: string }): Promise<HandlerAnswer>;
+}
+
+export interface TestNodeOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wire: Wire;
+  readonly seed: Uint8Array | string;
+  readonly host: string;
+  readonly port: number;
+  readonly config?: Partial<MeshConfig>;
+}
+
+/** One node over a wire that is given. */
+export async function testNode(options: TestNodeOptions): Promise<TestNode> {
+  const { clock, random, wire, seed, host, port, config } = options;
+  const db = await memoryDatabase(meshMigrations);
+  const signer = createSigner(seed);
+  const reports: string[] = [];
+  const mesh = createMesh({
+    db,
+    wire,
+    clock,
+    random,
+    signer,
+    verifier: createVerifier({ threads: "never" }),
+    journal: createSqlJournal(clock),
+    config: { ...TEST_CONFIG, ...config },
+    listening: () => ({ host, port }),
+    report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
+  });
+  const onError = ({ route, error }: { route: string; error: unknown }) =>
+    void reports.push(`500 ${route} ${error instanceof Error ? error.stack : String(error)}`);
+  const handler = createHandler(mesh.routes, { onError });
+  const harness = toolHarness(mesh.tools);
+  await mesh.start();
+  return {
+    id: signer.agentId,
+    signer,
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    mesh,
+    db,
+    handler,
+    reports,
+    tool: (name, input = {}, call = {}) =>
+      harness.call(
+        `darkmatter_${name}`,
+        input as JsonObject,
+        call,
+      ) as Promise<ToolResult> as Promise<JsonObject>,
+    local: (call) => callHandler(handler, { method: "GET", ...call }),
+    async [Symbol.asyncDispose]() {
+      await mesh.stop();
+      await db.close();
+    },
+  };
+}
+
+export interface MemoryNetwork<Name extends string> extends AsyncDisposable {
+  readonly clock: VirtualClock;
+  readonly internet: MemoryInternet;
+  readonly nodes: Readonly<Record<Name, TestNode>>;
+  readonly hosts: Readonly<Record<Name, MemoryHost>>;
+  /** Connects two nodes, the first asking the second. */
+  connect(asking: Name, asked: Name): Promise<void>;
+  /** Lets everything that waits for no time come to its end. */
+  settle(): Promise<void>;
+}
+
+/** Nodes that reach each other over an in-memory internet, all from one seed. */
+export async function memoryNetwork<Name extends string>(options: {
+  readonly nodes: readonly Name[];
+  readonly seed?: number;
+  readonly config?: Partial<MeshConfig>;
+  /** All on one machine (the default) or each on its own, at a private address. */
+  readonly apart?: boolean;
+}): Promise<MemoryNetwork<Name>> {
+  const clock = virtualClock({ startMs: Date.parse("2026-03-05T12:00:00Z") });
+  const random = seededRandom(options.seed ?? 1);
+  const internet = memoryInternet({ clock, random });
+  const shared = options.apart ? undefined : internet.host({ address: "192.168.7.1" });
+  const nodes = {} as Record<Name, TestNode>;
+  const hosts = {} as Record<Name, MemoryHost>;
+
+  for (const [at, name] of options.nodes.entries()) {
+    const address = `192.168.7.${at + 10}`;
+    const host = shared ?? internet.host({ address });
+    const place = { host: shared ? "127.0.0.1" : address, port: 8100 + at };
+    const config = { displayName: name, ...options.config };
+    const node = await testNode({ clock, random, wire: host.wire, seed: random.bytes(32), ...place, config });
+    host.listen(place.port, node.handler);
+    nodes[name] = node;
+    hosts[name] = host;
+  }
+
+  async function settle(): Promise<void> {
+    await clock.settle();
+    await Promise.all(Object.values<TestNode>(nodes).map((node) => node.mesh.idle()));
+  }
+
+  return {
+    clock,
+    internet,
+    nodes,
+    hosts,
+    settle,
+
+    async connect(asking, asked) {
+      const result = await nodes[asking].tool("connection", {
+        action: "request",
+        target_url: nodes[asked].url,
+      });
+      if (result.status !== "connected") throw new Error(`not connected: ${JSON.stringify(result)}`);
+    },
+
+    async [Symbol.asyncDispose]() {
+      for (const node of Object.values<TestNode>(nodes)) await node[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The JSON body of an answer. */
+export function bodyOf(answer: Pick<HandlerResponse, "body">): JsonObject {
+  return JSON.parse(String(answer.body)) as JsonObject;
+}
