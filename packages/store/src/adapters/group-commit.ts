@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { clearImmediate, setImmediate } from "node:timers";
+import { hasCode } from "@darkmatter/core";
 import type { Write } from "../database.ts";
 import { storeError } from "../errors.ts";
 import { BodyScope, type BodyScopes } from "./body-scope.ts";
@@ -127,9 +128,9 @@ export class GroupCommit {
     }
     this.#finish(acts, group);
     if (!group.broken) return [];
-    // A body that failed by itself has its answer; the rest share the fate of the transaction.
     const { kind, error } = group.broken;
-    const others = acts.filter((act) => act.outcome?.kind !== "failed");
+    // Even a refusal is void when it was drawn from a neighbour's rows that are gone: "a repeat" of what was not kept.
+    const others = acts.filter((act) => !wasExpelled(act));
     if (kind === "rolled-back" && acts.length > 1) return others.map(untouched);
     failAll(others, error);
     return [];
@@ -200,12 +201,7 @@ export class GroupCommit {
       timer = setImmediate(look);
       self.#expel?.();
     }
-    return {
-      [Symbol.dispose]: () => {
-        clearImmediate(timer);
-        this.#expel = undefined;
-      },
-    };
+    return { [Symbol.dispose]: () => clearImmediate(timer) };
   }
 
   async #follow(follow: Follow): Promise<void> {
@@ -215,6 +211,10 @@ export class GroupCommit {
       this.#report(error);
     }
   }
+}
+
+function wasExpelled({ outcome }: Act): boolean {
+  return outcome?.kind === "failed" && hasCode(outcome.error, "FOREIGN_AWAIT");
 }
 
 function settle(act: Act): void {
@@ -228,6 +228,5 @@ function failAll(acts: readonly Act[], error: unknown): void {
 
 function untouched(act: Act): Act {
   act.outcome = undefined;
-  act.follows = NONE;
   return act;
 }

@@ -16,12 +16,17 @@ const PROCESSES = 2;
 
 let server: Awaited<ReturnType<typeof startPrivatePostgres>>;
 let schemas = 0;
+/** The library warns once a process, so it is heard from the first test on. */
+const warnings: Error[] = [];
+const onWarning = (warning: Error) => void warnings.push(warning);
 
 beforeAll(async () => {
+  process.on("warning", onWarning);
   server = await startPrivatePostgres();
 }, 60_000);
 
 afterAll(async () => {
+  process.off("warning", onWarning);
   if ("url" in server) await server[Symbol.asyncDispose]();
 }, 30_000);
 
@@ -111,6 +116,21 @@ test("a connection that is cut fails its act and no other", async (context) => {
   const cut = db.write((tx) => tx.get("SELECT pg_terminate_backend(pg_backend_pid())"));
   await expect(cut).rejects.toMatchObject({ code: "DATABASE_UNREACHABLE" });
   expect(await db.write((tx) => tx.get("SELECT 1 AS one"))).toEqual({ one: 1 });
+});
+
+test("a schema may be made from several sides at once", async (context) => {
+  const url = urlOf(context);
+  const schema = `s${++schemas}`;
+  const opened = await Promise.all(Array.from({ length: 6 }, () => openPostgres({ url, schema })));
+  await Promise.all(opened.map((db) => db.close()));
+});
+
+test("statements asked for at once reach the library one by one, as its next version demands", async (context) => {
+  await using db = await open(context);
+  await db.write((tx) => Promise.all([1, 2, 3].map((n) => tx.get("SELECT ? ::BIGINT AS n", n))));
+  await db.write((tx) => Promise.all([tx.run("NONSENSE"), tx.get("SELECT 1 AS n")])).catch(() => undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warnings).toEqual([]);
 });
 
 test("a server that is not there is unreachable", async () => {

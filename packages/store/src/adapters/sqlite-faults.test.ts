@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Database } from "../database.ts";
 import { createFaults, sqliteFault } from "../testing/faults.ts";
@@ -84,6 +85,37 @@ test("a statement that finds the disk full rejects the whole group, even when it
   expect(said(await Promise.allSettled(acts))).toEqual(["DISK_FULL", "DISK_FULL", "DISK_FULL"]);
   expect(await ids(db)).toEqual([]);
   expect(said(await addNotes(db, 9))).toEqual(["ok"]);
+});
+
+test("a repeat of what a full disk did not keep hears of the disk, not that it is a repeat", async () => {
+  const { db, faults } = await faultyNotes();
+  faults.failNext("COMMIT", sqliteFault(FULL));
+  expect(said(await addNotes(db, 1, 1))).toEqual(["DISK_FULL", "DISK_FULL"]);
+  expect(said(await addNotes(db, 1, 1))).toEqual(["ok", "CONSTRAINT_BROKEN"]);
+});
+
+test("a repeat of what the rules did not keep is no repeat", async () => {
+  const { db } = await faultyNotes();
+  await db.write((tx) =>
+    tx.run("CREATE TABLE replies (note INTEGER REFERENCES notes (id) DEFERRABLE INITIALLY DEFERRED)"),
+  );
+  const orphan = db.write(async (tx) => {
+    await tx.run("INSERT INTO notes (id) VALUES (1)");
+    await tx.run("INSERT INTO replies VALUES (99)");
+  });
+  expect(said(await Promise.allSettled([orphan, addNote(db, 1)]))).toEqual(["CONSTRAINT_BROKEN", "ok"]);
+});
+
+test("a body that was expelled is not run again when its group is", async () => {
+  const { db, faults } = await faultyNotes();
+  faults.failNext("COMMIT", sqliteFault(INTERNAL));
+  let runs = 0;
+  const foreign = db.write(() => {
+    runs++;
+    return sleep(5);
+  });
+  expect(said(await Promise.allSettled([foreign, addNote(db, 1)]))).toEqual(["FOREIGN_AWAIT", "ok"]);
+  expect(runs).toBe(1);
 });
 
 test("a BEGIN that finds the file locked rejects every body as busy", async () => {

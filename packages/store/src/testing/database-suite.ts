@@ -198,6 +198,17 @@ function misuseSuite(open: OpenDatabase): void {
     expect(await ids(db)).toEqual([3]);
   });
 
+  test("what a body leaves running may write once the body is over", async (context) => {
+    await using db = await withNotes(open, context);
+    const later = Promise.withResolvers<unknown>();
+    await db.write(async () => {
+      sleep(5)
+        .then(() => db.write((tx) => tx.run(ADD, 1, "")))
+        .then(later.resolve, later.reject);
+    });
+    expect(await later.promise).toBe(1);
+  });
+
   test("a read past the tx inside a body is refused", async (context) => {
     await using db = await withNotes(open, context);
     await expect(db.write(() => ids(db))).rejects.toMatchObject({ code: "FOREIGN_AWAIT" });
