@@ -38,7 +38,8 @@ export const systemClock: Clock = {
     return { [Symbol.dispose]: () => clearInterval(timer) };
   },
 
-  deadline: (durationMs) => AbortSignal.timeout(durationMs),
+  // Whole milliseconds only: what is left of a time measured by `monotonic` rarely is.
+  deadline: (durationMs) => AbortSignal.timeout(Math.ceil(Math.max(0, durationMs))),
   // A macrotask, in Node and in browsers alike.
   turn: () => new Promise((resolve) => (globalThis.setImmediate ?? setTimeout)(resolve)),
 };

@@ -29,6 +29,18 @@ export function clockSuite(make: () => ClockUnderTest): readonly SuiteCase[] {
       },
     },
     {
+      title: "a deadline may be a fraction of a millisecond, or over already",
+      async run() {
+        const { clock, pass } = make();
+        const signals = [clock.deadline(4.5), clock.deadline(-1)];
+        await pass(60);
+        assert.deepEqual(
+          signals.map(({ aborted }) => aborted),
+          [true, true],
+        );
+      },
+    },
+    {
       title: "a deadline aborts with a TimeoutError, and not before",
       async run() {
         const { clock, pass } = make();
