@@ -38,6 +38,12 @@ export type NodeErrorCode = keyof typeof KINDS;
 
 const fromTable = errorsOf<NodeErrorCode>(KINDS);
 
+/** What a tool refused, in its own words. */
+export function toolError(message: string, hint: unknown): DarkMatterError {
+  const said = typeof hint === "string" && hint !== "" ? hint : KINDS.TOOL_FAILED.hint;
+  return new DarkMatterError("TOOL_FAILED", kind(message, said));
+}
+
 /** An error of this package: by its code, or from a thin session's trouble. */
 export function nodeError(what: NodeErrorCode | Trouble, detail?: string, cause?: unknown): DarkMatterError {
   if (typeof what === "string") return fromTable(what, detail, cause);

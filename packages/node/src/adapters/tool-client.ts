@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { isJsonObject, type JsonObject, parseJson } from "@darkmatter/core";
-import { nodeError } from "../errors.ts";
+import { nodeError, toolError } from "../errors.ts";
 import { createLineCutter } from "../lines.ts";
 import { CALL_META_KEY } from "../pump.ts";
 
@@ -52,7 +52,10 @@ export async function openToolClient(stream: Duplex, version: string): Promise<T
       const result = await request("tools/call", { name, arguments: args, _meta });
       const value = isJsonObject(result.structuredContent) ? result.structuredContent : textOf(result);
       if (value.success === false || result.isError === true) {
-        throw nodeError("TOOL_FAILED", String(value.error ?? value.text ?? "The node refused."));
+        throw toolError(
+          String(value.error ?? value.text ?? value.reason ?? "The node refused."),
+          value.hint ?? value.next_step,
+        );
       }
       return value;
     },

@@ -54,11 +54,12 @@ export async function visit<T>(
   await using undo = new AsyncDisposableStack();
   const use = async (stream: Duplex, owner?: OwnerCard) => {
     undo.defer(() => void stream.destroy());
-    return body({ agent, owner, ...(await openToolClient(stream, version)) });
+    return await body({ agent, owner, ...(await openToolClient(stream, version)) });
   };
 
+  // @NOTE `return await`: what is returned otherwise is awaited after everything here has been undone.
   if (found.kind === "trouble") throw nodeError(found.trouble);
-  if (found.kind === "attached") return use(found.socket, readOwnerCard(agent.places.ownerCard));
+  if (found.kind === "attached") return await use(found.socket, readOwnerCard(agent.places.ownerCard));
   const [near, far] = duplexPair();
   if (found.kind === "held") {
     const node = await ownAgent(options, found.lock, agent.signer.agentId);
@@ -72,7 +73,7 @@ export async function visit<T>(
       { session: session.session, identity: { name: "darkmatter", version }, onError: () => undefined },
     );
   }
-  return use(near);
+  return await use(near);
 }
 
 /** Looking must not make an agent where there is none. @throws NO_NODE */

@@ -93,7 +93,10 @@ const SCRIPT: readonly (readonly [string, Act])[] = [
     async ({ ana, bo }, _folder, signal) => {
       const sent = await send(ana, bo, QUESTION, signal);
       const [message] = await inbox(bo, signal);
-      expectThat(message?.message_id === sent && message?.content === QUESTION, "Bo's inbox does not hold it");
+      expectThat(
+        message?.message_id === sent && message?.content === QUESTION,
+        "Bo's inbox does not hold it",
+      );
       return `"${QUESTION}" (${plain(sent)})`;
     },
   ],
@@ -102,12 +105,11 @@ const SCRIPT: readonly (readonly [string, Act])[] = [
     async ({ ana, bo }, _folder, signal) => {
       const [message] = await inbox(bo, signal);
       const message_id = String(message?.message_id);
-      const waiting = tool(ana, signal, "darkmatter_wait_for_response", {
-        message_id,
-        timeout_seconds: ANSWER_WITHIN_S,
-      });
-      await tool(bo, signal, "darkmatter_respond_message", { message_id, response: ANSWER });
-      const [response] = rows(await waiting, "responses");
+      const [answered] = await Promise.all([
+        tool(ana, signal, "darkmatter_wait_for_response", { message_id, timeout_seconds: ANSWER_WITHIN_S }),
+        tool(bo, signal, "darkmatter_respond_message", { message_id, response: ANSWER }),
+      ]);
+      const [response] = rows(answered, "responses");
       expectThat(response?.response === ANSWER, "the answer did not arrive");
       return `"${ANSWER}"`;
     },

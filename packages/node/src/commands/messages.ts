@@ -19,11 +19,13 @@ export function messageCommands(main: MainOptions): Command[] {
       options: [],
       async run(input) {
         const { agent = "", text = "" } = input.args;
-        const result = await visiting(input, main, "act", async ({ call }) => {
+        const { result, stays } = await visiting(input, main, "act", async ({ call, owner }) => {
           const target = await agentNamed(call, agent);
-          return call("darkmatter_send_message", { content: text, target_agent_id: target });
+          const sent = await call("darkmatter_send_message", { content: text, target_agent_id: target });
+          return { result: sent, stays: owner !== undefined };
         });
-        input.out.result(`Sent as ${plain(result.message_id)}.`, result);
+        const away = stays ? "" : "\nNo node runs here to hear the answer: start it with `darkmatter up`.";
+        input.out.result(`Sent as ${plain(result.message_id)}.${away}`, result);
         return EXIT_OK;
       },
     },

@@ -75,9 +75,9 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
   const { stdio, http } = mcpConfigs(agent, url);
   const human = [
     `DarkMatter node ${agentId}`,
-    `  at      ${url}`,
+    `  at       ${url}`,
     `  passport ${agent.passportPath}`,
-    `  log     ${agent.places.log}`,
+    `  log      ${agent.places.log}`,
     "",
     "Paste into your MCP client's configuration (stdio):",
     JSON.stringify(stdio, null, 2),
