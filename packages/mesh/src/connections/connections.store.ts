@@ -265,9 +265,3 @@ export async function deleteBlock(tx: Write, agentId: string): Promise<boolean> 
 export async function isBlocked(tx: Read, agentId: string): Promise<boolean> {
   return (await tx.get("SELECT 1 AS yes FROM mesh_blocks WHERE agent_id = ?", agentId)) !== undefined;
 }
-
-export async function readBlocks(tx: Read): Promise<string[]> {
-  return (await tx.all<{ agent_id: string }>("SELECT agent_id FROM mesh_blocks ORDER BY agent_id")).map(
-    (row) => row.agent_id,
-  );
-}

@@ -1,4 +1,4 @@
-import { hasCode, isJsonObject, type JsonObject } from "@darkmatter/core";
+import { hasCode, type JsonObject } from "@darkmatter/core";
 import { challengeText, signText } from "@darkmatter/identity";
 import { baseUrl, isLoopbackUrl, validateUrl } from "@darkmatter/net";
 import type { Write } from "@darkmatter/store";
@@ -151,10 +151,4 @@ export function createHandshake(
       return connections.open(tx, peer, { identityVerified: false });
     },
   };
-}
-
-/** The features of an answer that is a JSON object; used where a document announces them. */
-export function featuresOf(document: unknown): readonly string[] {
-  if (!isJsonObject(document) || !Array.isArray(document.features)) return [];
-  return document.features.filter((feature): feature is string => typeof feature === "string").slice(0, 32);
 }

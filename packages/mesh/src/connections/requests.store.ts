@@ -144,11 +144,6 @@ export async function findOutbound(
   return row && fromOutboundRow(row);
 }
 
-export async function readOutbound(tx: Read): Promise<OutboundRequest[]> {
-  const rows = await tx.all<OutboundRow>("SELECT * FROM mesh_outbound_requests ORDER BY requested_at_ms");
-  return rows.map(fromOutboundRow);
-}
-
 /** Whether it was there, so that an acceptance consumes it once. */
 export async function deleteOutbound(tx: Write, baseUrl: string): Promise<boolean> {
   return (await tx.run("DELETE FROM mesh_outbound_requests WHERE base_url = ?", baseUrl)) > 0;
