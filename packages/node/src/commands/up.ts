@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { newUuid, systemRandom } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { mcpConfigs } from "../adapters/mcp-config.ts";
 import { readOwnerCard } from "../adapters/owner-card.ts";
@@ -34,7 +34,7 @@ async function up(input: CommandInput, main: MainOptions): Promise<ExitCode> {
         darkmatter: RELAY_PROTOCOL,
         version: options.version ?? VERSION,
         pid: process.pid,
-        session: randomUUID(),
+        session: newUuid(systemRandom),
         called: [],
         role: "session",
       },

@@ -68,8 +68,8 @@ export function startProgram(
   at: Pick<TestHome, "home" | "passport" | "temporary">,
   argv: readonly string[] = ["mcp"],
   env: Readonly<Record<string, string>> = {},
+  script = new URL("./fake-main.ts", import.meta.url).pathname,
 ): Program {
-  const script = new URL("./fake-main.ts", import.meta.url).pathname;
   const child = spawn(process.execPath, [script, ...argv], {
     stdio: ["pipe", "pipe", "pipe"],
     env: {
