@@ -116,8 +116,11 @@ export function createReplying(
     });
   }
 
-  /** Sends a held answer. A refusal gives the message back; an unknown outcome keeps it held for the job. */
-  async function send(answer: PendingAnswer): Promise<ReplyOutcome> {
+  /**
+   * Sends a held answer. A refusal gives the message back; an unknown outcome keeps it held for the job. So does an
+   * unreachable sender when an earlier attempt may have arrived: the agent must not be asked to answer twice.
+   */
+  async function send(answer: PendingAnswer, isFirst: boolean): Promise<ReplyOutcome> {
     const { messageId, webhook } = answer.message;
     const start = clock.monotonic();
     const outcome = (error: string | undefined): ReplyOutcome => ({
@@ -135,7 +138,7 @@ export function createReplying(
         TIMEOUT_MS.reply,
       );
     } catch (error) {
-      if (mayHaveArrived(error)) {
+      if (!isFirst || mayHaveArrived(error)) {
         return outcome(`No answer yet (${reasonOf(error)}). The reply is kept and sent again by itself.`);
       }
       await db.write((tx) => releaseAnswer(tx, messageId));
@@ -150,20 +153,20 @@ export function createReplying(
     return done;
   }
 
-  async function sendOnce(answer: PendingAnswer): Promise<ReplyOutcome> {
+  async function sendAlone(answer: PendingAnswer, isFirst: boolean): Promise<ReplyOutcome> {
     const { messageId } = answer.message;
     sending.add(messageId);
     try {
-      return await send(answer);
+      return await send(answer, isFirst);
     } finally {
       sending.delete(messageId);
     }
   }
 
-  /** A repeated call: goes on with the answer it left behind, or reports how that ended. */
-  async function resume(messageId: string): Promise<ReplyOutcome | undefined> {
+  /** Goes on with a held answer, or reports how it ended: a repeated call finds what the first one left. */
+  async function proceed(messageId: string, isFirst: boolean): Promise<ReplyOutcome | undefined> {
     const held = await readPendingAnswer(db, messageId);
-    if (held) return sendOnce(held);
+    if (held) return sendAlone(held, isFirst);
     if (await isInInbox(db, messageId)) return undefined;
     return { messageId, webhook: "", responseTimeMs: 0, error: undefined };
   }
@@ -181,14 +184,14 @@ export function createReplying(
         await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
       }
       const held = await db.write((tx) => once(tx, callId, () => holdForAnswer(tx, messageId, response)));
-      const outcome = held ? await resume(messageId) : undefined;
+      const outcome = held ? await proceed(messageId, message !== undefined) : undefined;
       if (outcome) return outcome;
       throw meshError("NOT_FOUND", `No queued message with ID '${messageId.slice(0, 128)}'.`);
     },
 
     async finish() {
       for (const answer of await readPendingAnswers(db, FINISH_AT_ONCE)) {
-        if (!sending.has(answer.message.messageId)) await sendOnce(answer);
+        if (!sending.has(answer.message.messageId)) await sendAlone(answer, false);
       }
     },
   };
