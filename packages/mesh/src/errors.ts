@@ -20,6 +20,11 @@ const KINDS = {
     "Not connected to that agent.",
     "Use darkmatter_list_connections to see who is connected.",
   ),
+  NO_CONNECTIONS: kind(
+    404,
+    "No connections available to route this message.",
+    "Find agents with darkmatter_discover_local, then ask one with darkmatter_connection.",
+  ),
   UNREACHABLE: kind(
     502,
     "The other agent could not be reached.",

@@ -11,9 +11,9 @@ import { shownRequest } from "./requests.ts";
 
 const ConnectionInput = z.object({
   action: z.enum(["request", "request_mutual", "accept", "reject", "disconnect", "block", "unblock"]),
-  target_url: z.string().max(2048).optional(),
-  request_id: z.string().max(128).optional(),
-  agent_id: z.string().max(128).optional(),
+  target_url: z.string().max(2048).optional().describe("For request: http://host:port of the other node."),
+  request_id: z.string().max(128).optional().describe("For accept and reject: from list_pending_requests."),
+  agent_id: z.string().max(128).optional().describe("For disconnect and block."),
 });
 type ConnectionInput = z.output<typeof ConnectionInput>;
 

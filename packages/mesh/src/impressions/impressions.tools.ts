@@ -21,8 +21,12 @@ export function impressionTools(services: Services): Tool[] {
       description: "Use this after working with an agent: your score guides you and the peers that ask you.",
       input: z.object({
         agent_id: agentId,
-        score: z.number().min(-1).max(1).optional(),
-        note: z.string().max(IMPRESSION_NOTE_CODE_POINTS_MAX).optional(),
+        score: z.number().min(-1).max(1).optional().describe("-1 harmful, 0 unknown, 1 fully trusted."),
+        note: z
+          .string()
+          .max(IMPRESSION_NOTE_CODE_POINTS_MAX)
+          .optional()
+          .describe("Why; peers that ask see it."),
         impression: z.string().max(IMPRESSION_NOTE_CODE_POINTS_MAX).optional(),
       }),
       annotations: {

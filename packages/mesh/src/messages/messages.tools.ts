@@ -19,17 +19,27 @@ const messageId = z.string().min(1).max(128);
 const agentId = z.string().min(1).max(128);
 
 const SendInput = z.object({
-  content: z.string().optional(),
-  message_id: messageId.optional(),
-  reply_to: messageId.optional(),
-  target_agent_id: agentId.optional(),
-  target_agent_ids: z.array(agentId).max(50).optional(),
-  metadata: z.record(z.string(), z.unknown()).optional(),
-  hops_remaining: z.int().min(1).max(HOPS_MAX).default(HOPS_DEFAULT),
-  note: z.string().max(1000).optional(),
-  force: z.boolean().default(false),
-  broadcast: z.boolean().default(false),
-  trust_min: z.number().min(-1).max(1).default(0),
+  content: z.string().optional().describe("What to say; up to 65,536 characters."),
+  message_id: messageId.optional().describe("A message of your inbox to pass on as it is."),
+  reply_to: messageId.optional().describe("The message of your inbox that content answers."),
+  target_agent_id: agentId.optional().describe("A connected agent's full id."),
+  target_agent_ids: z.array(agentId).max(50).optional().describe("Several at once."),
+  metadata: z.record(z.string(), z.unknown()).optional().describe("Any JSON object for the receiver."),
+  hops_remaining: z
+    .int()
+    .min(1)
+    .max(HOPS_MAX)
+    .default(HOPS_DEFAULT)
+    .describe("How often it may be passed on."),
+  note: z.string().max(1000).optional().describe("When forwarding: why, for the sender."),
+  force: z.boolean().default(false).describe("Forward although the target had it before."),
+  broadcast: z.boolean().default(false).describe("To all peers; no answer is expected."),
+  trust_min: z
+    .number()
+    .min(-1)
+    .max(1)
+    .default(0)
+    .describe("Broadcast only to peers you scored at least this."),
   message_type: z.enum(["direct", "broadcast"]).default("direct"),
 });
 type SendInput = z.output<typeof SendInput>;

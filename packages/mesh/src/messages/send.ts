@@ -53,7 +53,7 @@ export function createSending(
       );
     }
     const all = await connections.all(tx);
-    if (all.length === 0) throw meshError("NOT_CONNECTED", "No connections available to route this message.");
+    if (all.length === 0) throw meshError("NO_CONNECTIONS");
     if (!isBroadcast(message.metadata)) return all;
     const scores = await Promise.all(all.map((peer) => impressions.scoreOf(tx, peer.agentId)));
     return all.filter((_, at) => (scores[at] ?? 0) >= message.trustMin);
