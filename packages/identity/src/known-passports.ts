@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Files } from "@darkmatter/core";
+import { AgentId, type Files } from "@darkmatter/core";
 import { identityError } from "./errors.ts";
 
 /** Beside an agent's state: the path of the passport it was last started with. */
@@ -21,6 +21,8 @@ export async function rememberPassport(
  */
 export async function checkGone(files: Files, states: string, path: string): Promise<void> {
   for (const agentId of await files.list(states)) {
+    // JSON state files lie among the agents' folders.
+    if (!AgentId.safeParse(agentId).success) continue;
     const note = await files.read(join(states, agentId, PASSPORT_NOTE));
     if (note?.trim() !== path) continue;
     throw identityError(

@@ -111,6 +111,14 @@ describe("finding", () => {
 });
 
 describe("creating", () => {
+  test("a second agent starts although the first one's JSON state file lies among the states", async () => {
+    const files = memoryFiles();
+    const first = await openPassport({ files, random }, search("/first"));
+    await files.replace(`${STATES}/${first.signer.agentId}.json`, "{}");
+    const second = await openPassport({ files, random: seededRandom(2) }, search("/second"));
+    expect(second.created).toBe(true);
+  });
+
   test("the first start makes a key of the reference's form, the second finds it", async () => {
     const files = memoryFiles();
     const first = await openPassport({ files, random }, search("/p"));

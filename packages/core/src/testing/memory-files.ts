@@ -21,7 +21,11 @@ export function memoryFiles(initial: Readonly<Record<string, string>> = {}): Mem
   }
 
   return {
-    read: async (path) => files.get(path)?.text,
+    async read(path) {
+      if ([...files.keys()].some((file) => path.startsWith(`${file}/`)))
+        throw Object.assign(new Error(`ENOTDIR: not a directory, open '${path}'`), { code: "ENOTDIR" });
+      return files.get(path)?.text;
+    },
     exists: async (path) =>
       files.has(path) || folders.has(path) || [...files.keys()].some((file) => file.startsWith(`${path}/`)),
     replace: async (path, text, mode) => write(path, text, mode),
