@@ -31,6 +31,11 @@ const KINDS = {
     "It may be offline: try again later.",
     true,
   ),
+  REFUSED: kind(
+    502,
+    "The other agent refused.",
+    "Its answer says why. If it cannot reach a loopback URL, start this node with DARKMATTER_HOST set to this machine's address.",
+  ),
   FULL: kind(
     429,
     "No room for another connection.",

@@ -1,3 +1,13 @@
+export type { OutboundRequest, PendingRequest } from "./connections/connection.ts";
+export { findOutbound } from "./connections/requests.store.ts";
+export {
+  ALL_CLEAR,
+  type Attention,
+  type StatusInput,
+  type StatusPeer,
+  statusText,
+} from "./status/status-text.ts";
+export { type Given, give } from "./testing/given.ts";
 export {
   bodyOf,
   type MemoryNetwork,
@@ -7,3 +17,5 @@ export {
   type TestNodeOptions,
   testNode,
 } from "./testing/memory-network.ts";
+export { type Heard, type Stranger, type StrangerAnswer, stranger } from "./testing/stranger.ts";
+export { validateWebhook } from "./webhooks/webhook.ts";

@@ -19,7 +19,7 @@ export type RequestOutcome =
 
 /** Our side of getting connected: asking, proving, telling the requester, being told (mesh.md 6.1). */
 export interface Handshake {
-  /** Asks the agent at `targetUrl` to connect. Throws UNREACHABLE, or BAD_REQUEST with the target's refusal. */
+  /** Asks the agent at `targetUrl` to connect. Throws UNREACHABLE, or REFUSED with the target's words. */
   request(targetUrl: string, options: { mutual: boolean; signal?: AbortSignal }): Promise<RequestOutcome>;
   /** Tells a requester that it was accepted; whether it heard. */
   announce(connection: Connection): Promise<boolean>;
@@ -104,7 +104,7 @@ export function createHandshake(
         });
       if (answer.status >= 400) {
         await db.write((tx) => deleteOutbound(tx, base));
-        throw meshError("UNREACHABLE", `The target refused the request: ${refusalText(answer)}`);
+        throw meshError("REFUSED", `The target refused the request: ${refusalText(answer)}`);
       }
       if (answer.body.auto_accepted === true)
         return { kind: "connected", connection: await settle(base, answer.body) };

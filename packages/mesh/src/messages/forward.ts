@@ -1,7 +1,6 @@
 import { isoTime, type JsonObject, reasonOf } from "@darkmatter/core";
-import { baseUrl } from "@darkmatter/net";
 import { once, type Write } from "@darkmatter/store";
-import type { Connection } from "../connections/connection.ts";
+import { type Connection, endpoint } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
@@ -162,9 +161,10 @@ export function createForwarding(
   };
 }
 
-/** Whether a target had the message: its sender says so, or it is the sender (whose webhook it carries). */
+/** Whether a target had the message: it brought it, it wrote it (its webhook says so), or its author says so. */
 function had(target: Connection, message: InboxMessage, state: JsonObject): boolean {
-  if (sameOrigin(target.url, message.webhook)) return true;
+  if (target.agentId === message.from || message.webhook.startsWith(endpoint(target.url, "webhook/")))
+    return true;
   const updates = Array.isArray(state.updates) ? state.updates : [];
   return updates.some(
     (update) =>
@@ -172,11 +172,5 @@ function had(target: Connection, message: InboxMessage, state: JsonObject): bool
       update !== null &&
       !Array.isArray(update) &&
       update.target_agent_id === target.agentId,
-  );
-}
-
-function sameOrigin(url: string, webhook: string): boolean {
-  return (
-    URL.canParse(url) && URL.canParse(webhook) && new URL(baseUrl(url)).origin === new URL(webhook).origin
   );
 }

@@ -10,7 +10,7 @@ import { countInbox, markRead, readInbox, readInboxAll } from "./messages.store.
 export interface Inbox {
   /** Throws NOT_FOUND. */
   get(tx: Read, messageId: string): Promise<InboxMessage>;
-  /** Oldest first. */
+  /** Unread ones first, each oldest first. */
   list(tx: Read, limit: number): Promise<InboxMessage[]>;
   count(tx: Read): Promise<number>;
 }

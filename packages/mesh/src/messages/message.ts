@@ -1,4 +1,5 @@
-import { exceedsCodePoints, HOUR_MS, type JsonObject, MINUTE_MS } from "@darkmatter/core";
+import { exceedsCodePoints, HOUR_MS, type Json, type JsonObject, MINUTE_MS } from "@darkmatter/core";
+import { meshError } from "../errors.ts";
 
 export const CONTENT_CODE_POINTS_MAX = 65_536;
 /** An unanswered message leaves the inbox after this. */
@@ -51,6 +52,23 @@ const CONTROL_TYPES = new Set(["disconnect_announcement", "solana_payment", "ant
 
 export function isControl(metadata: JsonObject): boolean {
   return typeof metadata.type === "string" && CONTROL_TYPES.has(metadata.type);
+}
+
+/** Whether every text in a value can be signed and stored as it is: lone surrogates would become other text. */
+function isWellFormed(value: Json): boolean {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(([key, inner]) => key.isWellFormed() && isWellFormed(inner));
+}
+
+/** Refuses content that no receiver would take. Throws TOO_LARGE or BAD_REQUEST. */
+export function requireSendable(content: string, metadata: JsonObject): void {
+  if (exceedsCodePoints(content, CONTENT_CODE_POINTS_MAX)) {
+    throw meshError("TOO_LARGE", `Content exceeds ${CONTENT_CODE_POINTS_MAX} characters.`);
+  }
+  if (!isWellFormed(content) || !isWellFormed(metadata)) {
+    throw meshError("BAD_REQUEST", "Content and metadata must be well-formed Unicode.");
+  }
 }
 
 export const isBroadcast = (metadata: JsonObject): boolean => metadata.type === "broadcast";

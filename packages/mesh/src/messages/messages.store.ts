@@ -21,6 +21,7 @@ export const messageMigrations: readonly Migration[] = [
          answer TEXT
        )`,
       "CREATE INDEX mesh_inbox_by_age ON mesh_inbox (received_at_ms)",
+      "CREATE INDEX mesh_inbox_unread ON mesh_inbox (seq) WHERE read_at_ms IS NULL",
       "CREATE INDEX mesh_inbox_answers ON mesh_inbox (seq) WHERE answer IS NOT NULL",
       "CREATE TABLE mesh_tally (id INTEGER PRIMARY KEY CHECK (id = 1), unread INTEGER NOT NULL, handled INTEGER NOT NULL)",
       "INSERT INTO mesh_tally VALUES (1, 0, 0)",
@@ -124,10 +125,10 @@ export async function isInInbox(tx: Read, messageId: string): Promise<boolean> {
   return (await tx.get("SELECT 1 AS yes FROM mesh_inbox WHERE message_id = ?", messageId)) !== undefined;
 }
 
-/** Oldest first. */
+/** Unread ones first, each oldest first: many that were read must not hide what is new. */
 export async function readInboxAll(tx: Read, limit: number): Promise<InboxMessage[]> {
   const rows = await tx.all<InboxRow>(
-    "SELECT * FROM mesh_inbox WHERE answer IS NULL ORDER BY seq LIMIT ?",
+    "SELECT * FROM mesh_inbox WHERE answer IS NULL ORDER BY read_at_ms IS NOT NULL, seq LIMIT ?",
     limit,
   );
   return rows.map(fromRow);

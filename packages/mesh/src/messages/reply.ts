@@ -1,4 +1,4 @@
-import { exceedsCodePoints, hasCode, isoTime, reasonOf } from "@darkmatter/core";
+import { hasCode, isoTime, reasonOf } from "@darkmatter/core";
 import { replyText, signText } from "@darkmatter/identity";
 import { once, type Read } from "@darkmatter/store";
 import { addResponseTime } from "../connections/connections.store.ts";
@@ -10,7 +10,7 @@ import type { Impressions } from "../impressions/impressions.ts";
 import { type PeerAnswer, refusalText, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
-import { CONTENT_CODE_POINTS_MAX, type InboxMessage } from "./message.ts";
+import { type InboxMessage, requireSendable } from "./message.ts";
 import {
   deleteInbox,
   holdForAnswer,
@@ -173,9 +173,7 @@ export function createReplying(
 
   return {
     async reply(messageId, response, callId) {
-      if (exceedsCodePoints(response, CONTENT_CODE_POINTS_MAX)) {
-        throw meshError("TOO_LARGE", `The reply exceeds ${CONTENT_CODE_POINTS_MAX} characters.`);
-      }
+      requireSendable(response, {});
       const message = await readInbox(db, messageId);
       if (message) {
         const from = await source(db, message);

@@ -1,4 +1,4 @@
-import { exceedsCodePoints, isoTime, type JsonObject, newId } from "@darkmatter/core";
+import { isoTime, type JsonObject, newId } from "@darkmatter/core";
 import { once, type Read } from "@darkmatter/store";
 import type { Connection } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
@@ -9,7 +9,7 @@ import type { Impressions } from "../impressions/impressions.ts";
 import type { MeshPorts } from "../ports.ts";
 import { webhookUrl } from "../webhooks/webhook.ts";
 import type { Deliverer, Delivery } from "./deliver.ts";
-import { CONTENT_CODE_POINTS_MAX, isBroadcast, type SentMessage } from "./message.ts";
+import { isBroadcast, requireSendable, type SentMessage } from "./message.ts";
 import { addRoutedTo, insertSent, readSent } from "./sent.store.ts";
 
 export interface NewMessage {
@@ -112,9 +112,7 @@ export function createSending(
 
   return {
     async send(message, callId) {
-      if (exceedsCodePoints(message.content, CONTENT_CODE_POINTS_MAX)) {
-        throw meshError("TOO_LARGE", `Content exceeds ${CONTENT_CODE_POINTS_MAX} characters.`);
-      }
+      requireSendable(message.content, message.metadata);
       const messageId = await record(message, callId);
       const sent = await requireSent(db, messageId);
       // A call that is repeated after a crash goes on where the first one ended.

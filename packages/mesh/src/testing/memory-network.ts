@@ -6,7 +6,14 @@ import { type MemoryHost, type MemoryInternet, memoryInternet } from "@darkmatte
 import { createSqlJournal, type Database } from "@darkmatter/store";
 import { memoryDatabase } from "@darkmatter/store/testing";
 import { createHandler, type ToolResult } from "@darkmatter/surface";
-import { callHandler, type HandlerAnswer, type HandlerCall, toolHarness } from "@darkmatter/surface/testing";
+import {
+  callHandler,
+  type HandlerAnswer,
+  type HandlerCall,
+  type HarnessCall,
+  type ToolHarness,
+  toolHarness,
+} from "@darkmatter/surface/testing";
 import { createMesh, type Mesh } from "../mesh.ts";
 import type { MeshConfig } from "../ports.ts";
 import { meshMigrations } from "../schema.ts";
@@ -37,7 +44,13 @@ export interface TestNode extends AsyncDisposable {
   /** What was reported as gone wrong in the background. */
   readonly reports: readonly string[];
   /** Calls a tool as an agent does. */
-  tool(name: string, input?: object, call?: { session?: string; callId?: string }): Promise<JsonObject>;
+  tool(name: string, input?: object, call?: HarnessCall): Promise<JsonObject>;
+  /** The tools as a session sees them, and what they threw. */
+  readonly tools: ToolHarness;
+  /** Runs a background job once, as its timer would. */
+  job(name: string): Promise<void>;
+  /** Changes what the owner decided, as a restart with another environment would. */
+  configure(changes: Partial<MeshConfig>): void;
   /** A request from this very machine. */
   local(call: Partial<HandlerCall> & { path: string }): Promise<HandlerAnswer>;
 }
@@ -50,12 +63,15 @@ export interface TestNodeOptions {
   readonly host: string;
   readonly port: number;
   readonly config?: Partial<MeshConfig>;
+  /** A migrated database; one in memory of its own otherwise. */
+  readonly db?: Database;
 }
 
 /** One node over a wire that is given. */
 export async function testNode(options: TestNodeOptions): Promise<TestNode> {
-  const { clock, random, wire, seed, host, port, config } = options;
-  const db = await memoryDatabase(meshMigrations);
+  const { clock, random, wire, seed, host, port } = options;
+  const config = { ...TEST_CONFIG, ...options.config };
+  const db = options.db ?? (await memoryDatabase(meshMigrations));
   const signer = createSigner(seed);
   const reports: string[] = [];
   const mesh = createMesh({
@@ -66,7 +82,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     signer,
     verifier: createVerifier({ threads: "never" }),
     journal: createSqlJournal(clock),
-    config: { ...TEST_CONFIG, ...config },
+    config,
     listening: () => ({ host, port }),
     report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
   });
@@ -89,6 +105,13 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
         input as JsonObject,
         call,
       ) as Promise<ToolResult> as Promise<JsonObject>,
+    tools: harness,
+    async job(name) {
+      const found = mesh.jobs.find((job) => job.name === name);
+      if (!found) throw new TypeError(`no job is called ${name}`);
+      await found.run();
+    },
+    configure: (changes) => void Object.assign(config, changes),
     local: (call) => callHandler(handler, { method: "GET", ...call }),
     async [Symbol.asyncDispose]() {
       await mesh.stop();
@@ -113,8 +136,12 @@ export async function memoryNetwork<Name extends string>(options: {
   readonly nodes: readonly Name[];
   readonly seed?: number;
   readonly config?: Partial<MeshConfig>;
-  /** All on one machine (the default) or each on its own, at a private address. */
-  readonly apart?: boolean;
+  /** All on one machine (the default), or each on its own: in one local network, or each at a public address. */
+  readonly apart?: boolean | "public";
+  /** Settings of one node alone. */
+  readonly configOf?: Partial<Record<Name, Partial<MeshConfig>>>;
+  /** The database of one node alone. */
+  readonly dbOf?: Partial<Record<Name, Database>>;
 }): Promise<MemoryNetwork<Name>> {
   const clock = virtualClock({ startMs: Date.parse("2026-03-05T12:00:00Z") });
   const random = seededRandom(options.seed ?? 1);
@@ -124,11 +151,21 @@ export async function memoryNetwork<Name extends string>(options: {
   const hosts = {} as Record<Name, MemoryHost>;
 
   for (const [at, name] of options.nodes.entries()) {
-    const address = `192.168.7.${at + 10}`;
+    const address = options.apart === "public" ? `5.6.7.${at + 10}` : `192.168.7.${at + 10}`;
     const host = shared ?? internet.host({ address });
     const place = { host: shared ? "127.0.0.1" : address, port: 8100 + at };
-    const config = { displayName: name, ...options.config };
-    const node = await testNode({ clock, random, wire: host.wire, seed: random.bytes(32), ...place, config });
+    const config = { displayName: name, ...options.config, ...options.configOf?.[name] };
+    const db = options.dbOf?.[name];
+    const seed = random.bytes(32);
+    const node = await testNode({
+      clock,
+      random,
+      wire: host.wire,
+      seed,
+      ...place,
+      config,
+      ...(db && { db }),
+    });
     host.listen(place.port, node.handler);
     nodes[name] = node;
     hosts[name] = host;
