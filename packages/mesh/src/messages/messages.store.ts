@@ -127,15 +127,21 @@ export async function isInInbox(tx: Read, messageId: string): Promise<boolean> {
 
 /** Unread ones first, each oldest first: many that were read must not hide what is new. */
 export async function readInboxAll(tx: Read, limit: number): Promise<InboxMessage[]> {
-  const rows = await tx.all<InboxRow>(
-    "SELECT * FROM mesh_inbox WHERE answer IS NULL ORDER BY read_at_ms IS NOT NULL, seq LIMIT ?",
-    limit,
-  );
-  return rows.map(fromRow);
+  // Two walks along an index: sorting would look at the whole inbox.
+  const sql = (read: string) =>
+    `SELECT * FROM mesh_inbox WHERE read_at_ms IS ${read} AND answer IS NULL ORDER BY seq LIMIT ?`;
+  const unread = await tx.all<InboxRow>(sql("NULL"), limit);
+  const read = unread.length < limit ? await tx.all<InboxRow>(sql("NOT NULL"), limit - unread.length) : [];
+  return [...unread, ...read].map(fromRow);
 }
 
 export async function countInbox(tx: Read): Promise<number> {
-  return (await tx.get<{ n: number }>("SELECT count(*) AS n FROM mesh_inbox WHERE answer IS NULL"))?.n ?? 0;
+  // From two indices: the rows themselves hold whole messages.
+  const row = await tx.get<{ n: number }>(
+    `SELECT (SELECT count(*) FROM mesh_inbox)
+       - (SELECT count(*) FROM mesh_inbox WHERE answer IS NOT NULL) AS n`,
+  );
+  return row?.n ?? 0;
 }
 
 export async function markRead(tx: Write, messageId: string, nowMs: number): Promise<void> {
