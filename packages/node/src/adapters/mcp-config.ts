@@ -1,12 +1,16 @@
 import { realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { isLoopbackUrl } from "@darkmatter/net";
 import type { Agent } from "./owning.ts";
 
 /** What a person pastes into an MCP client, for either transport. Paths are absolute: clients start anywhere. */
 export interface McpConfigs {
   readonly stdio: object;
-  readonly http: object;
+  /** `undefined` where `/mcp` cannot be called: it answers on loopback alone. */
+  readonly http: object | undefined;
+  /** The program itself, as a terminal takes it anywhere. */
+  readonly program: string;
 }
 
 export function mcpConfigs(agent: Agent, url: string): McpConfigs {
@@ -17,6 +21,9 @@ export function mcpConfigs(agent: Agent, url: string): McpConfigs {
   const script = realpathSync(process.argv[1] ?? "");
   return {
     stdio: { mcpServers: { darkmatter: { command: process.execPath, args: [script, "mcp"], env } } },
-    http: { mcpServers: { darkmatter: { type: "http", url: `${url}/mcp` } } },
+    http: isLoopbackUrl(url)
+      ? { mcpServers: { darkmatter: { type: "http", url: `${url}/mcp` } } }
+      : undefined,
+    program: `node ${/\s/.test(script) ? `'${script}'` : script}`,
   };
 }

@@ -72,7 +72,7 @@ async function aborted(signal: AbortSignal): Promise<"aborted"> {
 
 function announce({ out }: CommandInput, agent: Agent, url: string): void {
   const { agentId } = agent.signer;
-  const { stdio, http } = mcpConfigs(agent, url);
+  const { stdio, http, program } = mcpConfigs(agent, url);
   const human = [
     `DarkMatter node ${agentId}`,
     `  at       ${url}`,
@@ -81,10 +81,13 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
     "",
     "Paste into your MCP client's configuration (stdio):",
     JSON.stringify(stdio, null, 2),
-    "or, over HTTP:",
-    JSON.stringify(http, null, 2),
+    ...(http
+      ? ["or, over HTTP:", JSON.stringify(http, null, 2)]
+      : ["MCP over HTTP is answered on loopback alone, which this node does not listen on: use stdio."]),
     "",
     "Next, in another terminal:",
+    `  cd '${process.cwd()}'`,
+    `  alias darkmatter="${program}"`,
     "  darkmatter connect http://HOST:PORT   ask another agent for a connection",
     "  darkmatter peers                      who is connected, and who asks to be",
     "  darkmatter send AGENT TEXT            say something",
@@ -98,7 +101,7 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
     pid: process.pid,
     passport: agent.passportPath,
     log: agent.places.log,
-    mcp: { stdio, http } as never,
+    mcp: { stdio, ...(http && { http }) } as never,
   });
 }
 

@@ -1,0 +1,14 @@
+import { expect, test } from "vitest";
+import { mcpConfigs } from "./mcp-config.ts";
+
+const agent = { passportPath: "/p/.darkmatter/passport.key", home: "/h" } as Parameters<typeof mcpConfigs>[0];
+
+test.each(["http://127.0.0.1:8100", "http://[::1]:8100"])("at %s a client may also use HTTP", (url) => {
+  expect(mcpConfigs(agent, url).http).toEqual({
+    mcpServers: { darkmatter: { type: "http", url: `${url}/mcp` } },
+  });
+});
+
+test("a node that listens on another address shows no HTTP configuration, which it would refuse", () => {
+  expect(mcpConfigs(agent, "http://192.168.1.20:8100").http).toBeUndefined();
+});
