@@ -7,6 +7,8 @@ export interface RunOptions {
   /** After this many milliseconds the program and all it started are killed. */
   readonly timeoutMs: number;
   readonly env?: NodeJS.ProcessEnv;
+  /** Where the program runs; here unless given. */
+  readonly cwd?: string;
 }
 
 export interface Ended {
@@ -20,9 +22,14 @@ export interface Ended {
 const running = new Set<ChildProcess>();
 
 /** Runs a program under this Node in a process group of its own, so that whatever it starts ends with it. */
-export function run(args: readonly string[], { show, timeoutMs, env }: RunOptions): Promise<Ended> {
+export function run(args: readonly string[], { show, timeoutMs, env, cwd }: RunOptions): Promise<Ended> {
   const started = performance.now();
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, env });
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+    env,
+    cwd,
+  });
   running.add(child);
   let output = "";
   const take = (text: string): void => {

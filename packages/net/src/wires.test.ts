@@ -74,6 +74,20 @@ describe.each([
   for (const { title, run } of wireSuite(make)) test(title, run);
 });
 
+test("an address that was not admitted is no way in, though another of the same name was", async () => {
+  await using net = await httpNetwork();
+  const { port } = new URL(await net.serve(async () => ({ status: 200, headers: {}, body: "" })));
+  // On Linux 0.0.0.0 leads to this machine; nothing listens at the admitted one.
+  net.name("mixed.example", ["0.0.0.0", "127.0.0.2"]);
+  const asked = net.wire.request({
+    method: "GET",
+    url: `http://mixed.example:${port}/`,
+    timeoutMs: 5000,
+    reach: "private",
+  });
+  await expect(asked).rejects.toMatchObject({ code: "UNREACHABLE" });
+});
+
 describe("the internet in memory", () => {
   const ok: Handler = async ({ remote }) => ({ status: 200, headers: {}, body: JSON.stringify(remote) });
   const make = () => {
