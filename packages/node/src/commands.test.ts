@@ -76,6 +76,30 @@ test("reading commands work with no node running, and change nothing", SLOW, asy
   expect(readFileSync(home.places.database).equals(before)).toBe(true);
 });
 
+test(
+  "a message that waits is shown with no node running, and neither that nor status counts as reading it",
+  SLOW,
+  async () => {
+    using ana = testHome();
+    using bo = testHome();
+    await using node = real(bo, ["up", "--json"]);
+    const { url } = await node.firstLine();
+    await command(ana, "connect", url);
+    const sent = await command(ana, "send", bo.agentId, "still here?");
+    expect((await command(bo, "status")).said.inbox).toBe(1);
+    node.child.kill("SIGTERM");
+    expect(await node.exited).toBe(0);
+
+    expect(await command(bo, "status")).toMatchObject({ code: 0, said: { running: false, inbox: 1 } });
+    for (let times = 0; times < 2; times++) {
+      expect(await command(bo, "inbox")).toMatchObject({
+        code: 0,
+        said: { messages: [{ message_id: sent.said.message_id, read: false }] },
+      });
+    }
+  },
+);
+
 test("a clean stop writes the state file, which a first start elsewhere takes over", SLOW, async () => {
   using home = testHome();
   const file = join(home.home, "state", `${home.agentId}.json`);

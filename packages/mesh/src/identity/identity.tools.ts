@@ -45,6 +45,7 @@ export function identityTools(services: Services): Tool[] {
             num_pending_requests: now.pendingRequests,
             messages_handled: now.handled,
             message_queue_size: now.unread,
+            inbox_size: await services.inbox.count(db),
             sent_messages_count: now.sent,
             created_at: createdAt,
             uptime: Math.floor((clock.monotonic() - startedAt) / 1000),

@@ -1,4 +1,4 @@
-import { isoTime, type JsonObject } from "@darkmatter/core";
+import { hasCode, isoTime, type JsonObject } from "@darkmatter/core";
 import type { Read } from "@darkmatter/store";
 import { PEER_WORDS, shownMetadata } from "../answers.ts";
 import { meshError } from "../errors.ts";
@@ -34,9 +34,13 @@ export async function inboxPage({ db, ports, changed }: Services): Promise<JsonO
   const total = await inbox.count(db);
   const whole = messages.filter((message) => !message.read && listed(message.content) === message.content);
   if (whole.length > 0) {
-    await db.write(async (tx) => {
+    const noted = db.write(async (tx) => {
       for (const { messageId } of whole) await markRead(tx, messageId, ports.clock.now());
       tx.afterCommit(changed);
+    });
+    // A command that looks while no node runs changes nothing: the agent has still to be told of the messages.
+    await noted.catch((error: unknown) => {
+      if (!hasCode(error, "DATABASE_READ_ONLY")) throw error;
     });
   }
   return {

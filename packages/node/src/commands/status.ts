@@ -17,7 +17,6 @@ async function status(input: CommandInput, main: MainOptions): Promise<ExitCode>
     const identity = await call("darkmatter_get_identity");
     const connections = rows(await call("darkmatter_list_connections"), "connections");
     const requests = rows(await call("darkmatter_list_pending_requests"), "requests");
-    const inbox = rows(await call("darkmatter_list_inbox"), "messages");
     return {
       agent_id: agent.signer.agentId,
       display_name: plain(identity.display_name),
@@ -29,7 +28,8 @@ async function status(input: CommandInput, main: MainOptions): Promise<ExitCode>
       }),
       connections: connections.length,
       pending_requests: requests.length,
-      inbox: inbox.length,
+      // Not by listing them: what is listed counts as read, and the agent would no more be told of it.
+      inbox: Number(identity.inbox_size),
       passport: agent.passportPath,
       state: agent.places.folder,
       log: agent.places.log,
