@@ -119,6 +119,20 @@ test("what could not be done is answered with an error once, and its late answer
   expect(pump.replay()).toEqual([]);
 });
 
+test("a subscription outlives an owner that is reported: it is due nothing, and the next one takes it up", () => {
+  const pump = pumpWithCalls();
+  pump.fromClient(request(5, "subscriptions/listen", { notifications: { toolsListChanged: true } }));
+  pump.fromServer(
+    notice("notifications/subscriptions/acknowledged", {
+      notifications: { toolsListChanged: true },
+      _meta: { [SUBSCRIPTION]: 5 },
+    }),
+  );
+  expect(pump.failPending("the owner is stopped")).toEqual([]);
+  expect(pump.replay()).toHaveLength(1);
+  expect(pump.ownerChanged()).toHaveLength(1);
+});
+
 test("asking what a server offers is not yet being in earnest", () => {
   const pump = pumpWithCalls();
   pump.fromClient(request(0, "server/discover"));

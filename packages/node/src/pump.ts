@@ -14,7 +14,7 @@ export interface Pump {
   replay(): string[];
   /** Tells the client, in its era's way, that another owner may offer other tools. */
   ownerChanged(): string[];
-  /** Answers everything that waits with an error, and forgets it: answers that come later are dropped. */
+  /** Answers everything due with an error, and forgets it: answers that come later are dropped. */
   failPending(message: string): string[];
   readonly pending: number;
   /** Of these, the ones a client waits for: a subscription stays open and is due nothing. */
@@ -126,7 +126,8 @@ export function createPump(newCallId: () => string): Pump {
     },
 
     failPending(message) {
-      const ids = [...pending.keys()];
+      // A subscription waits for nothing: it goes on with the owner, or with the next one.
+      const ids = [...pending].filter(([, { due }]) => due).map(([id]) => id);
       for (const id of ids) forget(id);
       const error = { code: SERVER_ERROR, message };
       return ids.map((id) => JSON.stringify({ jsonrpc: "2.0", id, error }));

@@ -93,7 +93,7 @@ export async function runSession(ports: SessionPorts): Promise<number> {
       return fail(session, found.trouble);
     } else if (!ending.aborted) {
       session.report(found.trouble);
-      if (pump.pending === 0) await session.change(1000);
+      if (pump.due === 0) await session.change(1000);
     }
   }
   wires.detach();
@@ -233,7 +233,7 @@ async function previewUntilEarnest(session: Session): Promise<void> {
 
 async function fail(session: Session, trouble: Trouble): Promise<number> {
   // A client that has not asked yet is given the reason with its first answer.
-  if (session.pump.pending === 0 && !session.ending.aborted) await session.change(1000);
+  if (session.pump.due === 0 && !session.ending.aborted) await session.change(1000);
   session.report(trouble);
   return trouble.code === "CONFIG_INVALID" ? 2 : 1;
 }
