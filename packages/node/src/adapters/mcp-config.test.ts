@@ -12,3 +12,19 @@ test.each(["http://127.0.0.1:8100", "http://[::1]:8100"])("at %s a client may al
 test("a node that listens on another address shows no HTTP configuration, which it would refuse", () => {
   expect(mcpConfigs(agent, "http://192.168.1.20:8100").http).toBeUndefined();
 });
+
+test("the client's session gets the node's settings, and no secret", () => {
+  const settings = { DARKMATTER_HOST: "192.168.1.20", DARKMATTER_PASSPHRASE: "secret", PATH: "/bin" };
+  expect(mcpConfigs(agent, "http://192.168.1.20:8100", settings).stdio).toMatchObject({
+    mcpServers: {
+      darkmatter: {
+        env: {
+          DARKMATTER_HOST: "192.168.1.20",
+          DARKMATTER_PASSPORT: "/p/.darkmatter/passport.key",
+          DARKMATTER_HOME: "/h",
+        },
+      },
+    },
+  });
+  expect(JSON.stringify(mcpConfigs(agent, "http://127.0.0.1:8100", settings))).not.toMatch(/secret|PATH/);
+});

@@ -13,8 +13,15 @@ export interface McpConfigs {
   readonly program: string;
 }
 
-export function mcpConfigs(agent: Agent, url: string): McpConfigs {
+/** Set elsewhere, secret, or of this process alone. */
+const NOT_PASSED_ON = /_(HOME|PASSPORT|PASSPHRASE|TRANSPORT|LIFELINE)$/;
+
+export function mcpConfigs(agent: Agent, url: string, settings = process.env): McpConfigs {
   const env = {
+    // The client's session is the node when this one has ended: it has to listen and speak as this one does.
+    ...Object.fromEntries(
+      Object.entries(settings).filter(([name]) => /^DARKMATTER_/.test(name) && !NOT_PASSED_ON.test(name)),
+    ),
     DARKMATTER_PASSPORT: agent.passportPath,
     ...(agent.home !== join(homedir(), ".darkmatter") && { DARKMATTER_HOME: agent.home }),
   };
