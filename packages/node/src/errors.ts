@@ -5,6 +5,10 @@ const kind = (message: string, hint: string): ErrorKind => ({ status: 500, retry
 
 const KINDS = {
   CONFIG_INVALID: kind("A setting has a value it cannot have.", "Correct it or remove it, then start again."),
+  HOME_UNUSABLE: kind(
+    "The state folder cannot be made.",
+    "Check that it may be yours and that its disk takes writes, or choose another with --home or DARKMATTER_HOME.",
+  ),
   PASSPORT_CHANGED: kind("The passport was replaced while the node was starting.", "Start again."),
   PORTS_BUSY: kind(
     "No port is free.",

@@ -95,8 +95,10 @@ test("a home that cannot be written is named", SLOW, async () => {
   writeFileSync(home.home, "");
   const { code, said } = await up(home);
   expect(code).toBe(1);
-  expect(said.error).toBeTruthy();
-  expect(said.hint).toBeTruthy();
+  expect(said.error).toContain(`${home.home} cannot be made`);
+  expect(said.hint).toContain("--home");
+  await using session = startProgram(home);
+  expect((await session.request("initialize", {})).error.message).toContain(home.places.lock);
 });
 
 test("a setting that cannot be is a mistake of usage that says what is allowed", SLOW, async () => {

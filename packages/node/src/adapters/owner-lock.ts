@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { dirname } from "node:path";
 import { lockDamaged, lockUnusable, type Trouble } from "../trouble.ts";
+import { makeFolders } from "./make-folders.ts";
 
 /** SQLite's result codes. */
 const BUSY = 5;
@@ -27,7 +28,7 @@ export type LockAttempt =
  */
 export async function tryAcquire(path: string): Promise<LockAttempt> {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(path));
     // Imported here so that a session that finds its owner at once never loads it.
     const { DatabaseSync } = await import("node:sqlite");
     const file = new DatabaseSync(path, { timeout: 0 });

@@ -1,6 +1,6 @@
 import { flushCompileCache } from "node:module";
 import type { Duplex } from "node:stream";
-import { systemRandom } from "@darkmatter/core";
+import { reasonOf, systemRandom } from "@darkmatter/core";
 import { openPassport, type PassportSearch, type Signer } from "@darkmatter/identity";
 import { nodeFiles } from "@darkmatter/store";
 import { serveMcpStream } from "@darkmatter/surface";
@@ -10,6 +10,7 @@ import { nodeError } from "../errors.ts";
 import { type Places, placesOf, statesOf } from "../places.ts";
 import { VERSION } from "../version.ts";
 import { openLog } from "./log.ts";
+import { makeFolders } from "./make-folders.ts";
 import type { OwnerLock } from "./owner-lock.ts";
 import { homeFolder, namedPassport, type Whereabouts } from "./passport-peek.ts";
 import { socketPlace } from "./socket-place.ts";
@@ -36,6 +37,11 @@ export interface Agent {
 /** Opens the passport a command means, making one where there is none. @throws PASSPORT_* */
 export async function openAgent(where: Whereabouts): Promise<Agent> {
   const home = homeFolder(where, process.env);
+  try {
+    makeFolders(statesOf(home));
+  } catch (error) {
+    throw nodeError("HOME_UNUSABLE", `The state folder ${home} cannot be made: ${reasonOf(error)}`, error);
+  }
   const found = await openPassport({ files: nodeFiles, random: systemRandom }, passportSearch(where));
   const places = placesOf(home, found.signer.agentId);
   return {

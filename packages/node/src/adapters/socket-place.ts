@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { socketUnsafe, type Trouble } from "../trouble.ts";
+import { makeFolders } from "./make-folders.ts";
 
 const NEAR = "s.sock";
 
@@ -28,7 +29,7 @@ export function socketPlace(folder: string, temporary = tmpdir()): string {
 export function prepareSocketFolder(socket: string): Trouble | undefined {
   if (process.platform === "win32") return undefined;
   const folder = dirname(socket);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolders(folder);
   return isSafe(folder, socket) ? undefined : socketUnsafe(folder);
 }
 
