@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, SECOND_MS } from "@darkmatter/core";
+import { hasCode, type Json, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { ToolCall } from "@darkmatter/surface";
 import { PEER_WORDS } from "../answers.ts";
 import { meshError } from "../errors.ts";
@@ -22,21 +22,39 @@ export async function waitForResponse(
 
   for (;;) {
     const leftMs = timeoutMs - (clock.monotonic() - startMs);
-    const stop = AbortSignal.any([
-      call.signal,
-      clock.deadline(Math.max(0, Math.min(leftMs, PROGRESS_EVERY_MS))),
-    ]);
-    // Registered before we look: what comes in between wakes us.
-    const touched = services.waiting.next(messageId, stop).catch((error: unknown) => error);
-    const outcome = await settled(services, messageId);
+    const pause = clock.deadline(Math.max(0, Math.min(leftMs, PROGRESS_EVERY_MS)));
+    const outcome = await touchedOr(services, messageId, AbortSignal.any([call.signal, pause]));
     if (outcome) return outcome;
-    await touched;
     call.signal.throwIfAborted();
     const waitedMs = clock.monotonic() - startMs;
     if (waitedMs >= timeoutMs) {
       return (await settled(services, messageId)) ?? timedOut(messageId, timeoutSeconds);
     }
     await call.progress(waitedMs / SECOND_MS, timeoutSeconds, "Waiting for a response");
+  }
+}
+
+/** Returns when the message is settled, touched, or `stop` aborts. Throws TOO_MANY when nobody else may wait. */
+async function touchedOr(
+  services: Services,
+  messageId: string,
+  stop: AbortSignal,
+): Promise<JsonObject | undefined> {
+  const leave = new AbortController();
+  // Registered before we look: what comes in between wakes us.
+  const touched = services.waiting.next(messageId, AbortSignal.any([stop, leave.signal])).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  try {
+    const outcome = await settled(services, messageId);
+    if (outcome) return outcome;
+    const reason = await touched;
+    if (hasCode(reason, "TOO_MANY")) throw reason;
+    return undefined;
+  } finally {
+    // Otherwise the place stays taken until the pause is over.
+    leave.abort();
   }
 }
 

@@ -1,3 +1,5 @@
+import { meshError } from "../errors.ts";
+
 /** Those who wait for something to happen to a message. */
 export interface Waiting {
   /** Resolves when the message is touched next; rejects with the signal's reason. Register, look, then await. */
@@ -16,7 +18,7 @@ export function createWaiting(): Waiting {
     next(messageId, signal) {
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason);
-        if (count >= WAITS_MAX) return reject(new Error("Too many waits at once."));
+        if (count >= WAITS_MAX) return reject(meshError("TOO_MANY", "Too many waits at once."));
         const wake = () => {
           leave();
           resolve();
