@@ -28,9 +28,24 @@ const NAT64 = ipaddr.IPv6.parseCIDR("64:ff9b::/96");
 
 /** What kind of address a numeric one is. Any text that is not a plain IPv4 or IPv6 address is `forbidden`. */
 export function addressClass(address: string): AddressClass {
+  return classOfLiteral(address) ?? "forbidden";
+}
+
+/** Classes found lately: a node is called, and calls back, from few addresses, over and over. */
+const classes = new Map<string, AddressClass | undefined>();
+const CLASSES_MAX = 1000;
+/** The longest way to write an IPv6 address. Longer texts are not worth remembering. */
+const ADDRESS_CHARACTERS_MAX = 45;
+
+/** The class of a numeric address, `undefined` for any other text. */
+export function classOfLiteral(address: string): AddressClass | undefined {
+  const known = classes.get(address);
+  if (known !== undefined || classes.has(address)) return known;
   const parsed = parseAddress(address);
-  if (!parsed) return "forbidden";
-  return parsed instanceof ipaddr.IPv4 ? classOfV4(parsed) : classOfV6(parsed);
+  const found = parsed && (parsed instanceof ipaddr.IPv4 ? classOfV4(parsed) : classOfV6(parsed));
+  if (classes.size >= CLASSES_MAX) classes.clear();
+  if (address.length <= ADDRESS_CHARACTERS_MAX) classes.set(address, found);
+  return found;
 }
 
 function parseAddress(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
@@ -69,7 +84,7 @@ export function bareHost(host: string): string {
 
 /** Whether a host is written as an address, in the form a parsed URL has. */
 export function isAddressLiteral(host: string): boolean {
-  return parseAddress(bareHost(host)) !== undefined;
+  return classOfLiteral(bareHost(host)) !== undefined;
 }
 
 const SHARED_V4 = ipaddr.IPv4.parseCIDR("100.64.0.0/10");

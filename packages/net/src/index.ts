@@ -1,12 +1,20 @@
 export { firstFreePort, isPortFree, lanAddresses } from "./adapters/ports.ts";
 export { createUndiciWire, type Lookup, type UndiciWireOptions } from "./adapters/undici-wire.ts";
-export { type AddressClass, addressClass, isAddressLiteral, isPrivateHost } from "./addresses.ts";
+export {
+  type AddressClass,
+  addressClass,
+  bareHost,
+  classOfLiteral,
+  isAddressLiteral,
+  isPrivateHost,
+} from "./addresses.ts";
 export { netError } from "./errors.ts";
 export { admitUrl, mayReach, reachableAddresses } from "./guard.ts";
 export {
   baseUrl,
   isLocalUrl,
   isLoopbackUrl,
+  parseUrl,
   URL_CODE_POINTS_MAX,
   type UrlSecurity,
   urlSecurity,

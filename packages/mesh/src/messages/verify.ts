@@ -37,10 +37,11 @@ export async function verifyMessage(
   if (presented !== undefined && presented !== message.from) {
     throw refuse("Public key mismatch — the sender's key must be its agent id.");
   }
-  if (!isAdmissibleKey(message.from)) throw refuse("The sender's id is not an admissible public key.");
 
   const { text, signature } = signedText(message, self);
   if (text === undefined || !(await verifier.verify(message.from, text, signature))) {
+    // Asked only now: the verifier takes no other keys, and judging one costs more than all else here.
+    if (!isAdmissibleKey(message.from)) throw refuse("The sender's id is not an admissible public key.");
     throw refuse("Invalid signature — message authenticity could not be verified.");
   }
   if (!isFresh(message.timestamp ?? "", nowMs)) throw refuse("Message timestamp too old — possible replay");

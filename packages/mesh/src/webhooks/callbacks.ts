@@ -4,7 +4,7 @@ import { meshError } from "../errors.ts";
 import type { Identity } from "../identity/identity.ts";
 import { type PeerAnswer, type Peers, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
-import { webhookReach } from "./webhook.ts";
+import { type WebhookTrust, webhookReach } from "./webhook.ts";
 
 /** Where a webhook came from: what decides how far it may reach. */
 export interface WebhookSource {
@@ -23,6 +23,9 @@ export interface Callbacks {
   post(webhook: string, source: WebhookSource, body: object, timeoutMs?: number): Promise<PeerAnswer>;
 }
 
+/** For a connected agent's webhook nothing else is asked. */
+const FROM_CONNECTION: WebhookTrust = { fromConnection: true, selfIsLocal: false, origins: new Set() };
+
 export function createCallbacks(
   { db, signer }: MeshPorts,
   identity: Identity,
@@ -31,16 +34,15 @@ export function createCallbacks(
   discovered: () => readonly string[],
 ): Callbacks {
   async function reachOf(webhook: string, source: WebhookSource): Promise<Reach> {
-    const base = identity.base();
-    const trust = {
-      fromConnection: source.connected,
-      selfIsLocal: isLocalUrl(base),
-      origins: new Set<string>(),
-    };
-    const reach =
-      webhookReach(webhook, trust) ?? webhookReach(webhook, { ...trust, origins: await origins(base) });
+    const reach = source.connected ? webhookReach(webhook, FROM_CONNECTION) : await strangersReach(webhook);
     if (!reach) throw meshError("FORBIDDEN", "The message's webhook must not be called from here.");
     return reach;
+  }
+
+  async function strangersReach(webhook: string): Promise<Reach | undefined> {
+    const base = identity.base();
+    const trust = { fromConnection: false, selfIsLocal: isLocalUrl(base), origins: new Set<string>() };
+    return webhookReach(webhook, trust) ?? webhookReach(webhook, { ...trust, origins: await origins(base) });
   }
 
   async function origins(base: string): Promise<Set<string>> {

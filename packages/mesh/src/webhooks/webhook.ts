@@ -1,12 +1,5 @@
 import type { Json } from "@darkmatter/core";
-import {
-  addressClass,
-  baseUrl,
-  isAddressLiteral,
-  isLocalUrl,
-  type Reach,
-  validateUrl,
-} from "@darkmatter/net";
+import { bareHost, baseUrl, classOfLiteral, isLocalUrl, parseUrl, type Reach } from "@darkmatter/net";
 
 export const UPDATES_MAX = 200;
 export const RESPONSES_MAX = 50;
@@ -54,21 +47,29 @@ export interface WebhookTrust {
  * A host name is decided when it is resolved: under reach `public` a private address is refused then.
  */
 export function webhookReach(url: string, trust: WebhookTrust): Reach | undefined {
-  if (validateUrl(url) !== undefined || !URL.canParse(url)) return undefined;
-  const { origin, hostname, pathname, search, hash } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, "");
-  if (isAddressLiteral(host) && addressClass(host) === "forbidden") return undefined;
-  const exact = WEBHOOK_PATH.test(pathname) && search === "" && hash === "";
+  const parsed = parseUrl(url);
+  return typeof parsed === "string" ? undefined : reachOf(parsed, url, trust);
+}
+
+function reachOf(
+  { origin, hostname, pathname, search, hash }: URL,
+  url: string,
+  trust: WebhookTrust,
+): Reach | undefined {
+  if (classOfLiteral(bareHost(hostname)) === "forbidden") return undefined;
+  const exact = search === "" && hash === "" && WEBHOOK_PATH.test(pathname);
   if (exact && (trust.fromConnection || trust.selfIsLocal || trust.origins.has(origin))) return "private";
   return isLocalUrl(url) ? undefined : "public";
 }
 
+/** What a receiver takes for granted before it knows the sender. */
+const ANY_TRUST: WebhookTrust = { fromConnection: true, selfIsLocal: true, origins: new Set() };
+
 /** What a receiver can say about a webhook before it knows the sender: an error text, or `undefined`. */
 export function validateWebhook(url: string): string | undefined {
-  const wrong = validateUrl(url);
-  if (wrong) return `Invalid webhook: ${wrong}`;
-  const any: WebhookTrust = { fromConnection: true, selfIsLocal: true, origins: new Set() };
-  return webhookReach(url, any)
+  const parsed = parseUrl(url);
+  if (typeof parsed === "string") return `Invalid webhook: ${parsed}`;
+  return reachOf(parsed, url, ANY_TRUST)
     ? undefined
     : "Invalid webhook: it must not target a private or link-local address.";
 }

@@ -4,11 +4,11 @@ import { isIP, type LookupFunction } from "node:net";
 import { type Clock, DarkMatterError, systemClock } from "@darkmatter/core";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import { bareHost } from "../addresses.ts";
-import { readBody } from "../body.ts";
 import { netError } from "../errors.ts";
 import { admitUrl, mayReach, reachableAddresses } from "../guard.ts";
 import { followRedirects } from "../redirects.ts";
-import { ANSWER_BYTES_MAX, type Headers, type OutboundRequest, type Reach, type Wire } from "../wire.ts";
+import { ANSWER_BYTES_MAX, type OutboundRequest, type Reach, type Wire } from "../wire.ts";
+import { Exchange } from "./exchange.ts";
 
 /** Requests in flight to one origin; more wait. */
 export const SOCKETS_PER_ORIGIN_MAX = 128;
@@ -36,41 +36,58 @@ export function createUndiciWire({
     private: openLine("private", lookup),
   };
 
-  async function sendOnce(request: OutboundRequest, signal: AbortSignal) {
-    const { maxBytes = ANSWER_BYTES_MAX, reach } = request;
-    const url = admitUrl(request.url);
-    const answer = await lines[reach].agent.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: request.method,
-      headers: { ...request.headers },
-      body: request.body ?? null,
-      signal,
-      // The deadline covers the whole exchange.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    return {
-      status: answer.statusCode,
-      headers: flatHeaders(answer.headers),
-      body: await bodyOf(answer, maxBytes),
-    };
+  function start(request: OutboundRequest): Exchange {
+    const { maxBytes = ANSWER_BYTES_MAX, reach, headers, body } = request;
+    const { origin, pathname, search } = admitUrl(request.url);
+    // The deadline covers the whole exchange.
+    const limits = { headersTimeout: 0, bodyTimeout: 0 };
+    const { method } = request;
+    return new Exchange(
+      lines[reach].agent,
+      { origin, path: pathname + search, method, headers: headers ?? null, body: body ?? null, ...limits },
+      maxBytes,
+    );
   }
 
   return {
     async request(request) {
-      const deadline = clock.deadline(request.timeoutMs);
-      const signal = request.signal ? AbortSignal.any([deadline, request.signal]) : deadline;
+      let exchange: Exchange | undefined;
+      let gaveUp: DarkMatterError | undefined;
+      const giveUp = (code: "TIMEOUT" | "ABORTED", cause?: unknown) => {
+        gaveUp ??= netError(code, undefined, cause);
+        exchange?.abort(gaveUp);
+      };
+      const { signal, reach } = request;
+      const stop = () => giveUp("ABORTED", signal?.reason);
+      if (signal?.aborted) stop();
+      signal?.addEventListener("abort", stop, { once: true });
+      // @NOTE A signal of its own for each deadline costs as much as the request.
+      using _deadline = clock.every(
+        Math.max(1, request.timeoutMs),
+        async () => giveUp("TIMEOUT"),
+        giveUpLoudly,
+      );
       try {
-        return await followRedirects(request, (hop) => sendOnce(hop, signal));
+        return await followRedirects(request, async (hop) => {
+          if (gaveUp) throw gaveUp;
+          exchange = start(hop);
+          return exchange.answer;
+        });
       } catch (error) {
-        throw asWireError(error, { request, deadline, neverConnected: lines[request.reach].neverConnected });
+        throw asWireError(error, lines[reach].neverConnected);
+      } finally {
+        signal?.removeEventListener("abort", stop);
       }
     },
     async close() {
       await Promise.all(Object.values(lines).map(({ agent }) => agent.destroy()));
     },
   };
+}
+
+/** Giving up cannot fail. */
+function giveUpLoudly(error: unknown): never {
+  throw error;
 }
 
 const systemResolver: Lookup = (hostname) => systemLookup(hostname, { all: true });
@@ -122,30 +139,8 @@ function openLine(reach: Reach, lookup: Lookup): Line {
   return { agent, neverConnected };
 }
 
-async function bodyOf({ headers, body }: Dispatcher.ResponseData, maxBytes: number): Promise<Uint8Array> {
-  // The parser holds a server to the length it announced; reading piece by piece costs as much as the rest.
-  const announced = Number(headers["content-length"]);
-  return announced <= maxBytes ? body.bytes() : readBody(body, maxBytes);
-}
-
-function flatHeaders(headers: Record<string, string | string[] | undefined>): Headers {
-  const flat: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  return flat;
-}
-
-interface Failed {
-  readonly request: OutboundRequest;
-  readonly deadline: AbortSignal;
-  readonly neverConnected: WeakSet<object>;
-}
-
-function asWireError(error: unknown, { request, deadline, neverConnected }: Failed): DarkMatterError {
+function asWireError(error: unknown, neverConnected: WeakSet<object>): DarkMatterError {
   if (error instanceof DarkMatterError) return error;
-  if (request.signal?.aborted) return netError("ABORTED", undefined, error);
-  if (deadline.aborted) return netError("TIMEOUT", undefined, error);
   const { code } = error as { code?: string };
   if (code === "UND_ERR_INVALID_ARG") return netError("REQUEST_INVALID", undefined, error);
   if (code === "UND_ERR_HEADERS_OVERFLOW") return netError("ANSWER_TOO_LARGE", undefined, error);

@@ -17,6 +17,8 @@ const BUSY_TIMEOUT_MS = 2000;
 const CHECKED_MAX_BYTES = 64 * 1024 * 1024;
 /** Pages the write-ahead log holds before it is copied into the file: few enough to stay in the cache. */
 const CHECKPOINT_PAGES = 2000;
+/** Pages kept in memory: ids are looked up at random places of their indices. */
+const CACHE_KIB = 16 * 1024;
 
 export interface SqliteOptions {
   /** A file (made when missing, with its folders) or `:memory:`. */
@@ -64,12 +66,12 @@ class SqliteDatabase implements Database {
   }
 
   async get<T extends Row>(sql: string, ...values: readonly SqlValue[]): Promise<T | undefined> {
-    await this.#committed();
+    if (this.#mustWait()) await this.#committed();
     return this.#connection.get(sql, values) as T | undefined;
   }
 
   async all<T extends Row>(sql: string, ...values: readonly SqlValue[]): Promise<T[]> {
-    await this.#committed();
+    if (this.#mustWait()) await this.#committed();
     return this.#connection.all(sql, values) as T[];
   }
 
@@ -89,8 +91,13 @@ class SqliteDatabase implements Database {
     return this.close();
   }
 
-  async #committed(): Promise<void> {
+  /** Mostly nothing is open, and a read is over without a turn. */
+  #mustWait(): boolean {
     this.#scopes.refuseBypass();
+    return this.#groups.open !== undefined || this.#closed !== undefined;
+  }
+
+  async #committed(): Promise<void> {
     while (this.#groups.open) await this.#groups.open;
     if (this.#closed) throw storeError("DATABASE_CLOSED");
   }
@@ -107,6 +114,7 @@ function openForWriting(options: SqliteOptions, busyTimeoutMs: number): SqliteCo
     connection.pragma("journal_mode = WAL");
     connection.pragma("synchronous = FULL");
     connection.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    connection.pragma(`cache_size = -${CACHE_KIB}`);
     if (maxPages !== undefined) connection.pragma(`max_page_count = ${maxPages}`);
     // SQLite opens a file it may not write for reading alone, and says so only at the first write.
     connection.control("BEGIN IMMEDIATE")();
