@@ -173,10 +173,21 @@ export interface PendingAnswer {
   readonly response: string;
 }
 
-/** Sets a message aside for its answer; `false` when another answer was first or it is gone. */
-export async function holdForAnswer(tx: Write, messageId: string, response: string): Promise<boolean> {
-  const sql = "UPDATE mesh_inbox SET answer = ? WHERE message_id = ? AND answer IS NULL";
-  return (await tx.run(sql, response, messageId)) > 0;
+/** Sets a message aside for its answer, and it counts as read; `false` when another answer was first or it is gone. */
+export async function holdForAnswer(
+  tx: Write,
+  messageId: string,
+  response: string,
+  nowMs: number,
+): Promise<boolean> {
+  const held = await tx.run(
+    "UPDATE mesh_inbox SET answer = ? WHERE message_id = ? AND answer IS NULL",
+    response,
+    messageId,
+  );
+  // Otherwise answers on their way would fill an inbox that shows nothing.
+  await markRead(tx, messageId, nowMs);
+  return held > 0;
 }
 
 /** Gives a message back to the agent: its answer was refused. */
@@ -188,9 +199,9 @@ type AnswerRow = InboxRow & { answer: string };
 
 const fromAnswerRow = (row: AnswerRow): PendingAnswer => ({ message: fromRow(row), response: row.answer });
 
-export async function readPendingAnswers(tx: Read, limit: number): Promise<PendingAnswer[]> {
-  const sql = "SELECT * FROM mesh_inbox WHERE answer IS NOT NULL ORDER BY seq LIMIT ?";
-  return (await tx.all<AnswerRow>(sql, limit)).map(fromAnswerRow);
+export async function readPendingAnswerIds(tx: Read, limit: number): Promise<string[]> {
+  const sql = "SELECT message_id FROM mesh_inbox WHERE answer IS NOT NULL ORDER BY seq LIMIT ?";
+  return (await tx.all<{ message_id: string }>(sql, limit)).map((row) => row.message_id);
 }
 
 export async function readPendingAnswer(tx: Read, messageId: string): Promise<PendingAnswer | undefined> {

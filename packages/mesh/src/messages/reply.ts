@@ -7,7 +7,7 @@ import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import { DELIVERY_GAIN } from "../impressions/impression.ts";
 import type { Impressions } from "../impressions/impressions.ts";
-import { type PeerAnswer, refusalText, TIMEOUT_MS } from "../peers.ts";
+import { inParallel, PARALLEL_CALLS_MAX, type PeerAnswer, refusalText, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
 import { type InboxMessage, requireSendable } from "./message.ts";
@@ -18,7 +18,7 @@ import {
   type PendingAnswer,
   readInbox,
   readPendingAnswer,
-  readPendingAnswers,
+  readPendingAnswerIds,
   releaseAnswer,
 } from "./messages.store.ts";
 
@@ -42,7 +42,7 @@ export interface Replying {
 }
 
 /** Answers brought to their end in one run of the job. */
-const FINISH_AT_ONCE = 20;
+const FINISH_AT_ONCE = 500;
 
 export function createReplying(
   ports: MeshPorts,
@@ -52,8 +52,8 @@ export function createReplying(
   changed: () => void,
 ): Replying {
   const { db, clock, signer, journal } = ports;
-  /** Answers being sent by this process now: the job leaves them alone. */
-  const sending = new Set<string>();
+  /** Answers being sent by this process now: whoever else wants one sent hears how that ends. */
+  const sending = new Map<string, Promise<ReplyOutcome | undefined>>();
 
   async function source(tx: Read, message: InboxMessage): Promise<WebhookSource> {
     const peer = await connections.get(tx, message.from);
@@ -117,8 +117,9 @@ export function createReplying(
   }
 
   /**
-   * Sends a held answer. A refusal gives the message back; an unknown outcome keeps it held for the job. So does an
-   * unreachable sender when an earlier attempt may have arrived: the agent must not be asked to answer twice.
+   * Sends a held answer. At the first attempt a refusal gives the message back, and an unknown outcome keeps it held
+   * for the job. At later ones only success ends it, or the message's hour: an earlier attempt may have arrived, and
+   * the agent must not be asked to answer twice.
    */
   async function send(answer: PendingAnswer, isFirst: boolean): Promise<ReplyOutcome> {
     const { messageId, webhook } = answer.message;
@@ -129,6 +130,8 @@ export function createReplying(
       responseTimeMs: Math.round((clock.monotonic() - start) * 100) / 100,
       error,
     });
+    const kept = (why: string) =>
+      outcome(`No answer yet (${why}). The reply is kept and sent again by itself.`);
     let status: PeerAnswer;
     try {
       status = await callbacks.post(
@@ -138,13 +141,12 @@ export function createReplying(
         TIMEOUT_MS.reply,
       );
     } catch (error) {
-      if (!isFirst || mayHaveArrived(error)) {
-        return outcome(`No answer yet (${reasonOf(error)}). The reply is kept and sent again by itself.`);
-      }
+      if (!isFirst || mayHaveArrived(error)) return kept(reasonOf(error));
       await db.write((tx) => releaseAnswer(tx, messageId));
       return outcome(`${reasonOf(error)}. The message stays in your inbox.`);
     }
     if (status.status >= 400) {
+      if (!isFirst) return kept(refusalText(status));
       await db.write((tx) => releaseAnswer(tx, messageId));
       return outcome(`The reply was refused: ${refusalText(status)}. The message stays in your inbox.`);
     }
@@ -153,22 +155,38 @@ export function createReplying(
     return done;
   }
 
-  async function sendAlone(answer: PendingAnswer, isFirst: boolean): Promise<ReplyOutcome> {
-    const { messageId } = answer.message;
-    sending.add(messageId);
-    try {
-      return await send(answer, isFirst);
-    } finally {
-      sending.delete(messageId);
-    }
+  /** Sends the answer a message is held for; `undefined` when there is none any more. Never twice at once. */
+  function sendHeld(messageId: string, isFirst: boolean): Promise<ReplyOutcome | undefined> {
+    const running = sending.get(messageId);
+    if (running) return running;
+    const run = async () => {
+      const held = await readPendingAnswer(db, messageId);
+      return held && send(held, isFirst);
+    };
+    const started = run().finally(() => sending.delete(messageId));
+    sending.set(messageId, started);
+    return started;
   }
 
   /** Goes on with a held answer, or reports how it ended: a repeated call finds what the first one left. */
-  async function proceed(messageId: string, isFirst: boolean): Promise<ReplyOutcome | undefined> {
-    const held = await readPendingAnswer(db, messageId);
-    if (held) return sendAlone(held, isFirst);
-    if (await isInInbox(db, messageId)) return undefined;
-    return { messageId, webhook: "", responseTimeMs: 0, error: undefined };
+  async function proceed(messageId: string, isFirst: boolean): Promise<ReplyOutcome> {
+    const sent = await sendHeld(messageId, isFirst);
+    if (sent) return sent;
+    const error = (await isInInbox(db, messageId)) ? "The reply was refused. Reply again." : undefined;
+    return { messageId, webhook: "", responseTimeMs: 0, error };
+  }
+
+  /** Sets a message aside for its answer, once for a call: whether this call has it, and whether it is new. */
+  async function hold(messageId: string, response: string, callId: string | undefined) {
+    let isFirst = false;
+    const held = await db.write((tx) => {
+      isFirst = false;
+      return once(tx, callId, () => {
+        isFirst = true;
+        return holdForAnswer(tx, messageId, response, clock.now());
+      });
+    });
+    return { held, isFirst };
   }
 
   return {
@@ -181,16 +199,15 @@ export function createReplying(
         const notice = { type: "responding", agent_id: signer.agentId };
         await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
       }
-      const held = await db.write((tx) => once(tx, callId, () => holdForAnswer(tx, messageId, response)));
-      const outcome = held ? await proceed(messageId, message !== undefined) : undefined;
-      if (outcome) return outcome;
+      const { held, isFirst } = await hold(messageId, response, callId);
+      if (held) return proceed(messageId, isFirst);
       throw meshError("NOT_FOUND", `No queued message with ID '${messageId.slice(0, 128)}'.`);
     },
 
     async finish() {
-      for (const answer of await readPendingAnswers(db, FINISH_AT_ONCE)) {
-        if (!sending.has(answer.message.messageId)) await sendAlone(answer, false);
-      }
+      // Side by side: a sender that never answers must not hold up the others.
+      const ids = await readPendingAnswerIds(db, FINISH_AT_ONCE);
+      await inParallel(ids, PARALLEL_CALLS_MAX, (messageId) => sendHeld(messageId, false));
     },
   };
 }

@@ -45,6 +45,8 @@ export function createSending(
   changed: () => void,
 ): Sending {
   const { db, clock, random, signer, journal } = ports;
+  /** Messages on their way now. */
+  const bringing = new Map<string, Promise<SendOutcome>>();
 
   async function chosen(tx: Read, message: NewMessage): Promise<Connection[]> {
     if (message.targets.length > 0) {
@@ -110,25 +112,34 @@ export function createSending(
     return sent;
   }
 
+  async function bring(messageId: string, callId: string | undefined): Promise<SendOutcome> {
+    const sent = await requireSent(db, messageId);
+    // A call that is repeated after a crash goes on where the first one ended.
+    const missing = sent.targets.filter((agentId) => !sent.routedTo.includes(agentId));
+    const peers = (await Promise.all(missing.map((agentId) => connections.get(db, agentId)))).filter(
+      (peer) => peer !== undefined,
+    );
+    const outgoing = { ...sent, hopsRemaining: sent.initialHops };
+    const deliveries = await deliverer.deliver(outgoing, peers, callId !== undefined);
+    const arrived = deliveries.filter(({ error }) => error === undefined).map(({ peer }) => peer.agentId);
+    await db.write(async (tx) => {
+      await addRoutedTo(tx, messageId, arrived);
+      await deliverer.settle(tx, deliveries);
+      tx.afterCommit(changed);
+    });
+    return { sent: await requireSent(db, messageId), deliveries };
+  }
+
   return {
     async send(message, callId) {
       requireSendable(message.content, message.metadata);
       const messageId = await record(message, callId);
-      const sent = await requireSent(db, messageId);
-      // A call that is repeated after a crash goes on where the first one ended.
-      const missing = sent.targets.filter((agentId) => !sent.routedTo.includes(agentId));
-      const peers = (await Promise.all(missing.map((agentId) => connections.get(db, agentId)))).filter(
-        (peer) => peer !== undefined,
-      );
-      const outgoing = { ...sent, hopsRemaining: sent.initialHops };
-      const deliveries = await deliverer.deliver(outgoing, peers, callId !== undefined);
-      const arrived = deliveries.filter(({ error }) => error === undefined).map(({ peer }) => peer.agentId);
-      await db.write(async (tx) => {
-        await addRoutedTo(tx, messageId, arrived);
-        await deliverer.settle(tx, deliveries);
-        tx.afterCommit(changed);
-      });
-      return { sent: await requireSent(db, messageId), deliveries };
+      // A call that is repeated while the first one runs hears how that ends.
+      const running = bringing.get(messageId);
+      if (running) return running;
+      const started = bring(messageId, callId).finally(() => bringing.delete(messageId));
+      bringing.set(messageId, started);
+      return started;
     },
   };
 }
