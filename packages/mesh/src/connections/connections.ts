@@ -37,6 +37,9 @@ export interface Connections {
   isBlocked(tx: Read, agentId: string): Promise<boolean>;
 }
 
+/** Extensions remembered of a peer. */
+const FEATURES_MAX = 32;
+
 export function createConnections({ signer, clock, config, journal }: MeshPorts): Connections {
   async function hasRoom(tx: Read): Promise<boolean> {
     return (await countConnections(tx)) < config.maxConnections;
@@ -67,8 +70,12 @@ export function createConnections({ signer, clock, config, journal }: MeshPorts)
     async open(tx, peer, { identityVerified }) {
       if (peer.agentId === signer.agentId) throw meshError("BAD_REQUEST", "Cannot connect to ourselves.");
       if (await isBlocked(tx, peer.agentId)) throw meshError("FORBIDDEN", "This agent is blocked.");
-      if (await readConnection(tx, peer.agentId)) await completeConnection(tx, peer);
-      else {
+      const known = await readConnection(tx, peer.agentId);
+      if (known) {
+        // Added to, never taken from: an unsigned request must not make us forget what a peer can sign (22.1).
+        const features = [...new Set([...known.features, ...peer.features])].slice(0, FEATURES_MAX);
+        await completeConnection(tx, { ...peer, features });
+      } else {
         if (!(await hasRoom(tx))) throw meshError("FULL");
         await insertConnection(tx, fresh(peer, identityVerified, isoTime(clock.now())));
         await journal.append(tx, {
