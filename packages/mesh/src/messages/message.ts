@@ -7,11 +7,8 @@ export const INBOX_LIFETIME_MS = HOUR_MS;
 /** Messages already read that are kept for an answer. */
 export const INBOX_READ_MAX = 200;
 export const SENT_MESSAGES_MAX = 100;
-/**
- * Accepted ids are remembered for this long, and at most so many (mesh.md 3, replay). Twice the 300 s: a message
- * whose time lies 300 s ahead of ours is fresh for that long.
- */
-export const SEEN_IDS_MS = 2 * FRESH_WITHIN_MS;
+/** Accepted ids are remembered for this long after the message's time or ours, and at most so many (mesh.md 3, replay). */
+export const SEEN_IDS_MS = FRESH_WITHIN_MS;
 export const SEEN_IDS_MAX = 10_000;
 export const HOPS_DEFAULT = 10;
 export const HOPS_MAX = 50;

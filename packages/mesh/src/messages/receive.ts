@@ -1,4 +1,4 @@
-import { cutCodePoints, exceedsCodePoints, isoTime, type JsonObject } from "@darkmatter/core";
+import { cutCodePoints, exceedsCodePoints, isoTime, type JsonObject, parseTime } from "@darkmatter/core";
 import { createSeenIds } from "@darkmatter/store";
 import type { Background } from "../background.ts";
 import { countDeclined, countReceived, readStanding } from "../connections/connections.store.ts";
@@ -95,7 +95,9 @@ export function createReceiving(
     const at = isoTime(now);
 
     return db.write(async (tx) => {
-      if (!(await seenMessages.remember(tx, messageId, now))) throw meshError("DUPLICATE");
+      // A message whose time lies ahead of ours stays fresh for longer, and is remembered for as long.
+      const seenAtMs = Math.max(now, Math.ceil(parseTime(message.timestamp ?? "") ?? now));
+      if (!(await seenMessages.remember(tx, messageId, seenAtMs))) throw meshError("DUPLICATE");
       let position = 0;
       if (broadcast) await countHandled(tx);
       else {
