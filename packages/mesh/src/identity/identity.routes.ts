@@ -89,6 +89,20 @@ export function identityRoutes(services: Services): Route[] {
       return { success: true, display_name: kept };
     }),
     {
+      method: "GET",
+      path: "/__darkmatter__/genome",
+      summary: "Which code this node runs; the code itself is not handed out. This machine only.",
+      guards: [isReady, local()],
+      body: "none",
+      handle: async () =>
+        json(200, {
+          genome_version: null,
+          genome_author: null,
+          genome_parent: null,
+          agent_id: identity.agentId,
+        }),
+    },
+    {
       method: "POST",
       path: "/__darkmatter__/admin_update",
       summary: "Refused: nobody updates this node from outside (mesh.md 5.6).",

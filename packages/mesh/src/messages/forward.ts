@@ -62,7 +62,11 @@ export function createForwarding(
       const text = `Message is already ${state.status} (checked via webhook). Removed from queue.`;
       throw meshError("NOT_FOUND", text);
     }
-    const visited = force ? undefined : targets.find((target) => had(target, message, state));
+    // A fork may name whoever brought the message among others, as the reference has it; alone it is a loop.
+    const isLoop = (target: Connection) => targets.length === 1 && target.agentId === message.from;
+    const visited = force
+      ? undefined
+      : targets.find((target) => isLoop(target) || had(target, message, state));
     if (visited) {
       const text = `Agent '${visited.agentId}' already had this message. Use force=true to send it there again.`;
       throw meshError("DUPLICATE", text);
@@ -161,10 +165,9 @@ export function createForwarding(
   };
 }
 
-/** Whether a target had the message: it brought it, it wrote it (its webhook says so), or its author says so. */
+/** Whether a target had the message: it wrote it (its webhook says so), or its author says so. */
 function had(target: Connection, message: InboxMessage, state: JsonObject): boolean {
-  if (target.agentId === message.from || message.webhook.startsWith(endpoint(target.url, "webhook/")))
-    return true;
+  if (message.webhook.startsWith(endpoint(target.url, "webhook/"))) return true;
   const updates = Array.isArray(state.updates) ? state.updates : [];
   return updates.some(
     (update) =>
