@@ -1,0 +1,24 @@
+import type { Kind } from "../outcome.ts";
+import { httpScenarios } from "./http-scenarios.ts";
+import { identity } from "./identity.ts";
+import { connectionProof, verifyInbound } from "./inbound.ts";
+import { outbound } from "./outbound.ts";
+import { domainSignatures, messageSignature } from "./signatures.ts";
+import { stateFile } from "./state-file.ts";
+import { statusLine } from "./status-line.ts";
+import { timestamps, validation } from "./texts.ts";
+
+/** What runs the cases of each file, by the file's name. */
+export const MESH_KINDS: Readonly<Record<string, Kind>> = {
+  identity,
+  message_signature: messageSignature,
+  domain_signatures: domainSignatures,
+  verify_inbound: verifyInbound,
+  connection_proof: connectionProof,
+  timestamps,
+  validation,
+  state_file: stateFile,
+  status_line: statusLine,
+  http_scenarios: httpScenarios,
+  outbound,
+};

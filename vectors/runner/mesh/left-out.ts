@@ -1,0 +1,54 @@
+import { isJsonObject, type Json, type JsonObject } from "@darkmatter/core";
+
+/** Files about layers that are not built yet, and what those are. */
+export const LATER_FILES: Readonly<Record<string, string>> = {
+  anchor: "anchors and relays",
+  antimatter: "fees",
+  beacons: "discovery on the local network",
+  context_feed: "the context feed",
+  e2e: "encryption for relays",
+  peer_lookup: "looking a peer up",
+  router: "the router",
+  solana: "wallets",
+  solana_tx: "wallets",
+  spawn: "delegated agents",
+  webhook_recovery: "looking a peer up",
+};
+
+/** Endpoints of those layers. */
+const LATER_PATHS: ReadonlyArray<readonly [RegExp, string]> = [
+  [/\/(antimatter|gas)_(match|signal|result)\b/, "fees"],
+  [/\/pool_(info|buy|proxy)\b/, "pools"],
+  [/\/shard_push\b/, "shards"],
+  [/\/(webrtc_offer|sdp_relay(_deliver)?)(\b|$)/, "WebRTC"],
+  [/\/\w+_relay(_poll)?\//, "anchors and relays"],
+];
+
+/** Calls of those layers that a node has for other ends too, and so only tell when it is the one that calls. */
+const LATER_CALLS: ReadonlyArray<readonly [RegExp, string]> = [
+  ...LATER_PATHS,
+  [/\/peer_lookup\//, "looking a peer up"],
+];
+
+/** Why a scenario of requests is not run yet; `undefined` for one that is. */
+export function laterScenario(scenario: JsonObject): string | undefined {
+  const steps = Array.isArray(scenario.steps) ? scenario.steps.filter(isJsonObject) : [];
+  if (steps.length === 0 && "pool" in scenario) return "pools";
+  const paths = steps.map(({ request }) => (isJsonObject(request) ? String(request.path) : ""));
+  return LATER_PATHS.find(([pattern]) => paths.some((path) => pattern.test(path)))?.[1];
+}
+
+/** Why a case of outbound calls is not run yet; `undefined` for one that is. */
+export function laterCall(one: JsonObject): string | undefined {
+  const setup = isJsonObject(one.setup) ? one.setup : {};
+  if (setup.nat_detected === true) return "NAT";
+  if (isFilled(setup.anchors) || (isJsonObject(setup.node) && isFilled(setup.node.anchors))) {
+    return "anchors and relays";
+  }
+  if (isJsonObject(one.result) && "health_failures" in one.result) return "health checks";
+  const calls = Array.isArray(one.outbound) ? one.outbound.filter(isJsonObject) : [];
+  const urls = calls.map(({ url }) => String(url));
+  return LATER_CALLS.find(([pattern]) => urls.some((url) => pattern.test(url)))?.[1];
+}
+
+const isFilled = (value: Json | undefined) => Array.isArray(value) && value.length > 0;
