@@ -53,7 +53,7 @@ export function connectionRoutes(services: Services): Route[] {
       guards: [isReady],
       body: "json",
       async handle(request) {
-        const acceptance = await handshake.checkAcceptance(request.json, callerOf(request));
+        const acceptance = await handshake.checkAcceptance(request.json);
         await db.write(async (tx) => {
           tx.afterCommit(changed);
           return handshake.accepted(tx, acceptance);

@@ -1,6 +1,6 @@
 import { hasCode, type JsonObject } from "@darkmatter/core";
 import { challengeText, signText } from "@darkmatter/identity";
-import { baseUrl, isLoopbackUrl, validateUrl } from "@darkmatter/net";
+import { baseUrl, isLoopbackUrl } from "@darkmatter/net";
 import type { Write } from "@darkmatter/store";
 import { meshError } from "../errors.ts";
 import type { Body } from "../fields.ts";
@@ -9,9 +9,8 @@ import { type Peers, refusalText, TIMEOUT_MS, unreachable } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import { type Connection, endpoint, type PeerDetails } from "./connection.ts";
 import type { Connections } from "./connections.ts";
-import { parsePeerDetails, writePeerDetails } from "./peer-details.ts";
+import { parsePeerDetails, validateAgentUrl, writePeerDetails } from "./peer-details.ts";
 import { deleteOutbound, findOutbound, nameOutbound, saveOutbound } from "./requests.store.ts";
-import type { Caller } from "./requests.ts";
 
 export type RequestOutcome =
   | { readonly kind: "connected"; readonly connection: Connection }
@@ -24,7 +23,7 @@ export interface Handshake {
   /** Tells a requester that it was accepted; whether it heard. */
   announce(connection: Connection): Promise<boolean>;
   /** Reads a `connection_accepted` and finds out, without a transaction, who may have sent it. */
-  checkAcceptance(body: Body, caller: Caller): Promise<Acceptance>;
+  checkAcceptance(body: Body): Promise<Acceptance>;
   /** Consumes the outbound request an acceptance answers and stores the connection. */
   accepted(tx: Write, acceptance: Acceptance): Promise<Connection>;
 }
@@ -83,7 +82,7 @@ export function createHandshake(
 
   return {
     async request(targetUrl, { mutual, signal }) {
-      const wrong = validateUrl(targetUrl);
+      const wrong = validateAgentUrl(targetUrl);
       if (wrong) throw meshError("BAD_REQUEST", wrong);
       const base = baseUrl(targetUrl);
       if (base === baseUrl(identity.base())) throw meshError("BAD_REQUEST", "Cannot connect to ourselves.");
@@ -106,8 +105,13 @@ export function createHandshake(
         await db.write((tx) => deleteOutbound(tx, base));
         throw meshError("REFUSED", `The target refused the request: ${refusalText(answer)}`);
       }
-      if (answer.body.auto_accepted === true)
-        return { kind: "connected", connection: await settle(base, answer.body) };
+      if (answer.body.auto_accepted === true) {
+        const connection = await settle(base, answer.body).catch(async (error: unknown) => {
+          await db.write((tx) => deleteOutbound(tx, base));
+          throw error;
+        });
+        return { kind: "connected", connection };
+      }
 
       const { agent_id: agentId, request_id: requestId } = answer.body;
       if (typeof agentId === "string") await db.write((tx) => nameOutbound(tx, base, agentId.slice(0, 128)));
@@ -135,14 +139,15 @@ export function createHandshake(
       }
     },
 
-    async checkAcceptance(body, caller) {
+    async checkAcceptance(body) {
       const peer = parsePeerDetails(body, "acceptance");
       const outbound = await findOutbound(db, baseUrl(peer.url), peer.agentId);
       if (!outbound) throw notAsked();
       // Whoever knows the URL we asked could answer with a key of its own (S6): the id there must be the same.
       const expected = outbound.agentId ?? (await idAt(outbound.baseUrl));
       if (expected !== peer.agentId) throw notAsked();
-      const url = isLoopbackUrl(peer.url) && !caller.loopback ? outbound.baseUrl : peer.url;
+      // Nobody signed the acceptance: where we asked is known to be the agent's, another address is not.
+      const url = baseUrl(peer.url) === outbound.baseUrl ? peer.url : outbound.baseUrl;
       return { peer: { ...peer, url }, baseUrl: outbound.baseUrl };
     },
 

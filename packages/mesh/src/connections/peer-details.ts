@@ -43,7 +43,7 @@ export function parsePeerDetails(body: Body, spelling: Spelling): PeerDetails {
   requireFields(body, [field.agentId, field.url]);
   const agentId = agentIdField(body, field.agentId) ?? "";
   const url = lineField(body, field.url) ?? "";
-  const wrongUrl = validateUrl(url);
+  const wrongUrl = validateAgentUrl(url);
   if (wrongUrl) throw meshError("BAD_REQUEST", wrongUrl);
   requireKey(agentId, field.agentId);
 
@@ -63,6 +63,11 @@ export function parsePeerDetails(body: Body, spelling: Spelling): PeerDetails {
     createdAt: birthday(body),
     features: listField(body, "features").filter((feature) => feature.length <= 64),
   };
+}
+
+/** Why a URL cannot be an agent's: paths are put behind it, and a query or fragment would swallow them. */
+export function validateAgentUrl(url: string): string | undefined {
+  return validateUrl(url) ?? (/[?#]/.test(url) ? "The URL holds a query or a fragment." : undefined);
 }
 
 /** Refuses an agent id that is not an admissible public key. */

@@ -1,6 +1,5 @@
 import { isFresh, isoTime } from "@darkmatter/core";
 import { peerUpdateText, signText } from "@darkmatter/identity";
-import { validateUrl } from "@darkmatter/net";
 import type { Read, Write } from "@darkmatter/store";
 import { meshError } from "../errors.ts";
 import {
@@ -19,6 +18,7 @@ import type { MeshPorts } from "../ports.ts";
 import { endpoint } from "./connection.ts";
 import { applyPeerUpdate } from "./connections.store.ts";
 import { type Connections, refuseForeignLoopback } from "./connections.ts";
+import { validateAgentUrl } from "./peer-details.ts";
 import type { Caller } from "./requests.ts";
 
 /** A verified word of a peer about itself: where it is now, and what it does. */
@@ -70,7 +70,7 @@ export function createPeerUpdates(
       const agentId = agentIdField(body, "agent_id");
       const newUrl = lineField(body, "new_url");
       if (!agentId || !newUrl) throw meshError("BAD_REQUEST", "Missing agent_id or new_url");
-      const wrong = validateUrl(newUrl);
+      const wrong = validateAgentUrl(newUrl);
       if (wrong) throw meshError("BAD_REQUEST", wrong);
       refuseForeignLoopback(newUrl, caller.loopback);
       const addresses = textsField(body, "addresses");

@@ -79,6 +79,7 @@ export function identityRoutes(services: Services): Route[] {
       if (!bio) throw meshError("BAD_REQUEST", "Missing required fields: bio");
       const kept = await db.write((tx) => identity.setBio(tx, bio));
       services.changed();
+      services.tellPeers();
       return { success: true, bio: kept };
     }),
     act("update_display_name", "Changes the display name.", async (body) => {
@@ -86,6 +87,7 @@ export function identityRoutes(services: Services): Route[] {
       if (!name) throw meshError("BAD_REQUEST", "Missing required fields: display_name");
       const kept = await db.write((tx) => identity.setDisplayName(tx, name));
       services.changed();
+      services.tellPeers();
       return { success: true, display_name: kept };
     }),
     {
