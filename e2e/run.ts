@@ -24,6 +24,10 @@ const late = setTimeout(() => {
   process.exit(1);
 }, WHOLE_MS);
 
+// A check that fails leaves waits behind, which fail later and unheard: the run goes on, and tells of them.
+const unheard: string[] = [];
+process.on("unhandledRejection", (reason) => void unheard.push(String(reason)));
+
 const checks = createChecks();
 for (const name of wanted.length > 0 ? wanted.filter(isSuite) : (Object.keys(SUITES) as SuiteName[])) {
   const start = performance.now();
@@ -36,6 +40,11 @@ for (const name of wanted.length > 0 ? wanted.filter(isSuite) : (Object.keys(SUI
   checks.figure(`e2e.${name}_s`, (performance.now() - start) / 1000, "s");
 }
 clearTimeout(late);
+if (checks.failed === 0) {
+  await checks.check("nothing failed unheard", () => {
+    if (unheard.length > 0) throw new Error(unheard.join("; "));
+  });
+}
 const { passed, failed, skipped } = checks;
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 process.exit(failed > 0 ? 1 : 0);

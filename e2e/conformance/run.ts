@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -129,13 +130,16 @@ interface Check {
 /** One run of the suite per scenario; an empty reason means that all its checks passed. */
 async function runSuite(url: string, scenarios: readonly string[]): Promise<Verdict[]> {
   const folder = await mkdtemp(join(tmpdir(), "conformance-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
   try {
     const verdicts: Verdict[] = [];
     for (const name of scenarios)
       verdicts.push({ name, reason: await runScenario(url, name, join(folder, name)) });
     return verdicts;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 

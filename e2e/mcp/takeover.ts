@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Agent, stdioAgent } from "../agents.ts";
-import { type Checks, until } from "../checks.ts";
+import { type Checks, sleep, until } from "../checks.ts";
 import { type OldPeer, oldPeer } from "../wire/old-peer.ts";
 import { gone, type Home } from "../world.ts";
 import type { Three } from "./three.ts";
 
 /** How soon another session must answer once the owner is dead. */
 const TAKEOVER_MS = 2000;
+/** Notices of what was done before have come by then. */
+const SETTLE_MS = 1300;
 
 /** One agent, several sessions: they share one state, whose owner may stop, or die. */
 export async function checkTakeover(checks: Checks, three: Three): Promise<void> {
@@ -34,8 +36,10 @@ export async function checkTakeover(checks: Checks, three: Three): Promise<void>
       try {
         for (const agent of [second, third]) {
           const start = performance.now();
+          const answered = agent.answered.length;
           await assert.rejects(agent.call("list_inbox"), new RegExp(`\\(${ana.pid}\\) is stopped`));
           assert.ok(performance.now() - start < 6000, "told within seconds");
+          assert.equal(agent.answered.length, answered + 1, "a subscription is not ended with the call");
         }
         assert.equal((await world.command(homes.ana, "inbox")).code, 1);
         assert.equal(ownerPid(homes.ana, ids.ana), ana.pid);
@@ -60,7 +64,7 @@ export async function checkTakeover(checks: Checks, three: Three): Promise<void>
         content: "still there?",
         target_agent_id: ids.cy,
       });
-      const noticed = [second, third].map(({ changes }) => changes);
+      await sleep(SETTLE_MS);
       const answeredBefore = second.answered.length;
       const waiting = second.ask("wait_for_response", { message_id: asked, timeout_seconds: 15 });
       const sending = second.call("send_message", { content: "in flight", target_agent_id: slow.agentId });
@@ -68,6 +72,7 @@ export async function checkTakeover(checks: Checks, three: Three): Promise<void>
 
       const killedAt = performance.now();
       process.kill(ana.pid, "SIGKILL");
+      const noticed = [second, third].map(({ changes }) => changes);
       const after = await inboxIds(second);
       const tookMs = performance.now() - killedAt;
 

@@ -105,14 +105,16 @@ export async function checkAsking(checks: Checks, wire: Wire): Promise<void> {
     assert.match(body.request_id, /^req-[0-9a-f]{8}$/);
     assert.match(body.challenge_id, /^ch-[0-9a-f]{16}$/);
     assert.match(body.challenge_hex, /^[0-9a-f]{64}$/);
-    const again = await rex.post(at("connection_request"), rex.connectionRequest());
-    assert.equal(again.body.request_id, body.request_id, "asked again, it keeps its id");
     const proof = (signed: string, challenge: string) => ({
       challenge_id: challenge,
       proof_hex: signed,
       agent_id: rex.agentId,
       public_key_hex: rex.agentId,
     });
+    const forged = await rex.post(at("connection_proof"), proof("00".repeat(64), body.challenge_id));
+    assert.equal(forged.status, 403);
+    const again = await rex.post(at("connection_request"), rex.connectionRequest());
+    assert.equal(again.body.request_id, body.request_id, "asked again, it keeps its id");
     const { challenge_id: id, challenge_hex: hex } = again.body;
     const good = rex.sign("darkmatter.challenge_response.v1", hex);
     const other = await rex.post(at("connection_proof"), proof(good, "ch-0000000000000000"));

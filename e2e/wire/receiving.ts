@@ -86,6 +86,7 @@ export async function checkReceiving({ check }: Checks, { node, agent, pia, quin
     assert.deepEqual([body.response, body.metadata], ["gelesen 🜁", { topic: "é" }]);
     const signed = [node.agentId, message.message_id, body.timestamp, "gelesen 🜁"];
     assert.ok(isSignedBy(node.agentId, signed, body.signature_hex));
+    assert.equal((await pia.post(at, message)).status, 409, "answered and gone, it is still known");
   });
 
   await check("wire: a reply that is refused leaves the message in the inbox", async () => {
