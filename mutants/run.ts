@@ -16,7 +16,8 @@ const GREEN_TIMEOUT_MS = 150_000;
 const MUTANT_TEST_TIMEOUT_MS = 12_000;
 const GREEN_TEST_TIMEOUT_MS = 30_000;
 
-type Verdict = { readonly killed: boolean; readonly text: string };
+/** A mutant that could not be tried is no kill: it fails the round and counts among those that survived. */
+type Verdict = { readonly word: "killed" | "SURVIVED" | "NOT TRIED"; readonly text: string };
 
 const root = resolve(import.meta.dirname, "..");
 const temporary = mkdtempSync(join(tmpdir(), "darkmatter-mutants-"));
@@ -45,8 +46,9 @@ let failed = 0;
 // A short round still tells which patch no longer fits the code.
 const fitting = named.filter((mutant) => {
   const refusal = firstCopy.refusal(mutant);
-  if (refusal !== undefined)
-    record(mutant, { killed: false, text: `the patch no longer applies: ${refusal}` });
+  if (refusal !== undefined) {
+    record(mutant, { word: "NOT TRIED", text: `the patch no longer applies: ${refusal}` });
+  }
   return refusal === undefined;
 });
 const chosen = short ? fitting.filter(({ quick }) => quick) : fitting;
@@ -87,13 +89,15 @@ async function judge(mutant: Mutant, copy: TreeCopy): Promise<Verdict> {
   const before = colours.get(keyOf(mutant));
   if (before?.kind !== "green") {
     const reason = before ? `${before.kind}, ${before.reason}` : "not run";
-    return { killed: false, text: `its test is not green on the unchanged code: ${reason}` };
+    return { word: "NOT TRIED", text: `its test is not green on the unchanged code: ${reason}` };
   }
   using _fault = copy.mutate(mutant);
   const [after] = await runGuards(copy, [mutant], optionsFor(MUTANT_TEST_TIMEOUT_MS, MUTANT_TIMEOUT_MS));
-  if (after?.kind === "red") return { killed: true, text: after.reason };
-  if (after?.kind === "green") return { killed: false, text: `survived ${mutant.file}: "${mutant.test}"` };
-  return { killed: false, text: `its test did not run: ${after?.reason ?? "no answer"}` };
+  if (after?.kind === "red") return { word: "killed", text: after.reason };
+  if (after?.kind === "green") {
+    return { word: "SURVIVED", text: `${mutant.file} stayed green: "${mutant.test}"` };
+  }
+  return { word: "NOT TRIED", text: `its test did not run: ${after?.reason ?? "no answer"}` };
 }
 
 async function inLanes(
@@ -108,12 +112,10 @@ async function inLanes(
   );
 }
 
-function record(mutant: Mutant, verdict: Verdict): void {
-  if (verdict.killed) killed++;
+function record(mutant: Mutant, { word, text }: Verdict): void {
+  if (word === "killed") killed++;
   else failed++;
-  console.log(
-    `${verdict.killed ? "killed  " : "SURVIVED"} ${mutant.name}: ${mutant.title} (${verdict.text})`,
-  );
+  console.log(`${word.padEnd(9)} ${mutant.name}: ${mutant.title} (${text})`);
 }
 
 function keyOf({ file, test }: Guard): string {

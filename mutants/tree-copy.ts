@@ -39,15 +39,20 @@ export function copyTree(root: string, folder: string): TreeCopy {
   }
   linkModules(root, folder);
 
-  // Few lines of context, and a place found by them rather than by its number: code around a fault may change.
+  // Patches hold little or no context: their place is found by the lines they remove, so that the code around a
+  // fault may change.
   const apply = (mutant: Mutant, ...options: string[]) =>
-    execFileSync("git", ["apply", "-C1", "--whitespace=nowarn", ...options, mutant.patchPath], {
-      cwd: folder,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-      // A repository further up must not be taken for the one the paths belong to.
-      env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(folder) },
-    });
+    execFileSync(
+      "git",
+      ["apply", "--unidiff-zero", "-C1", "--whitespace=nowarn", ...options, mutant.patchPath],
+      {
+        cwd: folder,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
+        // A repository further up must not be taken for the one the paths belong to.
+        env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(folder) },
+      },
+    );
 
   return {
     folder,

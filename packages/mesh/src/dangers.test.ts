@@ -78,8 +78,8 @@ describe("who speaks", () => {
     const { net, ana, bo } = await nodeAndPeer();
     await using _ = net;
     // A broadcast reaches no inbox, whose rows would refuse a second one by themselves.
-    for (const metadata of [{}, { type: "broadcast" }]) {
-      const message = bo.message({ metadata });
+    for (const type of ["note", "broadcast"]) {
+      const message = bo.message({ metadata: { type } });
       const copies = Array.from({ length: 4 }, () => statusOf(ana, bo, "message", message));
       expect((await Promise.all(copies)).sort()).toEqual([200, 409, 409, 409]);
     }
