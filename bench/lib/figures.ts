@@ -1,0 +1,63 @@
+/** What a figure has to reach. */
+export interface Must {
+  readonly least?: number;
+  readonly most?: number;
+  /** Timings are noisy: a short round fails only where half of it is missed. */
+  readonly noisy?: boolean;
+}
+
+/** Prints figures as `figure NAME VALUE UNIT` and counts those that reach what they must. */
+export interface Figures {
+  add(name: string, value: number, unit: string, must?: Must): void;
+  /** A figure that cannot be had here. */
+  skip(name: string, reason: string): void;
+  /** Prints the count; the exit code. */
+  end(): number;
+}
+
+const SHORT_LENIENCE = 2;
+
+export function createFigures({ short }: { readonly short: boolean }): Figures {
+  let passed = 0;
+  let failed = 0;
+  let skipped = 0;
+
+  return {
+    add(name, value, unit, must) {
+      console.log(`figure ${name} ${rounded(value)} ${unit}`);
+      if (!must) return;
+      const lenience = short && must.noisy ? SHORT_LENIENCE : 1;
+      const least = (must.least ?? Number.NEGATIVE_INFINITY) / lenience;
+      const most = (must.most ?? Number.POSITIVE_INFINITY) * lenience;
+      if (value >= least && value <= most) passed++;
+      else {
+        failed++;
+        const wanted = must.least === undefined ? `at most ${most}` : `at least ${least}`;
+        console.log(`FAILED ${name}: it must be ${wanted} ${unit}`);
+      }
+    },
+
+    skip(name, reason) {
+      skipped++;
+      console.log(`skip ${name}: ${reason}`);
+    },
+
+    end() {
+      console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+      return failed > 0 ? 1 : 0;
+    },
+  };
+}
+
+/** The middle of what was measured. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = sorted.length >> 1;
+  const [low, high] = [sorted[middle - 1], sorted[middle]];
+  if (high === undefined) throw new Error("Nothing was measured.");
+  return sorted.length % 2 === 1 || low === undefined ? high : (low + high) / 2;
+}
+
+function rounded(value: number): number {
+  return Math.abs(value) >= 100 ? Math.round(value) : Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,27 @@
+// npm run bench [-- messages|start|tools] [--short]: the figures we publish, each beside what it is compared with.
+// The last line is "N passed, N failed".
+import { createFigures, type Figures } from "./lib/figures.ts";
+import { measureMessages } from "./messages.ts";
+import { measureStart } from "./start.ts";
+import { measureTools } from "./tools.ts";
+
+const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }) => Promise<void>>> = {
+  messages: measureMessages,
+  start: measureStart,
+  tools: measureTools,
+};
+
+const args = process.argv.slice(2);
+const short = args.includes("--short");
+const named = args.filter((arg) => arg !== "--short");
+const unknown = named.filter((name) => !(name in PARTS));
+if (unknown.length > 0) {
+  console.error(`There is no ${unknown.join(", ")}; there are: ${Object.keys(PARTS).join(", ")}`);
+  process.exit(2);
+}
+
+const figures = createFigures({ short });
+for (const [name, measure] of Object.entries(PARTS)) {
+  if (named.length === 0 || named.includes(name)) await measure(figures, { short });
+}
+process.exit(figures.end());

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { residentBytes } from "./lib/cpu.ts";
+import { type Figures, median } from "./lib/figures.ts";
+import { firstLine } from "./lib/first-line.ts";
+import { endChild, type Home, makeHome } from "./lib/home.ts";
+import { openSession } from "./lib/session.ts";
+
+const STARTS = { whole: 9, short: 3 };
+/** A node writes what it compiled half a second after it is ready. */
+const COMPILED_WITHIN_MS = 1500;
+const IDLE_AFTER_MS = 3000;
+
+/** How soon a client that starts us has its tools, and what a node holds that does nothing. */
+export async function measureStart(figures: Figures, { short }: { readonly short: boolean }): Promise<void> {
+  const times = short ? STARTS.short : STARTS.whole;
+  await using home = makeHome({});
+  await firstAnswerMs(home, COMPILED_WITHIN_MS);
+
+  const first: number[] = [];
+  for (let start = 0; start < times; start++) first.push(await firstAnswerMs(home));
+  figures.add("start.first_answer_ms", median(first), "ms", { most: 1000, noisy: true });
+
+  const owner = home.start(["up", "--json"], ["ignore", "pipe", "inherit"]);
+  await firstLine(owner);
+  await firstAnswerMs(home);
+  const attached: number[] = [];
+  for (let start = 0; start < times; start++) attached.push(await firstAnswerMs(home));
+  figures.add("start.attach_ms", median(attached), "ms", { most: 250, noisy: true });
+
+  await sleep(IDLE_AFTER_MS);
+  const bytes = owner.pid === undefined ? undefined : residentBytes(owner.pid);
+  if (bytes === undefined) figures.skip("start.rss_mb", "this system does not tell what a process holds");
+  else figures.add("start.rss_mb", bytes / 1024 / 1024, "MB", { most: 150 });
+}
+
+/** Milliseconds from starting `darkmatter mcp` to its answer to `tools/list`, as a client asks for it. */
+async function firstAnswerMs(home: Home, thenMs = 0): Promise<number> {
+  const start = performance.now();
+  const session = await openSession(home);
+  await session.request("tools/list");
+  const tookMs = performance.now() - start;
+  await sleep(thenMs);
+  session.child.stdin?.end();
+  await endedOrEnd(session.child);
+  return tookMs;
+}
+
+/** A session ends with its input. */
+async function endedOrEnd(child: Parameters<typeof endChild>[0]): Promise<void> {
+  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  await Promise.race([gone, sleep(5000)]);
+  await endChild(child);
+}
