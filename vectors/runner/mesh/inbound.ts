@@ -1,7 +1,8 @@
 import { type Json, type JsonObject, parseTime } from "@darkmatter/core";
 import { challengeText, createSigner, createVerifier } from "@darkmatter/identity";
 import { type Findings, type Outcome, ran } from "../outcome.ts";
-import { openWorld, type Setup, type World } from "./world.ts";
+import type { Setup } from "./setup.ts";
+import { openWorld, type World } from "./world.ts";
 
 /** The clock of all files that name no other (README of the vectors). */
 const NOW = "2026-03-05T12:00:00+00:00";
@@ -22,6 +23,7 @@ interface Row {
   readonly stored_key_hex: string | null;
   readonly payload: JsonObject;
   readonly verified: boolean;
+  readonly error: string | null;
   readonly status: number;
   readonly pinned: boolean;
   readonly key_after: string | null;
@@ -58,8 +60,10 @@ async function postRow(found: Findings, world: World, row: Row): Promise<void> {
   await world.settle();
 
   // The one weakness in this table: a key that is not the claimed agent id (S1).
-  const expected = row.reference_weakness ? { status: 403, verified: false } : row;
+  const expected = row.reference_weakness ? { status: 403, verified: false, error: "refused" } : row;
   found.equal("status", answer.status, expected.status);
+  const { error } = answer.json as JsonObject;
+  found.equal("says why not", typeof error === "string" && error !== "", expected.error !== null);
   const inbox = await world.node.tool("list_inbox");
   found.equal("queued", inbox.total, expected.verified ? 1 : 0);
   const { connections } = await world.state();

@@ -3,9 +3,10 @@ import { findOutbound } from "@darkmatter/mesh/testing";
 import { expanded, replaced } from "../expand.ts";
 import { type Findings, type Outcome, ran } from "../outcome.ts";
 import { laterCall } from "./left-out.ts";
+import type { Setup } from "./setup.ts";
 import { checkComplete, checkSignature } from "./signed-calls.ts";
 import { inboxOf } from "./state-after.ts";
-import { type Call, openWorld, type Reply, type Setup, type World } from "./world.ts";
+import { type Call, openWorld, type Reply, type World } from "./world.ts";
 
 interface Case {
   readonly name: string;
@@ -55,13 +56,15 @@ interface Told {
 }
 
 function told({ name, note = "", result, outbound: calls = [], queue_after, setup }: Case): Told {
-  const refuses = calls.length > 0 && /\brefuses\b(?: with (\d{3}))?/.exec(name);
+  const named = /\brefuses\b(?: with (\d{3}))?/.exec(name);
+  const failsWithoutWord = result?.success === false && result.error === null;
+  const refuses = calls.length > 0 && (named !== null || failsWithoutWord || /failed delivery/.test(note));
   const isDown = /connection refused|failed to reach/i.test(String(result?.error ?? ""));
   const keeps = /keep it queued/.test(note);
   const queueAfter = keeps
     ? (setup.message_queue ?? []).map(({ message_id: id }) => String(id))
     : queue_after;
-  const refusal = refuses ? Number(refuses[1] ?? 403) : undefined;
+  const refusal = refuses ? Number(named?.[1] ?? 403) : undefined;
   if (!refuses || result?.success !== true) return { refusal, isDown, result, queueAfter };
   const failed = (result.routed_to as string[]).map((id) => ({ agent_id: id }));
   const { next_step: _none, ...rest } = result;

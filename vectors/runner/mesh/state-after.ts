@@ -1,6 +1,7 @@
 import { codePointLength, isJsonObject, type Json, type JsonObject } from "@darkmatter/core";
 import type { Findings } from "../outcome.ts";
-import type { Setup, World } from "./world.ts";
+import type { Setup } from "./setup.ts";
+import type { World } from "./world.ts";
 
 /** What a check of the state afterwards may look at. */
 export interface Aftermath {

@@ -21,6 +21,7 @@ interface Loaded {
   readonly addresses: Json;
   readonly impression: Json;
   readonly responses: Json;
+  readonly router_mode?: string;
 }
 
 /** The first generation's state file (mesh.md 16): read, and written again as it was but for the inbox. */
@@ -58,6 +59,9 @@ export async function* stateFile(document: Json): AsyncIterable<Outcome> {
     found.like("responses", first(sent, legacy.file.sent_messages)?.responses, legacy.loaded.responses);
     found.holds("no private key is kept", !("private_key_hex" in rest));
   });
+  if (legacy.loaded.router_mode !== undefined) {
+    yield { kind: "left out", name: "router mode of older versions", reason: "the router" };
+  }
 }
 
 /** The file names an agent whose key nobody knows: ours takes its place while it is read. */
