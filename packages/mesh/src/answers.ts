@@ -24,7 +24,7 @@ export async function answered(act: () => Promise<Result>): Promise<JsonObject> 
 }
 
 /** A peer's metadata for a result: as it is when short, else only its size. */
-export function shownMetadata(metadata: JsonObject): JsonObject {
+export function shownMetadata(metadata: Json): Json {
   const { length } = JSON.stringify(metadata);
   return length <= SHOWN_METADATA_MAX ? metadata : { omitted: `${length} characters` };
 }

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { answered, PEER_WORDS, shownMetadata } from "../answers.ts";
 import { meshError } from "../errors.ts";
 import type { Services } from "../services.ts";
+import { shownResponses } from "../webhooks/webhook.ts";
 import { countUpdates, readResponses, readUpdates } from "../webhooks/webhooks.store.ts";
 import { expireSent } from "../webhooks/webhooks.ts";
 import { inboxMessage, inboxPage } from "./inbox.ts";
@@ -127,14 +128,16 @@ export function messageTools(services: Services): Tool[] {
       handle: (input) =>
         answered(async () => {
           const sent = await requireSent(services, input.message_id);
-          const responses = await readResponses(db, sent.messageId);
+          const responses = shownResponses(await readResponses(db, sent.messageId));
+          const updates = await readUpdates(db, sent.messageId);
+          const quotes = responses.length > 0 || updates.some((update) => "note" in update && update.note);
           return {
             ...(await shownSent(services, sent)),
             content: sent.content,
             routed_to: [...sent.routedTo],
-            updates: (await readUpdates(db, sent.messageId)) as unknown as Json,
-            responses: responses as unknown as Json,
-            ...(responses.length > 0 && { peer_words: PEER_WORDS }),
+            updates: updates as unknown as Json,
+            responses,
+            ...(quotes && { peer_words: PEER_WORDS }),
           };
         }),
     }),
@@ -223,7 +226,7 @@ async function newMessage(
     ...(failed.length > 0 && { failed }),
   };
   if (!result.success) {
-    const error = `Message could not be delivered to any of ${sent.targets.length} target(s). See failed.`;
+    const error = `Message could not be delivered to any of ${sent.targets.length} target(s): ${failed[0]?.error || "see failed"}`;
     return {
       ...result,
       error,

@@ -1,8 +1,9 @@
-import { hasCode, type Json, type JsonObject, SECOND_MS } from "@darkmatter/core";
+import { hasCode, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { ToolCall } from "@darkmatter/surface";
 import { PEER_WORDS } from "../answers.ts";
 import { meshError } from "../errors.ts";
 import type { Services } from "../services.ts";
+import { shownResponses } from "../webhooks/webhook.ts";
 import { readResponses } from "../webhooks/webhooks.store.ts";
 import { readSent } from "./sent.store.ts";
 
@@ -61,7 +62,7 @@ async function touchedOr(
 async function settled({ db }: Services, messageId: string): Promise<JsonObject | undefined> {
   const sent = await readSent(db, messageId);
   if (!sent) throw meshError("NOT_FOUND", `No sent message with ID '${messageId.slice(0, 128)}'.`);
-  const responses = (await readResponses(db, messageId)) as unknown as Json[];
+  const responses = shownResponses(await readResponses(db, messageId));
   const state = { message_id: messageId, status: sent.status, responses };
   if (responses.length > 0) return { success: true, ...state, peer_words: PEER_WORDS };
   return sent.status === "expired" ? { success: false, ...state, reason: "message_expired" } : undefined;

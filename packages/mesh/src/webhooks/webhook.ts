@@ -1,5 +1,6 @@
-import type { Json } from "@darkmatter/core";
+import type { Json, JsonObject } from "@darkmatter/core";
 import { bareHost, baseUrl, classOfLiteral, isLocalUrl, parseUrl, type Reach } from "@darkmatter/net";
+import { shownMetadata } from "../answers.ts";
 
 export const UPDATES_MAX = 200;
 export const RESPONSES_MAX = 50;
@@ -27,6 +28,11 @@ export interface Response {
   readonly response: string;
   readonly metadata: Json;
   readonly timestamp: string;
+}
+
+/** Answers as a result shows them: what was attached only when it is short. */
+export function shownResponses(responses: readonly Response[]): JsonObject[] {
+  return responses.map((response) => ({ ...response, metadata: shownMetadata(response.metadata) }));
 }
 
 const WEBHOOK_PATH =

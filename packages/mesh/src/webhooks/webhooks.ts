@@ -1,10 +1,10 @@
-import { isFresh, isoTime } from "@darkmatter/core";
+import { exceedsCodePoints, isFresh, isoTime } from "@darkmatter/core";
 import { replyText, sha256Hex, type Verifier } from "@darkmatter/identity";
 import type { Read, Write } from "@darkmatter/store";
 import { isBlocked } from "../connections/connections.store.ts";
 import { meshError } from "../errors.ts";
 import { agentIdField, type Body, lineField, textField } from "../fields.ts";
-import type { SentMessage } from "../messages/message.ts";
+import { CONTENT_CODE_POINTS_MAX, type SentMessage } from "../messages/message.ts";
 import { readSent, setStatus } from "../messages/sent.store.ts";
 import type { Waiting } from "../messages/waiting.ts";
 import type { MeshPorts } from "../ports.ts";
@@ -45,12 +45,13 @@ export function createWebhooks(ports: MeshPorts, waiting: Waiting, changed: () =
     await db.write(async (tx) => {
       await requireSent(tx, messageId);
       if (await isBlocked(tx, reply.agent_id)) throw meshError("FORBIDDEN", "Not accepted.");
-      if ((await countResponses(tx, messageId)) >= RESPONSES_MAX) {
-        throw meshError("TOO_MANY", "Too many responses to this message");
-      }
       const stored: Response = { ...reply, timestamp: isoTime(clock.now()) };
       const fingerprint = sha256Hex(`${stored.agent_id}\n${stored.response}`);
       if (!(await insertResponse(tx, messageId, fingerprint, stored))) return;
+      // After the insert, so that an answer sent again at the cap is known as the one we have.
+      if ((await countResponses(tx, messageId)) > RESPONSES_MAX) {
+        throw meshError("TOO_MANY", "Too many responses to this message");
+      }
       await setStatus(tx, messageId, "responded");
       await journal.append(tx, {
         act: "message.answered",
@@ -99,6 +100,9 @@ async function verifiedReply(messageId: string, body: Body, verifier: Verifier, 
   const key = textField(body, "from_public_key_hex")?.toLowerCase();
   const signature = textField(body, "signature_hex")?.toLowerCase();
   if (response === undefined) throw meshError("BAD_REQUEST", "Missing required fields: response");
+  if (exceedsCodePoints(response, CONTENT_CODE_POINTS_MAX)) {
+    throw meshError("TOO_LARGE", `Response exceeds ${CONTENT_CODE_POINTS_MAX} characters`);
+  }
   if (!signature || !timestamp)
     throw meshError("FORBIDDEN", "Signature required — unsigned replies are not accepted.");
   if (key !== undefined && key !== agentId) throw meshError("FORBIDDEN", "Public key mismatch");
