@@ -1,6 +1,6 @@
 // npm run mutate [-- --short] [-- names]: puts each fault of mutants/*.patch into a private copy of the code and
 // runs the test that must notice it. A fault that no test notices is a hole in the tests.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { tallyLine } from "../scripts/tally.ts";
@@ -20,7 +20,7 @@ const GREEN_TEST_TIMEOUT_MS = 30_000;
 type Verdict = { readonly word: "killed" | "SURVIVED" | "NOT TRIED"; readonly text: string };
 
 const root = resolve(import.meta.dirname, "..");
-const temporary = mkdtempSync(join(tmpdir(), "darkmatter-mutants-"));
+const temporary = mkdtempSync(join(tmpdir(), "dm-mut-"));
 // Also after Ctrl-C: the runner of programs ends them and then this process.
 process.on("exit", () => rmSync(temporary, { recursive: true, force: true, maxRetries: 5 }));
 
@@ -37,6 +37,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+mkdirSync(join(temporary, "t"));
 const copies = Array.from({ length: LANES }, (_, at) => copyTree(root, join(temporary, `copy-${at + 1}`)));
 const [firstCopy] = copies as [TreeCopy];
 const named = wanted.length > 0 ? all.filter(({ name }) => wanted.includes(name)) : all;
@@ -64,8 +65,9 @@ function optionsFor(testTimeoutMs: number, timeoutMs: number): GuardRun {
   const kept = Object.entries(process.env).filter(
     ([name]) => !name.startsWith("DARKMATTER_") || name.startsWith("DARKMATTER_TEST_"),
   );
-  const env = { ...Object.fromEntries(kept), DARKMATTER_HOME: join(temporary, "home") };
-  return { env, testTimeoutMs, timeoutMs };
+  // A test that is killed cleans nothing up: what it made goes with this folder. Short, for the sockets in it.
+  const places = { DARKMATTER_HOME: join(temporary, "home"), TMPDIR: join(temporary, "t") };
+  return { env: { ...Object.fromEntries(kept), ...places }, testTimeoutMs, timeoutMs };
 }
 
 /** Each named test on the unchanged code: what is red or missing there proves nothing. */
