@@ -1,4 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Program, startProgram, type TestHome, testHome } from "./testing/program.ts";
@@ -99,6 +101,21 @@ test(
     }
   },
 );
+
+test("why an agent refuses is said, and its words move no cursor", SLOW, async () => {
+  using home = testHome();
+  const words = "no \u001b[2J\u202e entry";
+  const rude = createServer((_request, response) => {
+    response.writeHead(400, { "content-type": "application/json" }).end(JSON.stringify({ error: words }));
+  });
+  await new Promise<void>((resolve) => rude.listen(0, "127.0.0.1", resolve));
+  const { port } = rude.address() as AddressInfo;
+  const refused = await command(home, "connect", `http://127.0.0.1:${port}`);
+  rude.close();
+  expect(refused.code).toBe(1);
+  expect(refused.said.error).toMatch(/HTTP 400: no �\[2J� entry$/);
+  expect(refused.said.hint).toMatch(/answer says why/);
+});
 
 test("a clean stop writes the state file, which a first start elsewhere takes over", SLOW, async () => {
   using home = testHome();

@@ -1,4 +1,5 @@
 import { DarkMatterError, type ErrorKind, errorsOf } from "@darkmatter/core";
+import { plain } from "./plain.ts";
 import type { Trouble } from "./trouble.ts";
 
 const kind = (message: string, hint: string): ErrorKind => ({ status: 500, retryable: false, message, hint });
@@ -42,10 +43,10 @@ export type NodeErrorCode = keyof typeof KINDS;
 
 const fromTable = errorsOf<NodeErrorCode>(KINDS);
 
-/** What a tool refused, in its own words. */
+/** What a tool refused, in its own words: another agent's may be among them, and they go to a terminal. */
 export function toolError(message: string, hint: unknown): DarkMatterError {
   const said = typeof hint === "string" && hint !== "" ? hint : KINDS.TOOL_FAILED.hint;
-  return new DarkMatterError("TOOL_FAILED", kind(message, said));
+  return new DarkMatterError("TOOL_FAILED", kind(plain(message), plain(said)));
 }
 
 /** An error of this package: by its code, or from a thin session's trouble. */

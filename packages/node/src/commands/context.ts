@@ -3,6 +3,9 @@ import type { CommandInput } from "@darkmatter/surface";
 import type { OwningOptions } from "../adapters/owning.ts";
 import { type Visit, visit } from "../adapters/visit.ts";
 import type { MainOptions } from "../main.ts";
+import { plain } from "../plain.ts";
+
+export { plain };
 
 /** What a command was given, as the node's own modules take it. */
 export function owningOptions({ options }: CommandInput, main: MainOptions): OwningOptions {
@@ -27,14 +30,6 @@ export function visiting<T>(
 export function rows(value: JsonObject, key: string): JsonObject[] {
   const list = value[key];
   return Array.isArray(list) ? (list as JsonObject[]) : [];
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
-
-/** Another agent's words for a terminal: nothing in them moves the cursor or hides what follows. */
-export function plain(value: unknown): string {
-  return typeof value === "string" ? value.replace(UNPRINTABLE, "�") : "";
 }
 
 /** The same on one line, cut to a length. */
