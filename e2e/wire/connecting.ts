@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { type Checks, until } from "../checks.ts";
-import { CHALLENGE_HEX, isSignedBy, messageId, now, type OldPeer, oldPeer } from "./old-peer.ts";
+import { CHALLENGE_HEX, oldPeer } from "./old-peer.ts";
+import { messageId, now } from "./papers.ts";
+import { isSignedBy } from "./signing.ts";
 import type { Wire } from "./wire.ts";
 
 const REQUEST_KEYS = [
@@ -169,10 +171,10 @@ export async function checkAsking(checks: Checks, wire: Wire): Promise<void> {
       const signed = ["darkmatter.challenge_response.v1", CHALLENGE_HEX];
       assert.ok(isSignedBy(node.agentId, signed, proof.proof_hex));
       await using mallory = await oldPeer({ name: "mallory" });
-      const forged = { ...acceptance(mallory), agent_url: `${rex.base}/mcp` };
+      const forged = { ...mallory.acceptance(), agent_url: `${rex.base}/mcp` };
       assert.equal((await mallory.post(at("connection_accepted"), forged)).status, 403);
-      assert.equal((await rex.post(at("connection_accepted"), acceptance(rex))).status, 200);
-      assert.equal((await rex.post(at("connection_accepted"), acceptance(rex))).status, 403, "once");
+      assert.equal((await rex.post(at("connection_accepted"), rex.acceptance())).status, 200);
+      assert.equal((await rex.post(at("connection_accepted"), rex.acceptance())).status, 403, "once");
       assert.ok((await connected()).includes(rex.agentId));
       assert.ok(!(await connected()).includes(mallory.agentId));
     },
@@ -209,17 +211,4 @@ export async function checkAsking(checks: Checks, wire: Wire): Promise<void> {
       isSignedBy(node.agentId, ["peer_update", node.agentId, body.new_url, body.timestamp], body.signature),
     );
   });
-}
-
-function acceptance(peer: OldPeer): object {
-  return {
-    agent_id: peer.agentId,
-    agent_url: `${peer.base}/mcp`,
-    agent_bio: "b",
-    agent_public_key_hex: peer.agentId,
-    agent_display_name: peer.name,
-    wallets: {},
-    wallet_address: null,
-    created_at: "2026-01-01T00:00:00+00:00",
-  };
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { type Checks, sleep } from "../checks.ts";
-import { type Body, isSignedBy } from "./old-peer.ts";
+import type { Body } from "./papers.ts";
 import { Float } from "./python-json.ts";
 import { MESSAGE_KEYS } from "./sending.ts";
+import { isSignedBy } from "./signing.ts";
 import type { Wire } from "./wire.ts";
 
 /** Between two old nodes: forwarding, and what we think of either. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Checks, sleep } from "../checks.ts";
-import { type Body, isSignedBy } from "./old-peer.ts";
+import type { Body } from "./papers.ts";
+import { isSignedBy } from "./signing.ts";
 import type { Wire } from "./wire.ts";
 
 export const MESSAGE_KEYS = [
