@@ -1,67 +1,77 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SessionEnded } from "../bench/lib/session.ts";
+import { type Result, SessionEnded } from "../bench/lib/session.ts";
 import type { Side } from "./side.ts";
 
 /** What was said and answered, as the two agents know it. */
-export interface Record {
+export interface Account {
   /** Messages whose sending was answered with success: they must never be lost. */
   readonly acknowledged: Set<string>;
-  /** Messages the receiving agent was told it has answered: it must never see them again. */
-  readonly answered: Set<string>;
+  /** Of these, the ones whose sender was shown an answer. */
+  readonly heard: Set<string>;
+  /** Answers that the receiving agent was told it has given, by message: it must never see these again. */
+  readonly answered: Map<string, string>;
   /** Messages shown to the agent after that. */
   readonly shownAgain: Set<string>;
-  /** Messages the agent was told it cannot answer any more. */
-  readonly refused: Set<string>;
   /** What the agents were answered that was neither success nor the end of a session, and how often. */
   readonly troubles: Map<string, number>;
 }
 
 export interface Agents {
-  readonly record: Record;
-  /** Sends no more, and answers what there is until nothing is left. */
+  readonly account: Account;
+  /** Sends no more, and goes on answering until nothing is left to answer, or the time is over. */
   finish(): Promise<void>;
 }
 
 const LANES = 4;
-/** Messages on their way without an answer: more would be dropped from the sender's hundred (mesh.md 4). */
-const UNANSWERED_MAX = 60;
-const PAUSE_MS = 5;
+/** Messages without an answer: a sender keeps a hundred, those that never left among them (mesh.md 4). */
+const UNANSWERED_MAX = 40;
+const PAUSE_MS = 10;
+const LOOK_MS = 150;
 /** After a failure: what cannot be delivered now cannot be a moment later either. */
-const BACK_OFF_MS = 150;
-const FINISH_WITHIN_MS = 60_000;
+const BACK_OFF_MS = 250;
+/** Answers held by a killed node go out by themselves within seconds. */
+const FINISH_WITHIN_MS = 45_000;
 
 interface Listed {
-  readonly messages: readonly { readonly message_id: string }[];
+  readonly messages: readonly { readonly message_id: string; readonly status: string }[];
 }
 
 /** Sets the sender's agent to send and the receiver's to answer, both as fast as they are served. */
 export function startAgents(sender: Side, receiver: Side): Agents {
-  const record: Record = {
+  const account: Account = {
     acknowledged: new Set(),
-    answered: new Set(),
+    heard: new Set(),
+    answered: new Map(),
     shownAgain: new Set(),
-    refused: new Set(),
     troubles: new Map(),
   };
+  const { acknowledged, heard, answered } = account;
   let sending = true;
-  let answering = true;
+  let working = true;
   let number = 0;
-  let idleLooks = 0;
+  let unread = Number.POSITIVE_INFINITY;
 
-  const open = () => record.acknowledged.difference(record.answered).difference(record.refused).size;
+  const unanswered = () => acknowledged.difference(heard).size;
 
   async function send(): Promise<void> {
     while (sending) {
-      if (open() >= UNANSWERED_MAX) await sleep(PAUSE_MS);
-      else {
-        const content = `message ${++number}`;
-        const args = { content, target_agent_id: receiver.agentId };
-        const result = await attempt(record, sender, "darkmatter_send_message", args);
-        const routedTo = result?.routed_to as readonly string[] | undefined;
-        if (result?.success === true && routedTo?.includes(receiver.agentId)) {
-          record.acknowledged.add(String(result.message_id));
-        } else await sleep(BACK_OFF_MS);
+      if (unanswered() >= UNANSWERED_MAX) {
+        await sleep(PAUSE_MS);
+        continue;
       }
+      const args = { content: `message ${++number}`, target_agent_id: receiver.agentId };
+      const result = await attempt(account, sender, "darkmatter_send_message", args);
+      const routedTo = result?.routed_to as readonly string[] | undefined;
+      if (result?.success === true && routedTo?.includes(receiver.agentId)) {
+        acknowledged.add(String(result.message_id));
+      } else await sleep(BACK_OFF_MS);
+    }
+  }
+
+  async function look(): Promise<void> {
+    for (; working; await sleep(LOOK_MS)) {
+      const page = await list(account, sender, "darkmatter_list_messages");
+      for (const { message_id, status } of page) if (status === "responded") heard.add(message_id);
     }
   }
 
@@ -69,37 +79,34 @@ export function startAgents(sender: Side, receiver: Side): Agents {
     // Never the same text twice: two answers to one message cannot be taken for a repeat.
     const response = `answer ${++number}`;
     const args = { message_id: id, response };
-    const result = await attempt(record, receiver, "darkmatter_respond_message", args);
-    if (result?.success === true) record.answered.add(id);
-    else if (/404/.test(String(result?.error))) record.refused.add(id);
+    const result = await attempt(account, receiver, "darkmatter_respond_message", args);
+    if (result?.success === true) answered.set(id, response);
   }
 
   async function read(): Promise<void> {
-    while (answering) {
-      const page = (await attempt(record, receiver, "darkmatter_list_inbox", {})) as Listed | undefined;
-      const ids = page?.messages?.map(({ message_id }) => message_id) ?? [];
-      for (const id of ids) if (record.answered.has(id)) record.shownAgain.add(id);
-      const todo = ids.filter((id) => !record.refused.has(id));
-      idleLooks = page && todo.length === 0 ? idleLooks + 1 : 0;
-      if (todo.length === 0) await sleep(PAUSE_MS);
-      await inLanes(todo, answer);
+    while (working) {
+      const page = await list(account, receiver, "darkmatter_list_inbox");
+      const ids = page.map(({ message_id }) => message_id);
+      for (const id of ids) if (answered.has(id)) account.shownAgain.add(id);
+      unread = ids.length;
+      if (ids.length === 0) await sleep(PAUSE_MS);
+      await inLanes(ids, answer);
     }
   }
 
-  const work = Promise.all([...Array.from({ length: LANES }, send), read()]);
+  const lanes = Array.from({ length: LANES }, send);
+  const work = Promise.all([...lanes, look(), read()]);
   // Awaited at the end; until then a failure must not go unheard.
   work.catch(() => undefined);
 
   return {
-    record,
+    account,
     async finish() {
       sending = false;
-      idleLooks = 0;
       const end = performance.now() + FINISH_WITHIN_MS;
-      // Answers held by a killed node go out by themselves within seconds.
-      const quiet = 7000 / PAUSE_MS;
-      while (performance.now() < end && idleLooks * 2 < quiet) await sleep(100);
-      answering = false;
+      await Promise.all(lanes);
+      while (performance.now() < end && (unanswered() > 0 || unread > 0)) await sleep(PAUSE_MS);
+      working = false;
       await work;
     },
   };
@@ -113,20 +120,29 @@ async function inLanes(ids: readonly string[], act: (id: string) => Promise<void
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
+async function list(account: Account, side: Side, tool: string): Promise<Listed["messages"]> {
+  return ((await attempt(account, side, tool, {})) as Listed | undefined)?.messages ?? [];
+}
+
 /** A tool's result; `undefined` when nobody was left to answer, or the answer was an error. */
-async function attempt(record: Record, side: Side, tool: string, args: object) {
+async function attempt(
+  account: Account,
+  side: Side,
+  tool: string,
+  args: object,
+): Promise<Result | undefined> {
   try {
     const result = await side.call(tool, args);
-    if (result.success === false) note(record, tool, String(result.error));
+    if (result.success === false) note(account, tool, String(result.error));
     return result;
   } catch (error) {
-    if (!(error instanceof SessionEnded)) note(record, tool, (error as Error).message);
+    if (!(error instanceof SessionEnded)) note(account, tool, (error as Error).message);
     await sleep(PAUSE_MS);
     return undefined;
   }
 }
 
-function note({ troubles }: Record, tool: string, text: string): void {
+function note({ troubles }: Account, tool: string, text: string): void {
   const what = `${tool}: ${text.replaceAll(/'?(msg-)?[0-9a-f]{8,}'?/g, "…").slice(0, 120)}`;
   troubles.set(what, (troubles.get(what) ?? 0) + 1);
 }

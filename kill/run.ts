@@ -1,21 +1,23 @@
-// npm run kill [-- --cycles N] [--seed N] [--short]: two nodes talk at full speed while either is killed without
-// warning at random moments. What was acknowledged must not be lost, and nothing may be acted on twice.
+// npm run kill [-- --cycles N] [--seed N] [--short]: two agents talk at full speed while their processes are killed
+// without warning at random moments. What was acknowledged must not be lost, and nothing may be acted on twice.
 // The last line is "N passed, N failed".
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { createFigures } from "../bench/lib/figures.ts";
+import { seededRandom } from "@darkmatter/core/testing";
+import { createFigures, median } from "../bench/lib/figures.ts";
+import { within } from "../e2e/checks.ts";
 import { type Agents, startAgents } from "./agents.ts";
-import { type Part, type Side, startSide } from "./side.ts";
+import { type Side, startSide, type Victim } from "./side.ts";
 import { judge } from "./verdict.ts";
 
 const CYCLES = { whole: 200, short: 6 };
 const PROGRESS_EVERY = 10;
 /** A kill comes at a random moment within this. */
-const MOMENT_MS = 400;
-/** After a kill the two must be at it again within this. */
-const RESUME_WITHIN_MS = 20_000;
+const MOMENT_MS = 300;
+/** After a kill the agent must be answered again within this. */
+const READY_WITHIN_MS = 20_000;
 /** Of 200 kills this many have to hit work under way. */
-const IN_FLIGHT_SHARE = 0.75;
+const UNDER_WAY_SHARE = 0.75;
 
 const { values } = parseArgs({
   options: {
@@ -32,63 +34,90 @@ if (!Number.isInteger(cycles) || cycles < 1 || !Number.isInteger(seed)) {
 }
 console.log(`${cycles} kills, seed ${seed}`);
 
-const figures = createFigures({ short: values.short });
 await using sender = await startSide();
 await using receiver = await startSide();
 const connected = await sender.call("darkmatter_connection", { action: "request", target_url: receiver.url });
 if (connected.success !== true) throw new Error(`The nodes did not connect: ${JSON.stringify(connected)}`);
 const agents = startAgents(sender, receiver);
-const inFlight = await killAll(agents);
+const underWay = await killAll(agents);
 await agents.finish();
 await Promise.all([sender.stop(), receiver.stop()]);
+process.exitCode = report(underWay, await lastWord());
 
-const { record } = agents;
-const { lost, actedTwice, waiting } = judge(record, sender, receiver);
-console.log(`${record.answered.size} answered, ${record.refused.size} refused, ${waiting} in the inbox`);
-for (const [what, times] of record.troubles) console.log(`  ${times} × ${what}`);
-for (const id of lost) console.log(`lost: ${id}`);
-for (const id of actedTwice) console.log(`acted on twice: ${id}`);
-figures.add("kill.acknowledged", record.acknowledged.size, "messages", { least: cycles });
-figures.add("kill.acknowledged_lost", lost.length, "messages", { most: 0 });
-figures.add("kill.acted_twice", actedTwice.length, "messages", { most: 0 });
-figures.add("kill.kills_in_flight", inFlight, "kills", { least: Math.ceil(cycles * IN_FLIGHT_SHARE) });
-process.exitCode = figures.end();
-
-async function killAll({ record }: Agents): Promise<number> {
-  const random = generator(seed);
-  const progress = () => record.acknowledged.size + record.answered.size;
+async function killAll({ account }: Agents): Promise<number> {
+  const random = seededRandom(seed);
+  const victims = [sender, receiver].flatMap((side) => [
+    [side, "owner"] as const,
+    [side, "session"] as const,
+  ]);
   let hits = 0;
   for (let cycle = 1; cycle <= cycles; cycle++) {
-    const side: Side = random() < 0.5 ? sender : receiver;
-    const part: Part = random() < 0.5 ? "node" : "session";
-    await sleep(random() * MOMENT_MS);
-    if (sender.inFlight + receiver.inFlight > 0) hits++;
-    await side.kill(part);
-    await resumed(progress, `${side === sender ? "the sender's" : "the receiver's"} ${part}, kill ${cycle}`);
+    const [side, victim] = victims[random.integer(victims.length)] as readonly [Side, Victim];
+    const momentMs = random.integer(MOMENT_MS);
+    const alsoOther = random.integer(2) === 0;
+    await readyAgain(side);
+    // Half of the kills hit while the other side has still to get over its own.
+    if (alsoOther) await readyAgain(side === sender ? receiver : sender);
+    await sleep(momentMs);
+    if (await side.kill(victim)) hits++;
     if (cycle % PROGRESS_EVERY === 0) {
-      console.log(`${cycle} kills, ${hits} in flight, ${record.acknowledged.size} acknowledged`);
+      const { acknowledged, answered } = account;
+      console.log(`${cycle} kills, ${acknowledged.size} messages and ${answered.size} answers acknowledged`);
     }
   }
+  await Promise.all([sender, receiver].map(readyAgain));
   return hits;
 }
 
-/** The two talk again. */
-async function resumed(progress: () => number, what: string): Promise<void> {
-  const before = progress();
-  const end = performance.now() + RESUME_WITHIN_MS;
-  while (progress() <= before + 1) {
-    if (performance.now() > end) throw new Error(`Nothing moved for ${RESUME_WITHIN_MS} ms after ${what}.`);
-    await sleep(5);
+async function readyAgain(side: Side): Promise<void> {
+  try {
+    await within(READY_WITHIN_MS, side.ready());
+  } catch (error) {
+    console.log(`The ${side === sender ? "sender" : "receiver"} was not answered again after a kill.`);
+    throw error;
   }
 }
 
-/** A small seeded generator (mulberry32): the same seed kills in the same order. */
-function generator(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** Both start once more: nothing has come back, and one message gets there and is answered. Whether that is so. */
+async function lastWord(): Promise<boolean> {
+  await Promise.all([sender.start(), receiver.start()]);
+  const args = { content: "all well?", target_agent_id: receiver.agentId };
+  const { message_id: id } = await sender.call("darkmatter_send_message", args);
+  const { messages } = await receiver.call("darkmatter_list_inbox");
+  const shown = (messages as readonly { message_id: string }[]).map(({ message_id }) => message_id);
+  await receiver.call("darkmatter_respond_message", { message_id: id, response: "all well" });
+  const { responses } = await sender.call("darkmatter_get_sent_message", { message_id: id });
+  await Promise.all([sender.stop(), receiver.stop()]);
+  const said = JSON.stringify((responses as readonly { response: string }[]).map(({ response }) => response));
+  if (shown.join() === id && said === '["all well"]') return true;
+  console.log(`after a new start ${shown.length} messages wait, and the answers to ${id} are ${said}`);
+  return false;
+}
+
+function report(hits: number, startedWell: boolean): number {
+  const { account } = agents;
+  const { lost, actedTwice, waiting } = judge(account, sender, receiver);
+  const endedAlone = [...sender.endedAlone, ...receiver.endedAlone];
+  for (const [what, times] of account.troubles) console.log(`  ${times} × ${what}`);
+  for (const what of lost) console.log(`lost: ${what}`);
+  for (const id of actedTwice) console.log(`acted on twice: ${id}`);
+  for (const id of waiting) console.log(`waiting: ${id}`);
+  for (const what of endedAlone) console.log(what);
+
+  const figures = createFigures({ short: values.short });
+  const takeoversMs = [...sender.takeoversMs, ...receiver.takeoversMs];
+  figures.add("kill.cycles", cycles, "kills");
+  figures.add("kill.kills_in_flight", hits, "kills", { least: Math.floor(cycles * UNDER_WAY_SHARE) });
+  figures.add("kill.messages_acknowledged", account.acknowledged.size, "messages", { least: cycles });
+  figures.add("kill.answers_acknowledged", account.answered.size, "answers", { least: cycles / 2 });
+  if (takeoversMs.length > 0) {
+    figures.add("kill.takeover_ms_p50", median(takeoversMs), "ms");
+    figures.add("kill.takeover_ms_max", Math.max(...takeoversMs), "ms");
+  }
+  figures.add("kill.acknowledged_lost", lost.length, "", { most: 0 });
+  figures.add("kill.acted_twice", actedTwice.length, "messages", { most: 0 });
+  figures.add("kill.left_waiting", waiting.length, "messages", { most: 0 });
+  figures.add("kill.ended_alone", endedAlone.length, "processes", { most: 0 });
+  figures.add("kill.started_well", startedWell ? 1 : 0, "of 1", { least: 1 });
+  return figures.end();
 }

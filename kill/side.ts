@@ -1,15 +1,13 @@
 import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { firstLine } from "../bench/lib/first-line.ts";
 import { endChild, type Home, makeHome } from "../bench/lib/home.ts";
 import { type AgentSession, openSession, type Result, SessionEnded } from "../bench/lib/session.ts";
+import { freePorts } from "../e2e/world.ts";
 
-export type Part = "node" | "session";
-
-const SETTINGS = {
-  DARKMATTER_RATE_GLOBAL: "-1",
-  DARKMATTER_RATE_PER_CONNECTION: "-1",
-  DARKMATTER_INBOX_MAX: "100000",
-};
+/** Whoever owns the state just now, which is the node or the session; or the session. */
+export type Victim = "owner" | "session";
 
 /** One agent: a process that runs its node, and an MCP session. Either may own the state, and either may be killed. */
 export interface Side extends AsyncDisposable {
@@ -18,68 +16,102 @@ export interface Side extends AsyncDisposable {
   readonly url: string;
   /** Calls a tool through whatever session there is. Throws SessionEnded when that one was killed meanwhile. */
   call(tool: string, args?: object): Promise<Result>;
-  /** Calls that have no answer yet. */
-  readonly inFlight: number;
-  /** Kills a part without warning and starts it again. */
-  kill(part: Part): Promise<void>;
-  /** Ends both parts as a user would. */
+  /** Resolves once the agent is answered again after the last kill. */
+  ready(): Promise<void>;
+  /** Kills a process without warning and starts it again; whether calls were under way. */
+  kill(victim: Victim): Promise<boolean>;
+  /** How long each session waited for its answer when its owner was killed. */
+  readonly takeoversMs: readonly number[];
+  /** Processes that ended although nobody had killed them. */
+  readonly endedAlone: readonly string[];
+  /** Ends both processes as a user would. */
   stop(): Promise<void>;
+  start(): Promise<void>;
 }
 
-export async function startSide(): Promise<Side> {
-  const home = makeHome(SETTINGS);
-  let node = startNode(home);
-  const { agent_id: agentId, url } = await firstLine<{ agent_id: string; url: string }>(node);
-  let session: Promise<AgentSession> = openSession(home);
-  let current: AgentSession | undefined = await session;
+const SETTINGS = {
+  DARKMATTER_RATE_GLOBAL: "-1",
+  DARKMATTER_RATE_PER_CONNECTION: "-1",
+  DARKMATTER_INBOX_MAX: "100000",
+};
 
-  async function reopen(): Promise<AgentSession> {
-    for (;;) {
-      try {
-        current = await openSession(home);
-        return current;
-      } catch (error) {
-        // Killed again before it said hello.
-        if (!(error instanceof SessionEnded)) throw error;
-      }
-    }
+export async function startSide(): Promise<Side> {
+  // A port of its own, so that peers find the node again whoever serves it.
+  const home = makeHome({ ...SETTINGS, DARKMATTER_PORT: String((await freePorts(1))[0]) });
+  const takeoversMs: number[] = [];
+  const endedAlone: string[] = [];
+  const expected = new WeakSet<ChildProcess>();
+  let node = startNode();
+  const { agent_id: agentId, url } = await firstLine<{ agent_id: string; url: string }>(node);
+  let session = await openSession(home);
+  watch(session.child, "a session");
+  let recovering: Promise<unknown> = Promise.resolve();
+
+  function startNode(): ChildProcess {
+    return watch(home.start(["up", "--json"], ["ignore", "pipe", "ignore"]), "a node");
   }
+
+  function watch(child: ChildProcess, what: string): ChildProcess {
+    child.once("exit", (code) => expected.has(child) || endedAlone.push(`${what} ended with ${code}`));
+    return child;
+  }
+
+  async function openAnother(): Promise<void> {
+    session = await openSession(home);
+    watch(session.child, "a session");
+  }
+
+  const answered = () => session.call("darkmatter_get_identity");
 
   return {
     home,
     agentId,
     url,
-    call: async (tool, args) => (await session).call(tool, args),
-    get inFlight() {
-      return current?.pending ?? 0;
+    async call(tool, args) {
+      if (session.child.killed) await recovering;
+      return session.call(tool, args);
     },
-    async kill(part) {
-      if (part === "node") {
-        await endChild(node);
-        node = startNode(home);
-        return;
-      }
-      if (current) await endChild(current.child);
-      session = reopen();
-      await session;
+    ready: () => recovering.then(() => undefined),
+    async kill(victim) {
+      const wereUnderWay = session.pending > 0;
+      const isNode = victim === "owner" && ownerPid(home) === node.pid;
+      const killedMs = performance.now();
+      const child = isNode ? node : session.child;
+      expected.add(child);
+      await endChild(child);
+      if (isNode) {
+        node = startNode();
+        recovering = answered().then(() => takeoversMs.push(performance.now() - killedMs));
+      } else recovering = openAnother().then(answered);
+      recovering.catch(() => undefined);
+      return wereUnderWay;
     },
+    takeoversMs,
+    endedAlone,
     async stop() {
-      const last = await session;
-      last.child.stdin?.end();
-      await Promise.all([last.ended, gone(node, "SIGTERM")]);
+      expected.add(session.child).add(node);
+      session.child.stdin?.end();
+      await session.ended;
+      await ended(node);
+    },
+    async start() {
+      node = startNode();
+      await openAnother();
+      await answered();
     },
     [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   };
 }
 
-function startNode(home: Home): ChildProcess {
-  return home.start(["up", "--json"], ["ignore", "pipe", "ignore"]);
+function ownerPid(home: Home): number {
+  const card = join(dirname(home.database()), "owner.json");
+  return (JSON.parse(readFileSync(card, "utf8")) as { pid: number }).pid;
 }
 
-function gone(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve();
     child.once("exit", () => resolve());
-    child.kill(signal);
+    child.kill("SIGTERM");
   });
 }

@@ -1,40 +1,58 @@
 import { DatabaseSync } from "node:sqlite";
-import type { Record } from "./agents.ts";
+import type { Account } from "./agents.ts";
 import type { Side } from "./side.ts";
 
 export interface Verdict {
-  /** Acknowledged, and neither in the receiver's inbox nor answered there. */
+  /** Acknowledged messages the receiver does not hold, and acknowledged answers the sender does not. */
   readonly lost: readonly string[];
-  /** Shown to the agent again after its answer, waiting for it although the answer arrived, or answered twice. */
+  /** Shown to the agent again after its answer, waiting for it although the answer arrived, or taken twice. */
   readonly actedTwice: readonly string[];
-  /** Messages in the receiver's inbox, by the ids. */
-  readonly waiting: number;
+  /** Messages nobody answered, and answers still kept back. */
+  readonly waiting: readonly string[];
 }
 
+const RECEIVED = "SELECT message_id AS id FROM journal WHERE act = 'message.received'";
+const ANSWERED = "SELECT message_id AS id FROM journal WHERE act = 'message.answered'";
+const ANSWERS = `SELECT message_id || ' ' || json_extract(fields, '$.response') AS id FROM journal
+  WHERE act = 'message.answered'`;
+/** What the sender could show, of the messages it still keeps. */
+const UNSHOWN = `SELECT message_id AS id FROM mesh_sent WHERE status <> 'responded'
+  OR NOT EXISTS (SELECT 1 FROM mesh_responses WHERE mesh_responses.message_id = mesh_sent.message_id)`;
+
 /** Compares what the agents were told with what both databases hold. Both nodes have ended. */
-export function judge({ acknowledged, answered, shownAgain }: Record, sender: Side, receiver: Side): Verdict {
+export function judge(
+  { acknowledged, answered, shownAgain }: Account,
+  sender: Side,
+  receiver: Side,
+): Verdict {
   using there = openForReading(receiver);
   using here = openForReading(sender);
   const inbox = there.ids("SELECT message_id AS id FROM mesh_inbox");
   const offered = new Set(there.ids("SELECT message_id AS id FROM mesh_inbox WHERE answer IS NULL"));
-  const received = there.ids("SELECT message_id AS id FROM journal WHERE act = 'message.received'");
-  const replied = there.ids("SELECT message_id AS id FROM journal WHERE act = 'message.answered'");
-  const arrived = here.ids("SELECT message_id AS id FROM journal WHERE act = 'message.answered'");
+  const received = there.ids(RECEIVED);
+  const replied = there.ids(ANSWERED);
+  const arrived = here.ids(ANSWERED);
+  const unshown = new Set(here.ids(UNSHOWN));
+  const answers = new Set(here.ids(ANSWERS));
 
-  const kept = new Set([...inbox, ...replied, ...answered]);
   const known = new Set(received);
+  const kept = new Set([...inbox, ...replied]);
+  const lostAnswers = [...answered].filter(([id, text]) => unshown.has(id) || !answers.has(`${id} ${text}`));
   const twice = [
     ...shownAgain,
     ...repeated(received),
     ...repeated(replied),
     ...repeated(arrived),
     ...arrived.filter((id) => offered.has(id)),
-    ...[...answered].filter((id) => offered.has(id)),
+    ...[...answered.keys()].filter((id) => offered.has(id)),
   ];
   return {
-    lost: [...acknowledged].filter((id) => !known.has(id) || !kept.has(id)),
+    lost: [
+      ...[...acknowledged].filter((id) => !known.has(id) || !kept.has(id)),
+      ...lostAnswers.map(([id, text]) => `${text} to ${id}`),
+    ],
     actedTwice: [...new Set(twice)],
-    waiting: inbox.length,
+    waiting: inbox,
   };
 }
 
