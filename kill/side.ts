@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { firstLine } from "../bench/lib/first-line.ts";
 import { endChild, type Home, makeHome } from "../bench/lib/home.ts";
-import { type AgentSession, openSession, type Result, SessionEnded } from "../bench/lib/session.ts";
+import { openSession, type Result } from "../bench/lib/session.ts";
 import { freePorts } from "../e2e/world.ts";
 
 /** Whoever owns the state just now, which is the node or the session; or the session. */
