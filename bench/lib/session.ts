@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
+import { parseJson } from "@darkmatter/core";
 import type { Home } from "./home.ts";
 
 export type Result = Readonly<Record<string, unknown>>;
@@ -44,7 +45,8 @@ function startSession(home: Home): AgentSession {
   // A killed session cannot be written to; its end is reported below.
   stdin.on("error", () => undefined);
   createInterface({ input: stdout }).on("line", (line) => {
-    const { id, result, error } = JSON.parse(line) as {
+    // The last line of a session that was killed may be cut off.
+    const { id, result, error } = (parseJson(line) ?? {}) as {
       id?: number;
       result?: Result;
       error?: { message: string };
