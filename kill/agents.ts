@@ -81,6 +81,7 @@ export function startAgents(sender: Side, receiver: Side): Agents {
     const args = { message_id: id, response };
     const result = await attempt(account, receiver, "darkmatter_respond_message", args);
     if (result?.success === true) answered.set(id, response);
+    else await sleep(BACK_OFF_MS);
   }
 
   async function read(): Promise<void> {
