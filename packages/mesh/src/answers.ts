@@ -1,4 +1,4 @@
-import { DarkMatterError, type Json, type JsonObject } from "@darkmatter/core";
+import { DarkMatterError, hasCode, type Json, type JsonObject } from "@darkmatter/core";
 
 /**
  * Said beside every result that quotes another agent. Agents read results as text: whose words they are must be
@@ -19,7 +19,8 @@ export async function answered(act: () => Promise<Result>): Promise<JsonObject> 
     return (await act()) as JsonObject;
   } catch (error) {
     if (!(error instanceof DarkMatterError)) throw error;
-    return { success: false, error: error.message, next_step: error.hint };
+    const quotes = hasCode(error, "REFUSED") && { peer_words: PEER_WORDS };
+    return { success: false, error: error.message, next_step: error.hint, ...quotes };
   }
 }
 
@@ -42,4 +43,9 @@ const UNSHOWABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\
 export function oneLine(text: string, max: number): string {
   const clean = text.replace(UNSHOWABLE, " ").replace(/\s+/g, " ").trim();
   return clean.length <= max ? clean : `${Array.from(clean).slice(0, max).join("")}…`;
+}
+
+/** A peer's text inside a sentence of ours: on one line, in quotes that it cannot end. */
+export function quoted(text: string, max: number): string {
+  return `"${oneLine(text, max).replaceAll('"', "'")}"`;
 }

@@ -31,6 +31,7 @@ const KINDS = {
     "It may be offline: try again later.",
     true,
   ),
+  /** The one code whose detail quotes a peer. */
   REFUSED: kind(
     502,
     "The other agent refused.",

@@ -68,7 +68,7 @@ const ANNOUNCE_PERIOD_MS = SECOND_MS;
 export function createMesh(ports: MeshPorts): Mesh {
   let isReady = false;
   const background = createBackground(ports.report);
-  const changes = createChanges();
+  const changes = createChanges(ports.report);
   const services = createServices(ports, background, changes, () => isReady);
   const stateFiles = createStateFiles(ports, services.identity);
 

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, parseJson, reasonOf } from "@darkmatter/core";
 import type { OutboundAnswer, Reach } from "@darkmatter/net";
+import { quoted } from "./answers.ts";
 import { meshError } from "./errors.ts";
 import type { MeshPorts } from "./ports.ts";
 
@@ -33,6 +34,9 @@ export interface Peers {
   post(call: PeerCall, body: object): Promise<PeerAnswer>;
 }
 
+/** How much of a refusal is shown. */
+const REFUSAL_SHOWN = 200;
+
 const JSON_HEADERS = { "content-type": "application/json" };
 const decoder = new TextDecoder();
 
@@ -63,10 +67,10 @@ function parsed(answer: OutboundAnswer): PeerAnswer {
   return { status: answer.status, body: isJsonObject(body) ? body : {} };
 }
 
-/** The error text of an answer ≥ 400: bounded, since a peer wrote it. */
+/** What an answer ≥ 400 says: its error on one line, bounded and quoted, since a peer wrote it. */
 export function refusalText(answer: PeerAnswer): string {
   const { error } = answer.body;
-  return `HTTP ${answer.status}${typeof error === "string" ? `: ${error.slice(0, 200)}` : ""}`;
+  return `HTTP ${answer.status}${typeof error === "string" ? `, it says ${quoted(error, REFUSAL_SHOWN)}` : ""}`;
 }
 
 /** Runs calls side by side, at most `limit` at a time; results in the order of `items` (S13). */

@@ -33,6 +33,9 @@ export interface Acceptance {
   readonly baseUrl: string;
 }
 
+/** An id of a peer that can be shown beside our own words. */
+const PLAIN_ID = /^[\w.:-]{1,128}$/;
+
 const notAsked = () => meshError("FORBIDDEN", "No pending outbound connection request for this agent.");
 
 export function createHandshake(
@@ -119,7 +122,7 @@ export function createHandshake(
       const message = `Connection request sent. ${proven ? "Identity proof submitted. " : ""}Waiting for acceptance.`;
       return {
         kind: "pending",
-        requestId: typeof requestId === "string" ? requestId.slice(0, 128) : null,
+        requestId: typeof requestId === "string" && PLAIN_ID.test(requestId) ? requestId : null,
         message,
       };
     },

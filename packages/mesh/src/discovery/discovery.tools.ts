@@ -1,4 +1,4 @@
-import { isoTime } from "@darkmatter/core";
+import { isoTime, type JsonObject } from "@darkmatter/core";
 import { type Tool, tool } from "@darkmatter/surface";
 import { z } from "zod";
 import { answered, PEER_WORDS } from "../answers.ts";
@@ -6,8 +6,35 @@ import type { Services } from "../services.ts";
 
 const LOOKS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true };
 
-/** Longer fields of a document are left out: a peer wrote it. */
+/** Longer texts of a document are left out: a peer wrote it. */
 const DOCUMENT_TEXT_MAX = 2048;
+
+/** What a well-known document may say (mesh.md 5.1, 5.8); another name could pass for a word of ours. */
+const DOCUMENT_FIELDS = [
+  "darkmatter",
+  "anchor",
+  "protocol_version",
+  "agent_id",
+  "agents_registered",
+  "display_name",
+  "public_key_hex",
+  "bio",
+  "status",
+  "accepting_connections",
+  "mesh_url",
+  "mcp_url",
+  "webrtc_enabled",
+  "genome_version",
+  "genome_author",
+  "features",
+];
+
+function shownDocument(document: JsonObject): JsonObject {
+  const shown = Object.entries(document).filter(
+    ([name, value]) => DOCUMENT_FIELDS.includes(name) && JSON.stringify(value).length <= DOCUMENT_TEXT_MAX,
+  );
+  return Object.fromEntries(shown);
+}
 
 export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
   const isLonely = () => glance.now().connections < 2;
@@ -62,11 +89,7 @@ export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
         answered(async () => {
           const result = await discovery.domain(input.domain);
           if (!result.found) return { found: false, error: result.error };
-          const shown = Object.entries(result.document).filter(
-            ([key, value]) =>
-              key.length <= 64 && (typeof value !== "string" || value.length <= DOCUMENT_TEXT_MAX),
-          );
-          return { ...Object.fromEntries(shown.slice(0, 40)), found: true, peer_words: PEER_WORDS };
+          return { ...shownDocument(result.document), found: true, peer_words: PEER_WORDS };
         }),
     }),
   ];

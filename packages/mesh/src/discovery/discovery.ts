@@ -1,4 +1,12 @@
-import { cutCodePoints, isAdmissibleKey, type JsonObject, reasonOf, SECOND_MS } from "@darkmatter/core";
+import {
+  cutCodePoints,
+  isAdmissibleKey,
+  isJsonObject,
+  type JsonObject,
+  parseJson,
+  reasonOf,
+  SECOND_MS,
+} from "@darkmatter/core";
 import { baseUrl, validateUrl, type Wire } from "@darkmatter/net";
 import { inParallel, type PeerAnswer, type Peers, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
@@ -107,14 +115,8 @@ async function fetchDocument(url: string, wire: Wire): Promise<PeerAnswer> {
   const answer = redirected
     ? await wire.request({ ...call, url: new URL(to, url).href, reach: "public", redirects: 3 })
     : first;
-  let body: JsonObject = {};
-  try {
-    const value: unknown = JSON.parse(decoder.decode(answer.body));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) body = value as JsonObject;
-  } catch {
-    return { status: answer.status, body };
-  }
-  return { status: answer.status, body };
+  const body = parseJson(decoder.decode(answer.body));
+  return { status: answer.status, body: isJsonObject(body) ? body : {} };
 }
 
 /** A well-known document worth believing so far: it says what it is and its id is a key. */

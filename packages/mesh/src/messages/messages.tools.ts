@@ -97,7 +97,9 @@ export function messageTools(services: Services): Tool[] {
           });
           return {
             ...inboxMessage(message, message.content),
-            next_step: `Answer with darkmatter_send_message(reply_to="${message.messageId}", content=…), or forward it.`,
+            // @NOTE without the message's id: a peer chose it, and this is where an agent looks for orders.
+            next_step:
+              "Answer with darkmatter_send_message(reply_to=its message_id, content=…), or forward it.",
             peer_words: PEER_WORDS,
           };
         }),
@@ -223,7 +225,7 @@ async function newMessage(
     routed_to: [...sent.routedTo],
     hops_remaining: sent.initialHops,
     webhook: sent.webhook,
-    ...(failed.length > 0 && { failed }),
+    ...(failed.length > 0 && { failed, peer_words: PEER_WORDS }),
   };
   if (!result.success) {
     const error = `Message could not be delivered to any of ${sent.targets.length} target(s): ${failed[0]?.error || "see failed"}`;
@@ -256,6 +258,7 @@ async function replyAct(
     webhook_called: outcome.webhook,
     response_time_ms: outcome.responseTimeMs,
     error: outcome.error ?? null,
+    ...(outcome.error !== undefined && { peer_words: PEER_WORDS }),
   };
 }
 
@@ -273,6 +276,7 @@ async function forwardAct(
     message_id: outcome.messageId,
     hops_remaining_for_targets: outcome.hopsRemaining,
     results: outcome.results,
+    ...(outcome.results.some(({ error }) => error !== undefined) && { peer_words: PEER_WORDS }),
     ...(note !== undefined && { note }),
   };
 }

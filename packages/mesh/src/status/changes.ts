@@ -1,3 +1,6 @@
+import { reasonOf } from "@darkmatter/core";
+import type { Report } from "../ports.ts";
+
 /** Announcing that what agents see may have changed. */
 export interface Changes {
   /** Something was done. Costs nothing, so that every message may call it. */
@@ -9,7 +12,7 @@ export interface Changes {
   listen(listener: () => void): Disposable;
 }
 
-export function createChanges(): Changes {
+export function createChanges(report: Report): Changes {
   const listeners = new Set<() => void>();
   let touched = false;
 
@@ -25,7 +28,14 @@ export function createChanges(): Changes {
     },
 
     announce() {
-      for (const listener of listeners) listener();
+      for (const listener of listeners) {
+        try {
+          listener();
+        } catch (error) {
+          // One session that cannot be told must not keep the news from the others.
+          report("status.untold", { reason: reasonOf(error) });
+        }
+      }
     },
 
     listen(listener) {

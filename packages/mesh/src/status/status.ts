@@ -1,4 +1,4 @@
-import { oneLine, PEER_WORDS } from "../answers.ts";
+import { PEER_WORDS, quoted } from "../answers.ts";
 import { readEntries } from "../conversation/conversation.store.ts";
 import type { Services } from "../services.ts";
 import type { Glance } from "./glance.ts";
@@ -25,10 +25,10 @@ export async function statusForResult(services: Services): Promise<string> {
   const glance = await keeper.refresh();
   const { displayName } = await identity.profile(db);
   const peers = (await connections.all(db)).map((peer) =>
-    plainPeer(peer.displayName ? oneLine(peer.displayName, NAME_SHOWN) : peer.agentId.slice(0, 8)),
+    plainPeer(peer.displayName ? quoted(peer.displayName, NAME_SHOWN) : peer.agentId.slice(0, 8)),
   );
   const pending = (await requests.pending(db)).map(({ requestId, agentId, displayName: name, bio }) => {
-    const who = `${name ? oneLine(name, NAME_SHOWN) : "an agent"} (${agentId.slice(0, 12)}), bio "${oneLine(bio, BIO_SHOWN)}"`;
+    const who = `An agent (${agentId.slice(0, 12)}), name ${quoted(name ?? "", NAME_SHOWN)}, bio ${quoted(bio, BIO_SHOWN)},`;
     const decide = (action: string) => `darkmatter_connection(action="${action}", request_id="${requestId}")`;
     return `${who} wants to connect: ${decide("accept")} or ${decide("reject")}.`;
   });
