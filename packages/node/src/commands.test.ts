@@ -13,6 +13,14 @@ function real(home: TestHome, argv: readonly string[]): Program {
   return startProgram(home, argv, QUIET, new URL("./testing/real-main.ts", import.meta.url).pathname);
 }
 
+/** Asks until there is something. */
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+  }
+}
+
 /** What one command says under `--json`, and its exit code. */
 async function command(home: TestHome, ...argv: string[]) {
   await using program = real(home, [...argv, "--json"]);
@@ -47,9 +55,18 @@ test(
 
     await using hearing = real(bo, ["up", "--json"]);
     await hearing.firstLine();
-    const reply = await command(ana, "reply", sent.said.message_id.slice(0, 8), "hello", "yourself");
+    const reply = await command(ana, "reply", sent.said.message_id.slice(0, 10), "hello", "yourself");
     expect(reply).toMatchObject({ code: 0, said: { success: true } });
     expect((await command(ana, "inbox")).said.messages).toEqual([]);
+    expect((await command(bo, "sent", sent.said.message_id)).said.responses).toMatchObject([
+      { agent_id: ana.agentId, response: "hello yourself" },
+    ]);
+
+    const waiting = command(bo, "send", ana.agentId, "and who are you?", "--wait", "20");
+    const asked = await until(async () => (await command(ana, "inbox")).said.messages[0]?.message_id);
+    await command(ana, "reply", asked, "Ana");
+    expect(await waiting).toMatchObject({ code: 0, said: { responses: [{ response: "Ana" }] } });
+    expect((await command(bo, "send", ana.agentId, "x", "--wait", "soon")).code).toBe(2);
 
     expect(await command(ana, "block", bo.agentId.slice(0, 8))).toMatchObject({
       code: 0,
@@ -113,7 +130,8 @@ test("why an agent refuses is said, and its words move no cursor", SLOW, async (
   const refused = await command(home, "connect", `http://127.0.0.1:${port}`);
   rude.close();
   expect(refused.code).toBe(1);
-  expect(refused.said.error).toMatch(/HTTP 400: no �\[2J� entry$/);
+  expect(refused.said.error).toMatch(/HTTP 400, it says "no .*entry"$/);
+  expect(refused.said.error).not.toContain("\u001b");
   expect(refused.said.hint).toMatch(/answer says why/);
 });
 

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@darkmatter/core";
-import { type Command, EXIT_OK } from "@darkmatter/surface";
+import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main.ts";
 import { brief, plain, rows, shortId, visiting } from "./context.ts";
 import { theOne } from "./naming.ts";
@@ -16,16 +17,36 @@ export function messageCommands(main: MainOptions): Command[] {
         { name: "agent", required: true, summary: "its id, the beginning of it, or its name" },
         TEXT,
       ],
+      options: [
+        {
+          flags: "--wait <seconds>",
+          summary: "stay until it is answered, at most so long, and show the answer",
+        },
+      ],
+      run: (input) => send(input, main),
+    },
+    {
+      name: "sent",
+      summary: "the messages this agent sent and what was answered, or one of them whole",
+      arguments: [{ name: "message", required: false, summary: "its id, or the beginning of it" }],
       options: [],
       async run(input) {
-        const { agent = "", text = "" } = input.args;
-        const { result, stays } = await visiting(input, main, "act", async ({ call, owner }) => {
-          const target = await agentNamed(call, agent);
-          const sent = await call("darkmatter_send_message", { content: text, target_agent_id: target });
-          return { result: sent, stays: owner !== undefined };
+        const { message } = input.args;
+        const result = await visiting(input, main, "read", async ({ call }) => {
+          const all = await call("darkmatter_list_messages");
+          if (message === undefined) return all;
+          const { message_id: id } = theOne(
+            rows(all, "messages"),
+            message,
+            { ids: ["message_id"] },
+            "messages sent",
+          );
+          return call("darkmatter_get_sent_message", { message_id: id as string });
         });
-        const away = stays ? "" : "\nNo node runs here to hear the answer: start it with `darkmatter up`.";
-        input.out.result(`Sent as ${plain(result.message_id)}.${away}`, result);
+        input.out.result(
+          message === undefined ? sentList(rows(result, "messages")) : sentText(result),
+          result,
+        );
         return EXIT_OK;
       },
     },
@@ -68,6 +89,34 @@ export function messageCommands(main: MainOptions): Command[] {
   ];
 }
 
+async function send(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  const { agent = "", text = "" } = input.args;
+  const seconds = waitOption(input.options.wait);
+  const sent = await visiting(input, main, "act", async ({ call, owner }) => {
+    const target = await agentNamed(call, agent);
+    const result = await call("darkmatter_send_message", { content: text, target_agent_id: target });
+    const id = plain(result.message_id);
+    if (seconds === undefined) return { result, id, stays: owner !== undefined };
+    input.out.line(`Sent as ${id}. Waiting for the answer.`);
+    const answer = await call("darkmatter_wait_for_response", { message_id: id, timeout_seconds: seconds });
+    return { result: { ...result, responses: rows(answer, "responses") }, id, stays: true };
+  });
+  const away = sent.stays ? "" : "\nNo node runs here to hear the answer: start it with `darkmatter up`.";
+  const human = seconds === undefined ? `Sent as ${sent.id}. Answer: darkmatter sent ${sent.id}${away}` : "";
+  input.out.result(human || answers(sent.result), sent.result);
+  return EXIT_OK;
+}
+
+/** @throws CONFIG_INVALID */
+function waitOption(value: string | boolean | undefined): number | undefined {
+  if (typeof value !== "string") return undefined;
+  const seconds = Number(value);
+  if (seconds > 0 && seconds <= WAIT_SECONDS_MAX) return seconds;
+  throw nodeError("CONFIG_INVALID", `--wait takes seconds, more than 0 and at most ${WAIT_SECONDS_MAX}.`);
+}
+
+const WAIT_SECONDS_MAX = 3600;
+
 type Call = (name: string, args?: JsonObject) => Promise<JsonObject>;
 
 async function messageNamed(call: Call, wanted: string): Promise<string> {
@@ -83,4 +132,28 @@ function inboxText(messages: readonly JsonObject[]): string {
       `  ${brief(message.content, 200)}`,
   );
   return [...shown, "", "Whole: darkmatter inbox MESSAGE · answer: darkmatter reply MESSAGE TEXT"].join("\n");
+}
+
+function sentList(messages: readonly JsonObject[]): string {
+  if (messages.length === 0) return "Nothing was sent yet.";
+  const shown = messages.map(
+    (message) =>
+      `${plain(message.message_id)}  ${plain(message.status)}  ${plain(message.created_at)}\n` +
+      `  ${brief(message.content, 200)}`,
+  );
+  return [...shown, "", "Its answers and its way: darkmatter sent MESSAGE"].join("\n");
+}
+
+function sentText(message: JsonObject): string {
+  const way = rows(message, "updates").map(
+    ({ type, agent_id: agent, timestamp }) => `  ${plain(timestamp)}  ${plain(type)} by ${shortId(agent)}`,
+  );
+  const answer = answers(message);
+  return [plain(message.content), ...way, answer === "" ? "No answer yet." : answer].join("\n");
+}
+
+function answers(message: JsonObject): string {
+  return rows(message, "responses")
+    .map(({ agent_id: agent, response }) => `${shortId(agent)} answers: ${plain(response)}`)
+    .join("\n");
 }
