@@ -13,7 +13,7 @@ const COLUMNS = `
 export const journalMigrations: readonly Migration[] = [
   {
     name: "store/001-journal",
-    sql: [`CREATE TABLE journal (position INTEGER PRIMARY KEY AUTOINCREMENT, ${COLUMNS})`],
+    sql: [`CREATE TABLE journal (position INTEGER PRIMARY KEY, ${COLUMNS})`],
     dialects: ["sqlite"],
   },
   {
@@ -23,7 +23,7 @@ export const journalMigrations: readonly Migration[] = [
   },
 ];
 
-/** The journal as a plain table: append only, one insert an act. */
+/** The journal as a plain table: append only, so that positions need no record of their own; one insert an act. */
 export function createSqlJournal(clock: Clock): Journal {
   return {
     async append(tx, { act, trace, peer, messageId, fields }) {

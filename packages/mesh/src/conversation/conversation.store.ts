@@ -8,7 +8,7 @@ export const conversationMigrations: readonly Migration[] = [
     dialects: ["sqlite"],
     sql: [
       `CREATE TABLE mesh_conversation (
-         seq INTEGER PRIMARY KEY AUTOINCREMENT,
+         seq INTEGER PRIMARY KEY,
          message_id TEXT NOT NULL,
          content TEXT NOT NULL,
          from_agent_id TEXT NOT NULL,
@@ -19,6 +19,7 @@ export const conversationMigrations: readonly Migration[] = [
          trust REAL NOT NULL,
          metadata TEXT NOT NULL
        )`,
+      "CREATE INDEX mesh_conversation_broadcasts ON mesh_conversation (direction, seq) WHERE entry_type = 'broadcast'",
     ],
   },
 ];
@@ -74,6 +75,15 @@ export async function pruneEntries(tx: Write, keep: number): Promise<void> {
     "DELETE FROM mesh_conversation WHERE seq <= (SELECT max(seq) FROM mesh_conversation) - ?",
     keep,
   );
+}
+
+/** Entries that are no broadcasts. Numbers have no gaps: from the ends and an index, since every tool call asks. */
+export async function countTalk(tx: Read): Promise<number> {
+  const row = await tx.get<{ n: number | null }>(
+    `SELECT (SELECT max(seq) FROM mesh_conversation) - (SELECT min(seq) FROM mesh_conversation) + 1
+       - (SELECT count(*) FROM mesh_conversation WHERE entry_type = 'broadcast') AS n`,
+  );
+  return row?.n ?? 0;
 }
 
 export async function countInboundBroadcasts(tx: Read): Promise<{ total: number; last: number }> {

@@ -2,7 +2,7 @@ import type { Read } from "@darkmatter/store";
 import type { Connection } from "../connections/connection.ts";
 import { readConnections } from "../connections/connections.store.ts";
 import { countRequests } from "../connections/requests.store.ts";
-import { countInboundBroadcasts } from "../conversation/conversation.store.ts";
+import { countInboundBroadcasts, countTalk } from "../conversation/conversation.store.ts";
 import type { Profile } from "../identity/identity.ts";
 import { readTally } from "../messages/messages.store.ts";
 import { countSentMessages } from "../messages/sent.store.ts";
@@ -56,9 +56,6 @@ export async function takeGlance(tx: Read, { status, profile, genericBios }: Gla
   const peers = await readConnections(tx);
   const { unread, handled } = await readTally(tx);
   const sent = await countSentMessages(tx);
-  const said = await tx.get<{ n: number }>(
-    "SELECT count(*) AS n FROM mesh_conversation WHERE entry_type <> 'broadcast'",
-  );
   return {
     connections: peers.length,
     pendingRequests: await countRequests(tx),
@@ -67,7 +64,7 @@ export async function takeGlance(tx: Read, { status, profile, genericBios }: Gla
     sent: sent.total,
     awaitingReply: sent.awaiting,
     inboundBroadcasts: (await countInboundBroadcasts(tx)).total,
-    conversations: said?.n ?? 0,
+    conversations: await countTalk(tx),
     status,
     hasGenericBio: genericBios.includes(profile.bio.trim()),
     hasName: profile.displayName !== "",
