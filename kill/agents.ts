@@ -24,16 +24,17 @@ export interface Agents {
 
 const LANES = 4;
 /** Messages without an answer: a sender keeps a hundred, those that never left among them (mesh.md 4). */
-const UNANSWERED_MAX = 40;
+const UNANSWERED_MAX = 60;
 const PAUSE_MS = 10;
-const LOOK_MS = 150;
+/** Of the messages without an answer, so many of the oldest are looked at, again and again. */
+const LOOK_AT = 8;
 /** After a failure: what cannot be delivered now cannot be a moment later either. */
-const BACK_OFF_MS = 250;
+const BACK_OFF_MS = 150;
 /** Answers held by a killed node go out by themselves within seconds. */
 const FINISH_WITHIN_MS = 45_000;
 
 interface Listed {
-  readonly messages: readonly { readonly message_id: string; readonly status: string }[];
+  readonly messages: readonly { readonly message_id: string }[];
 }
 
 /** Sets the sender's agent to send and the receiver's to answer, both as fast as they are served. */
@@ -69,9 +70,11 @@ export function startAgents(sender: Side, receiver: Side): Agents {
   }
 
   async function look(): Promise<void> {
-    for (; working; await sleep(LOOK_MS)) {
-      const page = await list(account, sender, "darkmatter_list_messages");
-      for (const { message_id, status } of page) if (status === "responded") heard.add(message_id);
+    for (; working; await sleep(PAUSE_MS)) {
+      await inLanes([...acknowledged.difference(heard)].slice(0, LOOK_AT), async (id) => {
+        const sent = await attempt(account, sender, "darkmatter_get_sent_message", { message_id: id });
+        if (sent?.status === "responded") heard.add(id);
+      });
     }
   }
 
@@ -86,8 +89,8 @@ export function startAgents(sender: Side, receiver: Side): Agents {
 
   async function read(): Promise<void> {
     while (working) {
-      const page = await list(account, receiver, "darkmatter_list_inbox");
-      const ids = page.map(({ message_id }) => message_id);
+      const page = (await attempt(account, receiver, "darkmatter_list_inbox", {})) as Listed | undefined;
+      const ids = page?.messages?.map(({ message_id }) => message_id) ?? [];
       for (const id of ids) if (answered.has(id)) account.shownAgain.add(id);
       unread = ids.length;
       if (ids.length === 0) await sleep(PAUSE_MS);
@@ -119,10 +122,6 @@ async function inLanes(ids: readonly string[], act: (id: string) => Promise<void
     for (let id = ids[next++]; id !== undefined; id = ids[next++]) await act(id);
   };
   await Promise.all(Array.from({ length: LANES }, lane));
-}
-
-async function list(account: Account, side: Side, tool: string): Promise<Listed["messages"]> {
-  return ((await attempt(account, side, tool, {})) as Listed | undefined)?.messages ?? [];
 }
 
 /** A tool's result; `undefined` when nobody was left to answer, or the answer was an error. */

@@ -13,7 +13,9 @@ import { judge } from "./verdict.ts";
 const CYCLES = { whole: 200, short: 6 };
 const PROGRESS_EVERY = 10;
 /** A kill comes at a random moment within this. */
-const MOMENT_MS = 300;
+const MOMENT_MS = 600;
+/** One kill in so many does not wait until the other side has got over its own. */
+const BOTH_DOWN_EVERY = 4;
 /** After a kill the agent must be answered again within this. */
 const READY_WITHIN_MS = 20_000;
 /** Of 200 kills this many have to hit work under way. */
@@ -54,10 +56,9 @@ async function killAll({ account }: Agents): Promise<number> {
   for (let cycle = 1; cycle <= cycles; cycle++) {
     const [side, victim] = victims[random.integer(victims.length)] as readonly [Side, Victim];
     const momentMs = random.integer(MOMENT_MS);
-    const alsoOther = random.integer(2) === 0;
+    const bothDown = random.integer(BOTH_DOWN_EVERY) === 0;
     await readyAgain(side);
-    // Half of the kills hit while the other side has still to get over its own.
-    if (alsoOther) await readyAgain(side === sender ? receiver : sender);
+    if (!bothDown) await readyAgain(side === sender ? receiver : sender);
     await sleep(momentMs);
     if (await side.kill(victim)) hits++;
     if (cycle % PROGRESS_EVERY === 0) {

@@ -15,6 +15,8 @@ const RECEIVED = "SELECT message_id AS id FROM journal WHERE act = 'message.rece
 const ANSWERED = "SELECT message_id AS id FROM journal WHERE act = 'message.answered'";
 const ANSWERS = `SELECT message_id || ' ' || json_extract(fields, '$.response') AS id FROM journal
   WHERE act = 'message.answered'`;
+/** No text was sent by more than one call. */
+const TEXTS = `SELECT json_extract(fields, '$.content') AS id FROM journal WHERE act = 'message.received'`;
 /** What the sender could show, of the messages it still keeps. */
 const UNSHOWN = `SELECT message_id AS id FROM mesh_sent WHERE status <> 'responded'
   OR NOT EXISTS (SELECT 1 FROM mesh_responses WHERE mesh_responses.message_id = mesh_sent.message_id)`;
@@ -41,6 +43,7 @@ export function judge(
   const twice = [
     ...shownAgain,
     ...repeated(received),
+    ...repeated(there.ids(TEXTS)),
     ...repeated(replied),
     ...repeated(arrived),
     ...arrived.filter((id) => offered.has(id)),
