@@ -196,11 +196,11 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     instructions: INSTRUCTIONS,
 
     async decorate(session: string, result: JsonObject) {
-      const { unread, inboundBroadcasts } = await glanceOf();
+      const { unread, broadcastsEver } = await glanceOf();
       changes.announce();
       return {
         ...result,
-        _hint: hints.next(session, { unread, broadcasts: inboundBroadcasts, peerShards: 0 }),
+        _hint: hints.next(session, { unread, broadcasts: broadcastsEver, peerShards: 0 }),
       };
     },
 

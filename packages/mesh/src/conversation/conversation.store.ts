@@ -86,10 +86,10 @@ export async function countTalk(tx: Read): Promise<number> {
   return row?.n ?? 0;
 }
 
-export async function countInboundBroadcasts(tx: Read): Promise<{ total: number; last: number }> {
-  const row = await tx.get<{ total: number; last: number | null }>(
-    `SELECT count(*) AS total, max(seq) AS last FROM mesh_conversation
+export async function countInboundBroadcasts(tx: Read): Promise<number> {
+  const row = await tx.get<{ total: number }>(
+    `SELECT count(*) AS total FROM mesh_conversation
      WHERE entry_type = 'broadcast' AND direction = 'inbound'`,
   );
-  return { total: row?.total ?? 0, last: row?.last ?? 0 };
+  return row?.total ?? 0;
 }

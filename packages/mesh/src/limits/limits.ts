@@ -1,5 +1,5 @@
 import type { Read, Write } from "@darkmatter/store";
-import { createWindowLimiter } from "@darkmatter/surface";
+import { createWindowLimiter, UNLIMITED } from "@darkmatter/surface";
 import { setConnectionRate } from "../connections/connections.store.ts";
 import { meshError } from "../errors.ts";
 import { readSetting, type SettingName, writeSetting } from "../identity/identity.store.ts";
@@ -29,7 +29,9 @@ export function createLimits({ clock, config }: MeshPorts): Limits {
 
   const inForce = (scope: keyof typeof set, own: number): number => {
     const fallback = set[scope] || (scope === "global" ? config.rateGlobal : config.ratePerConnection);
-    return own === 0 ? fallback : own;
+    const limit = own === 0 ? fallback : own;
+    // State files of old may hold any negative number.
+    return limit < 0 ? UNLIMITED : limit;
   };
 
   async function save(tx: Write, scope: keyof typeof set, name: SettingName, limit: number) {

@@ -23,8 +23,8 @@ export const messageMigrations: readonly Migration[] = [
       "CREATE INDEX mesh_inbox_by_age ON mesh_inbox (received_at_ms)",
       "CREATE INDEX mesh_inbox_unread ON mesh_inbox (seq) WHERE read_at_ms IS NULL",
       "CREATE INDEX mesh_inbox_answers ON mesh_inbox (seq) WHERE answer IS NOT NULL",
-      "CREATE TABLE mesh_tally (id INTEGER PRIMARY KEY CHECK (id = 1), unread INTEGER NOT NULL, handled INTEGER NOT NULL)",
-      "INSERT INTO mesh_tally VALUES (1, 0, 0)",
+      "CREATE TABLE mesh_tally (id INTEGER PRIMARY KEY CHECK (id = 1), unread INTEGER NOT NULL, handled INTEGER NOT NULL, broadcasts INTEGER NOT NULL)",
+      "INSERT INTO mesh_tally VALUES (1, 0, 0, 0)",
       // Counting rows for each message would cost more the fuller the inbox is.
       `CREATE TRIGGER mesh_inbox_gone AFTER DELETE ON mesh_inbox WHEN old.read_at_ms IS NULL
        BEGIN UPDATE mesh_tally SET unread = unread - 1; END`,
@@ -81,14 +81,21 @@ export async function takePlace(tx: Write, inboxMax: number): Promise<number | u
   return row?.unread;
 }
 
-/** Counts a message that is taken without being queued. */
-export async function countHandled(tx: Write): Promise<void> {
-  await tx.run("UPDATE mesh_tally SET handled = handled + 1");
+/** Counts a broadcast: it is taken without being queued. */
+export async function countBroadcast(tx: Write): Promise<void> {
+  await tx.run("UPDATE mesh_tally SET handled = handled + 1, broadcasts = broadcasts + 1");
 }
 
-export async function readTally(tx: Read): Promise<{ unread: number; handled: number }> {
-  const row = await tx.get<{ unread: number; handled: number }>("SELECT unread, handled FROM mesh_tally");
-  return row ?? { unread: 0, handled: 0 };
+export type Tally = {
+  readonly unread: number;
+  readonly handled: number;
+  /** Broadcasts ever heard, those that the conversation has forgotten included. */
+  readonly broadcasts: number;
+};
+
+export async function readTally(tx: Read): Promise<Tally> {
+  const row = await tx.get<Tally>("SELECT unread, handled, broadcasts FROM mesh_tally");
+  return row ?? { unread: 0, handled: 0, broadcasts: 0 };
 }
 
 export async function setHandled(tx: Write, handled: number): Promise<void> {

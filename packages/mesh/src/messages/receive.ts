@@ -26,7 +26,7 @@ import {
   SEEN_IDS_MAX,
   SEEN_IDS_MS,
 } from "./message.ts";
-import { countHandled, insertInbox, readTally, takePlace } from "./messages.store.ts";
+import { countBroadcast, insertInbox, readTally, takePlace } from "./messages.store.ts";
 import { type SignedMessage, verifyMessage } from "./verify.ts";
 
 export type ReceiveAnswer =
@@ -99,7 +99,7 @@ export function createReceiving(
       const seenAtMs = Math.max(now, Math.ceil(parseTime(message.timestamp ?? "") ?? now));
       if (!(await seenMessages.remember(tx, messageId, seenAtMs))) throw meshError("DUPLICATE");
       let position = 0;
-      if (broadcast) await countHandled(tx);
+      if (broadcast) await countBroadcast(tx);
       else {
         const place = await takePlace(tx, config.inboxMax);
         if (place === undefined) throw meshError("TOO_MANY", "Message queue full");

@@ -21,7 +21,9 @@ export interface StateFile {
 }
 
 const text = z.string();
-const count = z.number().transform((value) => Math.max(0, Math.trunc(value)));
+/** More than anybody ever counted, and far from where SQLite's integers stop being JavaScript's. */
+const COUNT_MAX = 1e12;
+const count = z.number().transform((value) => Math.min(Math.max(0, Math.trunc(value)), COUNT_MAX));
 
 const StateConnection = z.object({
   agent_id: text,
@@ -49,7 +51,7 @@ const StateSent = z.object({
   message_id: text,
   content: text,
   status: z.enum(["active", "responded", "expired"]).catch("active"),
-  initial_hops: z.number().default(10),
+  initial_hops: count.default(10),
   routed_to: z.array(text).default([]),
   created_at: text,
   updates: z.array(z.record(text, z.json())).default([]),

@@ -69,8 +69,10 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
           metadata: entry.metadata as JsonObject,
         });
       }
-      for (const [id, seconds] of Object.entries(file.seen))
-        await seenMessages.remember(tx, id, seconds * 1000);
+      for (const [id, seconds] of Object.entries(file.seen)) {
+        const seenAtMs = Math.trunc(seconds * 1000);
+        if (Number.isSafeInteger(seenAtMs)) await seenMessages.remember(tx, id, seenAtMs);
+      }
       await markRead(tx);
     },
 

@@ -16,7 +16,9 @@ export interface Glance {
   readonly handled: number;
   readonly sent: number;
   readonly awaitingReply: number;
+  /** In the conversation, and ever. */
   readonly inboundBroadcasts: number;
+  readonly broadcastsEver: number;
   readonly conversations: number;
   readonly status: Status;
   readonly hasGenericBio: boolean;
@@ -33,6 +35,7 @@ export const EMPTY_GLANCE: Glance = {
   sent: 0,
   awaitingReply: 0,
   inboundBroadcasts: 0,
+  broadcastsEver: 0,
   conversations: 0,
   status: "active",
   hasGenericBio: true,
@@ -54,7 +57,7 @@ export interface GlanceSources {
 
 export async function takeGlance(tx: Read, { status, profile, genericBios }: GlanceSources): Promise<Glance> {
   const peers = await readConnections(tx);
-  const { unread, handled } = await readTally(tx);
+  const { unread, handled, broadcasts } = await readTally(tx);
   const sent = await countSentMessages(tx);
   return {
     connections: peers.length,
@@ -63,7 +66,8 @@ export async function takeGlance(tx: Read, { status, profile, genericBios }: Gla
     handled,
     sent: sent.total,
     awaitingReply: sent.awaiting,
-    inboundBroadcasts: (await countInboundBroadcasts(tx)).total,
+    inboundBroadcasts: await countInboundBroadcasts(tx),
+    broadcastsEver: broadcasts,
     conversations: await countTalk(tx),
     status,
     hasGenericBio: genericBios.includes(profile.bio.trim()),

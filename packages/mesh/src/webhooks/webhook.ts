@@ -30,9 +30,9 @@ export interface Response {
   readonly timestamp: string;
 }
 
-/** Answers as a result shows them: what was attached only when it is short. */
+/** Answers as a result shows them: what was attached only when it is short. State files may hold none. */
 export function shownResponses(responses: readonly Response[]): JsonObject[] {
-  return responses.map((response) => ({ ...response, metadata: shownMetadata(response.metadata) }));
+  return responses.map((response) => ({ ...response, metadata: shownMetadata(response.metadata ?? {}) }));
 }
 
 const WEBHOOK_PATH =

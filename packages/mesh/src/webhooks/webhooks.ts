@@ -2,8 +2,10 @@ import { exceedsCodePoints, isFresh, isoTime } from "@darkmatter/core";
 import { replyText, sha256Hex, type Verifier } from "@darkmatter/identity";
 import type { Read, Write } from "@darkmatter/store";
 import { isBlocked } from "../connections/connections.store.ts";
+import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import { agentIdField, type Body, lineField, textField } from "../fields.ts";
+import { readImpression } from "../impressions/impressions.store.ts";
 import { CONTENT_CODE_POINTS_MAX, type SentMessage } from "../messages/message.ts";
 import { readSent, setStatus } from "../messages/sent.store.ts";
 import type { Waiting } from "../messages/waiting.ts";
@@ -20,7 +22,7 @@ export interface Webhooks {
 const UPDATE_TYPES = new Set(["received", "responding", "forwarded", "expired"]);
 
 export function createWebhooks(ports: MeshPorts, waiting: Waiting, changed: () => void): Webhooks {
-  const { db, clock, verifier, journal } = ports;
+  const { db, clock, signer, verifier, journal } = ports;
 
   async function requireSent(tx: Read, messageId: string): Promise<SentMessage> {
     const sent = await readSent(tx, messageId);
@@ -53,6 +55,17 @@ export function createWebhooks(ports: MeshPorts, waiting: Waiting, changed: () =
         throw meshError("TOO_MANY", "Too many responses to this message");
       }
       await setStatus(tx, messageId, "responded");
+      await remember(tx, {
+        messageId,
+        content: stored.response,
+        from: stored.agent_id,
+        to: [signer.agentId],
+        at: stored.timestamp,
+        entryType: "reply",
+        direction: "inbound",
+        trust: (await readImpression(tx, stored.agent_id))?.score ?? 0,
+        metadata: {},
+      });
       await journal.append(tx, {
         act: "message.answered",
         trace: messageId,
