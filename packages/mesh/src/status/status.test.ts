@@ -42,6 +42,8 @@ test("hints are kept for each session, and forgotten for the one longest silent"
   expect(hints.next("s", activity)).toBe("1 unread message");
   for (let at = 0; at < 999; at++) hints.next(`other ${at}`, activity);
   expect(hints.next("s", activity)).toBe("No new activity");
+  for (let at = 0; at < 500; at++) hints.next(`next ${at}`, activity);
+  expect(hints.next("s", activity)).toBe("No new activity");
   for (let at = 0; at < 1000; at++) hints.next(`more ${at}`, activity);
   expect(hints.next("s", activity)).toBe("1 unread message");
 });
