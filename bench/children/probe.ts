@@ -25,7 +25,7 @@ let checking = 0;
 const db = new DatabaseSync(path);
 db.exec("PRAGMA journal_mode = WAL");
 db.exec("PRAGMA synchronous = FULL");
-db.exec("PRAGMA wal_autocheckpoint = 2000");
+db.exec("PRAGMA wal_autocheckpoint = 8000");
 db.exec("CREATE TABLE messages (id TEXT NOT NULL, body TEXT NOT NULL)");
 const begin = db.prepare("BEGIN IMMEDIATE");
 const commit = db.prepare("COMMIT");

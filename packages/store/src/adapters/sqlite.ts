@@ -15,8 +15,8 @@ const MEMORY = ":memory:";
 const BUSY_TIMEOUT_MS = 2000;
 /** Larger files are checked only as far as they are used: reading them whole would delay the start. */
 const CHECKED_MAX_BYTES = 64 * 1024 * 1024;
-/** Pages the write-ahead log holds before it is copied into the file: few enough to stay in the cache. */
-const CHECKPOINT_PAGES = 2000;
+/** Pages the write-ahead log holds (32 MiB) before it is copied into the file: hot pages are copied once for many acts. */
+const CHECKPOINT_PAGES = 8000;
 /** Pages kept in memory: ids are looked up at random places of their indices. */
 const CACHE_KIB = 16 * 1024;
 
