@@ -4,6 +4,8 @@ import { type Clock, reasonOf } from "@darkmatter/core";
 export interface Job {
   readonly name: string;
   readonly periodMs: number;
+  /** It also runs at once: a process that never lives for a whole period would never get to it. */
+  readonly atStart?: boolean;
   run(): Promise<void>;
 }
 
@@ -15,13 +17,9 @@ export function runJobs(
 ): Disposable {
   const running = new DisposableStack();
   for (const job of jobs) {
-    running.use(
-      clock.every(
-        job.periodMs,
-        () => job.run(),
-        (error) => report(job.name, reasonOf(error)),
-      ),
-    );
+    const failed = (error: unknown) => report(job.name, reasonOf(error));
+    running.use(clock.every(job.periodMs, () => job.run(), failed));
+    if (job.atStart) job.run().catch(failed);
   }
   return running;
 }

@@ -15,6 +15,7 @@ export function messageJobs({ db, ports, replying, changed }: Services): Job[] {
     {
       name: "messages.purge",
       periodMs: 30 * SECOND_MS,
+      atStart: true,
       async run() {
         await db.write(async (tx) => {
           const gone = await pruneInbox(tx, clock.now() - INBOX_LIFETIME_MS, INBOX_READ_MAX);
@@ -26,6 +27,6 @@ export function messageJobs({ db, ports, replying, changed }: Services): Job[] {
         });
       },
     },
-    { name: "messages.finish-answers", periodMs: 5 * SECOND_MS, run: () => replying.finish() },
+    { name: "messages.finish-answers", periodMs: 5 * SECOND_MS, atStart: true, run: () => replying.finish() },
   ];
 }

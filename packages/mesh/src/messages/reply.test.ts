@@ -1,5 +1,7 @@
 import { HOUR_MS, type JsonObject } from "@darkmatter/core";
-import { expect, test } from "vitest";
+import { netError } from "@darkmatter/net";
+import { runJobs } from "@darkmatter/surface";
+import { expect, test, vi } from "vitest";
 import { memoryNetwork, stranger } from "../testing.ts";
 
 /** Ana wrote to bo; each is on a machine of its own. */
@@ -97,6 +99,33 @@ test("a reply whose answer is lost is kept, sent again by the job, and recorded 
   await bo.job("messages.finish-answers");
   expect(await responsesOf(ana, id)).toMatchObject([{ agent_id: bo.id, response: "42" }]);
   expect(await bo.db.all("SELECT * FROM mesh_inbox")).toEqual([]);
+});
+
+test("an answer held by a node that died goes out when it starts again, not a period later", async () => {
+  const { net, ana, bo, id } = await asked();
+  await using _ = net;
+  using lost = net.internet.lose("answer", { from: net.hosts.bo.name, to: net.hosts.ana.name });
+  await bo.tool("respond_message", { message_id: id, response: "42" });
+  lost[Symbol.dispose]();
+  using _jobs = runJobs(bo.mesh.jobs, net.clock, (job, reason) => {
+    throw new Error(`${job}: ${reason}`);
+  });
+  await vi.waitFor(async () => expect(await bo.db.all("SELECT * FROM mesh_inbox")).toEqual([]));
+  expect(await responsesOf(ana, id)).toMatchObject([{ agent_id: bo.id, response: "42" }]);
+});
+
+test("a reply cut off by the node's own stop may have arrived, and is never offered again", async () => {
+  const { net, ana, bo, id } = await held();
+  await using _ = net;
+  const request = net.hosts.ana.wire.request;
+  using wire = vi.spyOn(net.hosts.ana.wire, "request");
+  wire.mockImplementation(async (outbound) => {
+    await request(outbound);
+    throw netError("ABORTED");
+  });
+  await ana.tool("respond_message", { message_id: id, response: "42" });
+  expect(bo.heardAt(id).at(-1)).toMatchObject({ response: "42" });
+  expect(await inboxOf(ana)).toEqual([]);
 });
 
 test.each([

@@ -212,9 +212,12 @@ export function createReplying(
   };
 }
 
+/** How an exchange ends after its request may have left; ABORTED when this node stops meanwhile. */
+const ARRIVED_PERHAPS = ["TIMEOUT", "CONNECTION_LOST", "ANSWER_TOO_LARGE", "ABORTED"];
+
 /** Whether the other side may have got what was sent: then it must not be offered to the agent again. */
 function mayHaveArrived(error: unknown): boolean {
-  return hasCode(error, "TIMEOUT") || hasCode(error, "CONNECTION_LOST") || hasCode(error, "ANSWER_TOO_LARGE");
+  return ARRIVED_PERHAPS.some((code) => hasCode(error, code));
 }
 
 /** A notice that does not arrive stops nothing; a webhook that must not be called stops everything. */
