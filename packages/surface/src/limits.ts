@@ -11,6 +11,8 @@ export interface WindowLimiter {
    * counted. `UNLIMITED` always passes.
    */
   take(key: string, limit: number): boolean;
+  /** Whether `take` would answer `true` now; counts nothing. */
+  hasRoom(key: string, limit: number): boolean;
 }
 
 export interface WindowLimiterOptions {
@@ -33,6 +35,13 @@ export function createWindowLimiter(options: WindowLimiterOptions): WindowLimite
   }
 
   return {
+    hasRoom(key, limit) {
+      if (limit === UNLIMITED) return true;
+      const times = acts.get(key);
+      times?.dropUntil(clock.monotonic() - windowMs);
+      return (times?.count() ?? 0) < limit;
+    },
+
     take(key, limit) {
       if (limit === UNLIMITED) return true;
       const now = clock.monotonic();

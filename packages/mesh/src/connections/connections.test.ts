@@ -162,7 +162,24 @@ test("a proof is single use, for its own agent, and lasts sixty seconds", async 
   const late = await challenge();
   await net.clock.advance(60_001);
   expect(await proof(late)).toBe(403);
-  expect(await requestsOf(ana)).toMatchObject([{ crypto: false }]);
+});
+
+test("what a proven requester said is not replaced by whoever repeats its request", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"] });
+  const { ana } = net.nodes;
+  const bo = stranger(net.clock, net.hosts.ana, { url: "https://bo.example" });
+  const ask = (fields = {}) => bo.post(ana, "connection_request", bo.request(fields), PUBLIC);
+  const { challenge_id, challenge_hex } = (await ask()).json as JsonObject;
+  const proof_hex = bo.signer.sign(`darkmatter.challenge_response.v1\n${String(challenge_hex)}`);
+  await bo.post(
+    ana,
+    "connection_proof",
+    { challenge_id, proof_hex, agent_id: bo.id, public_key_hex: bo.id },
+    PUBLIC,
+  );
+
+  await ask({ from_agent_url: "https://thief.example" });
+  expect(await requestsOf(ana)).toMatchObject([{ crypto: true, from_agent_url: "https://bo.example" }]);
 });
 
 test("the repeated request of one agent keeps its place; the fifty-first agent hears 429", async () => {

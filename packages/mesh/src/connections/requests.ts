@@ -72,12 +72,13 @@ export function createRequests(ports: MeshPorts, identity: Identity, connections
       throw meshError("TOO_MANY", "Too many pending connection requests");
     }
     const request: PendingRequest = {
-      ...peer,
+      // What a proven requester said of itself is not replaced by whoever repeats its request unproven.
+      ...(before?.proven ? before : peer),
       requestId: before?.requestId ?? newId("req", random),
       mutual,
       requestedAtMs: clock.now(),
       challenge: { id: newId("ch", random), hex: toHex(random.bytes(32)), issuedAtMs: clock.now() },
-      proven: false,
+      proven: before?.proven ?? false,
       peerTrust: before?.peerTrust ?? null,
     };
     await saveRequest(tx, request);

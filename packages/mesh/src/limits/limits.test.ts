@@ -36,6 +36,16 @@ test("each connection has thirty messages a minute, in a window that slides", as
   expect(await taken(ana, bo, 40)).toBe(20);
 });
 
+test("messages forged in a peer's name do not use up its share", async () => {
+  const { net, ana, bo } = await nodeAndPeers();
+  await using _ = net;
+  for (let at = 0; at < 40; at++) {
+    const forged = await bo.post(ana, "message", bo.message({ signature_hex: "ab".repeat(64) }));
+    expect(forged.status).toBe(403);
+  }
+  expect(await taken(ana, bo, 31)).toBe(30);
+});
+
 test("the limit over all counts requests, webhooks, questions, updates and messages", async () => {
   const { net, ana, bo } = await nodeAndPeers({ rateGlobal: 7 });
   await using _ = net;

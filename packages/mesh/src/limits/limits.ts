@@ -9,6 +9,8 @@ import type { MeshPorts } from "../ports.ts";
 export interface Limits {
   /** Counts a request against the global limit. Throws TOO_MANY, and then does not count it. */
   takeGlobal(): void;
+  /** The limit that one more message of a connection would exceed; `undefined` when there is room. Counts nothing. */
+  exceededBy(agentId: string, rateLimit: number): number | undefined;
   /** Counts a message of a connection with its own limit; `undefined`, or the limit that it exceeds. */
   takeConnection(agentId: string, rateLimit: number): number | undefined;
   setGlobal(tx: Write, limit: number): Promise<void>;
@@ -48,6 +50,11 @@ export function createLimits({ clock, config }: MeshPorts): Limits {
       const limit = inForce("global", 0);
       if (!limiter.take("*", limit))
         throw meshError("TOO_MANY", `Rate limit exceeded (${limit} requests per 60s)`);
+    },
+
+    exceededBy(agentId, rateLimit) {
+      const limit = inForce("connection", rateLimit);
+      return limiter.hasRoom(agentId, limit) ? undefined : limit;
     },
 
     takeConnection(agentId, rateLimit) {

@@ -86,7 +86,7 @@ export function messageTools(services: Services): Tool[] {
       title: "Read one message",
       description: "Use this to read a message of your inbox whole.",
       input: z.object({ message_id: messageId }),
-      annotations: { ...READS, readOnlyHint: false },
+      annotations: READS,
       visible: () => true,
       handle: (input) =>
         answered(async () => {

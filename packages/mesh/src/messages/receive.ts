@@ -80,8 +80,7 @@ export function createReceiving(
     return message;
   }
 
-  async function takeRate(from: string, rateLimit: number): Promise<void> {
-    const limit = limits.takeConnection(from, rateLimit);
+  async function refuseBeyond(limit: number | undefined, from: string): Promise<void> {
     if (limit === undefined) return;
     await db.write((tx) => countDeclined(tx, from));
     throw meshError("TOO_MANY", `Rate limit exceeded for this connection (${limit} requests per 60s)`);
@@ -144,8 +143,12 @@ export function createReceiving(
       const message = await admit(body);
       const { connection, score, blocked } = await readStanding(db, message.from);
       if (blocked || (!connection && !config.acceptStrangers)) throw meshError("FORBIDDEN", "Not accepted.");
-      if (connection) await takeRate(message.from, connection.rateLimit);
+      // Looked at first, as the reference does; counted only for what the peer really signed, or anybody could use up
+      // its share in its name.
+      if (connection) await refuseBeyond(limits.exceededBy(message.from, connection.rateLimit), message.from);
       await verifyMessage(message, connection, self, verifier, clock.now());
+      if (connection)
+        await refuseBeyond(limits.takeConnection(message.from, connection.rateLimit), message.from);
       const answer = await store(message, connection !== undefined, score);
       if (!isBroadcast(message.metadata)) {
         // The answer goes out first; the reference calls back before it answers.
