@@ -44,6 +44,15 @@ export interface PeerDetails {
   readonly features: readonly string[];
 }
 
+/** A verified word of a peer about itself: where it is now, and what it does. */
+export interface PeerUpdate {
+  readonly agentId: string;
+  readonly url: string;
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly bio: string | undefined;
+  readonly displayName: string | undefined;
+}
+
 /** A request to connect that waits for our agent's decision. */
 export interface PendingRequest extends PeerDetails {
   readonly requestId: string;

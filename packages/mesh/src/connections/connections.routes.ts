@@ -4,9 +4,10 @@ import { isProxied, json, type Route, type RouteRequest, ready, refusal } from "
 import { textField } from "../fields.ts";
 import { globalRate, local } from "../guards.ts";
 import type { Services } from "../services.ts";
+import type { Caller } from "./caller.ts";
 import { acceptRequest } from "./connections.tools.ts";
 import { setPeerTrust } from "./requests.store.ts";
-import { type Caller, shownRequest } from "./requests.ts";
+import { shownRequest } from "./requests.ts";
 
 export function connectionRoutes(services: Services): Route[] {
   const { db, requests, connections, handshake, impressions, opinions, peerUpdates } = services;

@@ -1,6 +1,5 @@
 import type { Migration, Read, Write } from "@darkmatter/store";
-import type { Connection, PeerDetails } from "./connection.ts";
-import type { PeerUpdate } from "./peer-updates.ts";
+import type { Connection, PeerDetails, PeerUpdate } from "./connection.ts";
 
 export const connectionMigrations: readonly Migration[] = [
   {

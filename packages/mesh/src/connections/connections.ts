@@ -1,5 +1,4 @@
 import { isoTime } from "@darkmatter/core";
-import { isLoopbackUrl } from "@darkmatter/net";
 import type { Read, Write } from "@darkmatter/store";
 import { meshError } from "../errors.ts";
 import type { MeshPorts } from "../ports.ts";
@@ -120,14 +119,4 @@ function fresh(peer: PeerDetails, identityVerified: boolean, connectedAt: string
     identityVerified,
     features: peer.features,
   };
-}
-
-/** A loopback URL means another machine to whoever is told it: never believed from elsewhere (mesh.md 20). */
-export function refuseForeignLoopback(url: string, callerIsLocal: boolean): void {
-  if (isLoopbackUrl(url) && !callerIsLocal) {
-    throw meshError(
-      "BAD_REQUEST",
-      "A loopback URL cannot be reached from here: send the address others reach you at.",
-    );
-  }
 }

@@ -15,20 +15,11 @@ import {
 import type { Identity } from "../identity/identity.ts";
 import { inParallel, PARALLEL_CALLS_MAX, type Peers, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
-import { endpoint } from "./connection.ts";
+import { type Caller, refuseForeignLoopback } from "./caller.ts";
+import { endpoint, type PeerUpdate } from "./connection.ts";
 import { applyPeerUpdate } from "./connections.store.ts";
-import { type Connections, refuseForeignLoopback } from "./connections.ts";
+import type { Connections } from "./connections.ts";
 import { validateAgentUrl } from "./peer-details.ts";
-import type { Caller } from "./requests.ts";
-
-/** A verified word of a peer about itself: where it is now, and what it does. */
-export interface PeerUpdate {
-  readonly agentId: string;
-  readonly url: string;
-  readonly addresses: Readonly<Record<string, string>>;
-  readonly bio: string | undefined;
-  readonly displayName: string | undefined;
-}
 
 /** Telling peers what changed about us, and hearing it of them (mesh.md 5.4, 9.2). */
 export interface PeerUpdates {

@@ -6,6 +6,7 @@ import { meshError } from "../errors.ts";
 import { agentIdField, type Body, booleanField, requireFields, textField } from "../fields.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { MeshPorts } from "../ports.ts";
+import { type Caller, refuseForeignLoopback } from "./caller.ts";
 import {
   CHALLENGE_LIFETIME_MS,
   type Connection,
@@ -13,7 +14,7 @@ import {
   type PendingRequest,
 } from "./connection.ts";
 import { markVerified } from "./connections.store.ts";
-import { type Connections, refuseForeignLoopback } from "./connections.ts";
+import type { Connections } from "./connections.ts";
 import { parsePeerDetails, writePeerDetails } from "./peer-details.ts";
 import {
   closeChallenge,
@@ -25,13 +26,6 @@ import {
   readRequests,
   saveRequest,
 } from "./requests.store.ts";
-
-/** Where a request came from, as the socket saw it. */
-export interface Caller {
-  readonly loopback: boolean;
-  /** The caller is this machine or one on a private network, and no proxy stands between. */
-  readonly local: boolean;
-}
 
 /** Requests of others that wait for our agent, and the proof of who sent them (mesh.md 5.2, 6.2). */
 export interface Requests {

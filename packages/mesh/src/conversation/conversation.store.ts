@@ -1,6 +1,6 @@
 import type { JsonObject } from "@darkmatter/core";
 import type { Migration, Read, Write } from "@darkmatter/store";
-import type { ConversationEntry, EntryType } from "./conversation.ts";
+import type { ConversationEntry, EntryType } from "./entry.ts";
 
 export const conversationMigrations: readonly Migration[] = [
   {

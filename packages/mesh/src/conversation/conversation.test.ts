@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { memoryNetwork, stranger, type TestNode } from "../testing.ts";
 import { readEntries } from "./conversation.store.ts";
-import { CONVERSATION_CONTENT_CODE_POINTS_MAX, CONVERSATION_ENTRIES_MAX } from "./conversation.ts";
+import { CONVERSATION_CONTENT_CODE_POINTS_MAX, CONVERSATION_ENTRIES_MAX } from "./entry.ts";
 
 const LIMITLESS = { rateGlobal: -1, ratePerConnection: -1, inboxMax: 10_000 };
 

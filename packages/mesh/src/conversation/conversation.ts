@@ -1,26 +1,7 @@
-import { cutCodePoints, type JsonObject } from "@darkmatter/core";
+import { cutCodePoints } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
 import { insertEntry } from "./conversation.store.ts";
-
-export const CONVERSATION_ENTRIES_MAX = 500;
-export const CONVERSATION_CONTENT_CODE_POINTS_MAX = 2000;
-
-export type EntryType = "direct" | "broadcast" | "reply" | "forward";
-
-/** One line of what was said, by us or to us: the agent's memory (mesh.md 14). */
-export interface ConversationEntry {
-  readonly messageId: string;
-  readonly content: string;
-  readonly from: string;
-  readonly to: readonly string[];
-  /** ISO 8601. */
-  readonly at: string;
-  readonly entryType: EntryType;
-  readonly direction: "inbound" | "outbound";
-  /** For what came in: our score of the sender at that time. 0 for our own words. */
-  readonly trust: number;
-  readonly metadata: JsonObject;
-}
+import { CONVERSATION_CONTENT_CODE_POINTS_MAX, type ConversationEntry } from "./entry.ts";
 
 /** Adds an entry; the content is cut to what is kept. Old entries go in the background. */
 export function remember(tx: Write, entry: ConversationEntry): Promise<void> {

@@ -2,7 +2,7 @@ import { DAY_MS, SECOND_MS } from "@darkmatter/core";
 import { forgetOnce } from "@darkmatter/store";
 import type { Job } from "@darkmatter/surface";
 import { pruneEntries } from "../conversation/conversation.store.ts";
-import { CONVERSATION_ENTRIES_MAX } from "../conversation/conversation.ts";
+import { CONVERSATION_ENTRIES_MAX } from "../conversation/entry.ts";
 import type { Services } from "../services.ts";
 import { INBOX_LIFETIME_MS, INBOX_READ_MAX, SENT_MESSAGES_MAX } from "./message.ts";
 import { pruneInbox } from "./messages.store.ts";

@@ -7,7 +7,7 @@ import type { Services } from "../services.ts";
 import { shownResponses } from "../webhooks/webhook.ts";
 import { countUpdates, readResponses, readUpdates } from "../webhooks/webhooks.store.ts";
 import { expireSent } from "../webhooks/webhooks.ts";
-import { inboxMessage, inboxPage } from "./inbox.ts";
+import { inboxMessage, inboxPage } from "./inbox-page.ts";
 import { HOPS_DEFAULT, HOPS_MAX, listed, type SentMessage } from "./message.ts";
 import { markRead } from "./messages.store.ts";
 import { readSent, readSentAll } from "./sent.store.ts";

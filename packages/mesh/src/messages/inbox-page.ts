@@ -1,0 +1,47 @@
+import { hasCode, isoTime, type JsonObject } from "@darkmatter/core";
+import { PEER_WORDS, shownMetadata } from "../answers.ts";
+import type { Services } from "../services.ts";
+import { INBOX_PAGE_MAX } from "./inbox.ts";
+import { type InboxMessage, listed } from "./message.ts";
+import { markRead } from "./messages.store.ts";
+
+/** The inbox as the tool shows it. A message shown whole counts as read (mesh.md 22.2). */
+export async function inboxPage({ db, inbox, ports, changed }: Services): Promise<JsonObject> {
+  const messages = await inbox.list(db, INBOX_PAGE_MAX);
+  const total = await inbox.count(db);
+  const whole = messages.filter((message) => !message.read && listed(message.content) === message.content);
+  if (whole.length > 0) {
+    const noted = db.write(async (tx) => {
+      for (const { messageId } of whole) await markRead(tx, messageId, ports.clock.now());
+      tx.afterCommit(changed);
+    });
+    // A command that looks while no node runs changes nothing: the agent has still to be told of the messages.
+    await noted.catch((error: unknown) => {
+      if (!hasCode(error, "DATABASE_READ_ONLY")) throw error;
+    });
+  }
+  return {
+    total,
+    messages: messages.map((message) => inboxMessage(message, listed(message.content))),
+    ...(messages.length > 0 && {
+      next_step:
+        "Answer with darkmatter_send_message(reply_to=…, content=…); read cut ones with darkmatter_get_message.",
+      peer_words: PEER_WORDS,
+    }),
+  };
+}
+
+export function inboxMessage(message: InboxMessage, content: string): JsonObject {
+  return {
+    message_id: message.messageId,
+    content,
+    webhook: message.webhook,
+    hops_remaining: message.hopsRemaining,
+    can_forward: message.hopsRemaining > 0,
+    from_agent_id: message.from,
+    verified: message.verified,
+    metadata: shownMetadata(message.metadata),
+    received_at: isoTime(message.receivedAtMs),
+    read: message.read,
+  };
+}
