@@ -6,8 +6,6 @@ import type { Side } from "./side.ts";
 export interface Account {
   /** Messages whose sending was answered with success: they must never be lost. */
   readonly acknowledged: Set<string>;
-  /** Of these, the ones whose sender was shown an answer. */
-  readonly heard: Set<string>;
   /** Answers that the receiving agent was told it has given, by message: it must never see these again. */
   readonly answered: Map<string, string>;
   /** Messages shown to the agent after that. */
@@ -23,11 +21,12 @@ export interface Agents {
 }
 
 const LANES = 4;
-/** Messages without an answer: a sender keeps a hundred, those that never left among them (mesh.md 4). */
-const UNANSWERED_MAX = 60;
+/**
+ * A sender keeps its newest hundred messages, those that never left among them (mesh.md 4): it pauses when so many
+ * were sent after one that has no answer yet.
+ */
+const WINDOW = 80;
 const PAUSE_MS = 10;
-/** Of the messages without an answer, so many of the oldest are looked at, again and again. */
-const LOOK_AT = 8;
 /** After a failure: what cannot be delivered now cannot be a moment later either. */
 const BACK_OFF_MS = 150;
 /** Answers held by a killed node go out by themselves within seconds. */
@@ -41,46 +40,51 @@ interface Listed {
 export function startAgents(sender: Side, receiver: Side): Agents {
   const account: Account = {
     acknowledged: new Set(),
-    heard: new Set(),
     answered: new Map(),
     shownAgain: new Set(),
     troubles: new Map(),
   };
-  const { acknowledged, heard, answered } = account;
+  const { acknowledged, answered } = account;
+  /** Messages without an answer, with the numbers of their calls, oldest first. */
+  const open = new Map<string, number>();
   let sending = true;
   let working = true;
-  let number = 0;
+  let calls = 0;
+  let answers = 0;
   let unread = Number.POSITIVE_INFINITY;
 
-  const unanswered = () => acknowledged.difference(heard).size;
+  const mayDrop = () => calls - (open.values().next().value ?? calls) >= WINDOW;
 
   async function send(): Promise<void> {
     while (sending) {
-      if (unanswered() >= UNANSWERED_MAX) {
+      if (mayDrop()) {
         await sleep(PAUSE_MS);
         continue;
       }
-      const args = { content: `message ${++number}`, target_agent_id: receiver.agentId };
+      const call = ++calls;
+      const args = { content: `message ${call}`, target_agent_id: receiver.agentId };
       const result = await attempt(account, sender, "darkmatter_send_message", args);
       const routedTo = result?.routed_to as readonly string[] | undefined;
       if (result?.success === true && routedTo?.includes(receiver.agentId)) {
-        acknowledged.add(String(result.message_id));
+        const id = String(result.message_id);
+        acknowledged.add(id);
+        open.set(id, call);
       } else await sleep(BACK_OFF_MS);
     }
   }
 
   async function look(): Promise<void> {
     for (; working; await sleep(PAUSE_MS)) {
-      await inLanes([...acknowledged.difference(heard)].slice(0, LOOK_AT), async (id) => {
+      await inLanes([...open.keys()], async (id) => {
         const sent = await attempt(account, sender, "darkmatter_get_sent_message", { message_id: id });
-        if (sent?.status === "responded") heard.add(id);
+        if (sent?.status === "responded") open.delete(id);
       });
     }
   }
 
   async function answer(id: string): Promise<void> {
     // Never the same text twice: two answers to one message cannot be taken for a repeat.
-    const response = `answer ${++number}`;
+    const response = `answer ${++answers}`;
     const args = { message_id: id, response };
     const result = await attempt(account, receiver, "darkmatter_respond_message", args);
     if (result?.success === true) answered.set(id, response);
@@ -109,7 +113,7 @@ export function startAgents(sender: Side, receiver: Side): Agents {
       sending = false;
       const end = performance.now() + FINISH_WITHIN_MS;
       await Promise.all(lanes);
-      while (performance.now() < end && (unanswered() > 0 || unread > 0)) await sleep(PAUSE_MS);
+      while (performance.now() < end && (open.size > 0 || unread > 0)) await sleep(PAUSE_MS);
       working = false;
       await work;
     },
