@@ -1,2 +1,3 @@
 export type { Assembly, Layer } from "./assembly.ts";
-export { type MainOptions, main } from "./main.ts";
+export { main } from "./main.ts";
+export type { MainOptions } from "./main-options.ts";

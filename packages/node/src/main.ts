@@ -1,7 +1,4 @@
-import type { OwningOptions } from "./adapters/owning.ts";
-
-/** What a test replaces: what the node is made of, and its version. */
-export type MainOptions = Pick<OwningOptions, "assembly" | "version">;
+import type { MainOptions } from "./main-options.ts";
 
 /**
  * The `darkmatter` command. It ends the process when the command is done.

@@ -1,6 +1,6 @@
 import { runCommandLine } from "@darkmatter/surface";
 import { commandTable } from "../commands/table.ts";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { VERSION } from "../version.ts";
 import { stopSignal } from "./stop-signal.ts";
 

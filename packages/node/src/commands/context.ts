@@ -2,7 +2,7 @@ import type { JsonObject } from "@darkmatter/core";
 import type { CommandInput } from "@darkmatter/surface";
 import type { OwningOptions } from "../adapters/owning.ts";
 import { type Visit, visit } from "../adapters/visit.ts";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { plain } from "../plain.ts";
 
 export { plain };

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { nodeError } from "../errors.ts";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { brief, plain, rows, shortId, visiting } from "./context.ts";
 import { theOne } from "./naming.ts";
 import { agentNamed } from "./peers.ts";

@@ -13,7 +13,7 @@ import { type Command, type CommandInput, EXIT_OK } from "@darkmatter/surface";
 import { passportSearch } from "../adapters/owning.ts";
 import { askPassphrase } from "../adapters/passphrase.ts";
 import { nodeError } from "../errors.ts";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { owningOptions } from "./context.ts";
 
 const FILE = { name: "file", required: true, summary: "the backup file" };

@@ -1,6 +1,6 @@
 import { hasCode, type JsonObject } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { brief, plain, rows, shortId, visiting } from "./context.ts";
 import { theOne } from "./naming.ts";
 

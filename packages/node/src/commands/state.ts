@@ -7,7 +7,7 @@ import { loadState, stateFilePath, writeState } from "../adapters/state-file.ts"
 import { openLayer } from "../adapters/visit.ts";
 import { parseConfig } from "../config.ts";
 import { nodeError } from "../errors.ts";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { owningOptions } from "./context.ts";
 
 const FILE = { name: "file", required: false, summary: "default: where the node itself writes it" };

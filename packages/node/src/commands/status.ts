@@ -1,5 +1,5 @@
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { plain, rows, visiting } from "./context.ts";
 
 export function statusCommand(main: MainOptions): Command {

@@ -1,7 +1,7 @@
 import { hasCode, reasonOf } from "@darkmatter/core";
 import { type Command, EXIT_USAGE } from "@darkmatter/surface";
 import { runMcpSession } from "../adapters/mcp-session.ts";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { owningOptions } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { messageCommands } from "./messages.ts";

@@ -7,7 +7,7 @@ import { findOwner } from "../adapters/owner-search.ts";
 import { type Agent, openAgent, ownAgent } from "../adapters/owning.ts";
 import { nodeError } from "../errors.ts";
 import { RELAY_PROTOCOL } from "../handshake.ts";
-import type { MainOptions } from "../main.ts";
+import type { MainOptions } from "../main-options.ts";
 import { VERSION } from "../version.ts";
 import { owningOptions } from "./context.ts";
 
