@@ -2,7 +2,7 @@
 export const FRESH_WITHIN_MS = 300_000;
 
 const ISO =
-  /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.(\d{1,9}))?)?)(Z|[+-]\d{2}:?\d{2}(?::?\d{2})?)$/;
+  /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2}(?::?\d{2})?)$/;
 
 /** ISO 8601 with `+00:00` and 0 or 3 fraction digits: what every version of Python parses (mesh.md 2). */
 export function isoTime(unixMs: number): string {
@@ -15,18 +15,23 @@ export function parseTime(text: string): number | undefined {
   if (text.length > 64) return undefined;
   const parts = ISO.exec(text);
   if (!parts) return undefined;
-  const [, day, clock, fraction, zone] = parts as unknown as [
-    string,
-    string,
-    string,
-    string | undefined,
-    string,
-  ];
-  const whole = Date.parse(`${day}T${clock.replace(/\..*$/, "")}Z`);
-  // Date.parse rolls 30 February and 24:00 over into the next day: no other reader does.
-  if (Number.isNaN(whole) || !new Date(whole).toISOString().startsWith(day)) return undefined;
-  return whole - offsetMs(zone) + (fraction ? Number(`0.${fraction}`) * 1000 : 0);
+  const [, year, month, day, hour, minute, second = "0", fraction, zone = ""] = parts;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
+  const whole = utcMs(Number(year), Number(month), Number(day));
+  if (whole === undefined) return undefined;
+  const clockMs = ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000;
+  return whole + clockMs - offsetMs(zone) + (fraction ? Number(`0.${fraction}`) * 1000 : 0);
 }
+
+/** Midnight of a day, `undefined` for 30 February and its like, which `Date` rolls over into the next month. */
+function utcMs(year: number, month: number, day: number): number | undefined {
+  // Years below 100 mean 19xx to `Date.UTC`; the calendar repeats every 400 years.
+  const at = Date.UTC(year + 400, month - 1, day) - ERA_MS;
+  const date = new Date(at);
+  return date.getUTCDate() === day && date.getUTCMonth() === month - 1 ? at : undefined;
+}
+
+const ERA_MS = 146_097 * 86_400_000;
 
 function offsetMs(zone: string): number {
   if (zone === "Z") return 0;

@@ -20,8 +20,8 @@ export const messageMigrations: readonly Migration[] = [
          read_at_ms INTEGER,
          answer TEXT
        )`,
-      "CREATE INDEX mesh_inbox_by_age ON mesh_inbox (received_at_ms)",
-      "CREATE INDEX mesh_inbox_unread ON mesh_inbox (seq) WHERE read_at_ms IS NULL",
+      // Read messages are few, unread ones come in the order of their age: an index on either would cost each message.
+      "CREATE INDEX mesh_inbox_kept ON mesh_inbox (seq) WHERE read_at_ms IS NOT NULL",
       "CREATE INDEX mesh_inbox_answers ON mesh_inbox (seq) WHERE answer IS NOT NULL",
       "CREATE TABLE mesh_tally (id INTEGER PRIMARY KEY CHECK (id = 1), unread INTEGER NOT NULL, handled INTEGER NOT NULL, broadcasts INTEGER NOT NULL)",
       "INSERT INTO mesh_tally VALUES (1, 0, 0, 0)",
@@ -134,7 +134,7 @@ export async function isInInbox(tx: Read, messageId: string): Promise<boolean> {
 
 /** Unread ones first, each oldest first: many that were read must not hide what is new. */
 export async function readInboxAll(tx: Read, limit: number): Promise<InboxMessage[]> {
-  // Two walks along an index: sorting would look at the whole inbox.
+  // Two walks from the oldest on: sorting would look at the whole inbox.
   const sql = (read: string) =>
     `SELECT * FROM mesh_inbox WHERE read_at_ms IS ${read} AND answer IS NULL ORDER BY seq LIMIT ?`;
   const unread = await tx.all<InboxRow>(sql("NULL"), limit);
@@ -165,7 +165,12 @@ export async function deleteInbox(tx: Write, messageId: string): Promise<boolean
 
 /** Drops what is older than `beforeMs`, and the oldest read messages beyond `readMax`; how many. */
 export async function pruneInbox(tx: Write, beforeMs: number, readMax: number): Promise<number> {
-  const old = await tx.run("DELETE FROM mesh_inbox WHERE received_at_ms <= ?", beforeMs);
+  // They lie in the order they came: the oldest up to the first that may stay.
+  const old = await tx.run(
+    `DELETE FROM mesh_inbox WHERE seq <
+       coalesce((SELECT seq FROM mesh_inbox WHERE received_at_ms > ? ORDER BY seq LIMIT 1), 9223372036854775807)`,
+    beforeMs,
+  );
   const surplus = await tx.run(
     `DELETE FROM mesh_inbox WHERE seq IN (
        SELECT seq FROM mesh_inbox WHERE read_at_ms IS NOT NULL AND answer IS NULL ORDER BY seq DESC LIMIT -1 OFFSET ?)`,
