@@ -14,6 +14,8 @@ const CYCLES = { whole: 200, short: 6 };
 const PROGRESS_EVERY = 10;
 /** A kill comes at a random moment within this. */
 const MOMENT_MS = 600;
+/** It waits so long for a call to be under way. */
+const CALL_WITHIN_MS = 500;
 /** One kill in so many does not wait until the other side has got over its own. */
 const BOTH_DOWN_EVERY = 4;
 /** After a kill the agent must be answered again within this. */
@@ -60,6 +62,9 @@ async function killAll({ account }: Agents): Promise<number> {
     await readyAgain(side);
     if (!bothDown) await readyAgain(side === sender ? receiver : sender);
     await sleep(momentMs);
+    // Nearly always at once; what waits for the other side may let an agent rest for a while.
+    const end = performance.now() + CALL_WITHIN_MS;
+    while (side.pending === 0 && performance.now() < end) await sleep(1);
     if (await side.kill(victim)) hits++;
     if (cycle % PROGRESS_EVERY === 0) {
       const { acknowledged, answered } = account;

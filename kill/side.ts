@@ -1,4 +1,4 @@
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, IOType } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { firstLine } from "../bench/lib/first-line.ts";
@@ -18,6 +18,8 @@ export interface Side extends AsyncDisposable {
   call(tool: string, args?: object): Promise<Result>;
   /** Resolves once the agent is answered again after the last kill. */
   ready(): Promise<void>;
+  /** Calls under way. */
+  readonly pending: number;
   /** Kills a process without warning and starts it again; whether calls were under way. */
   kill(victim: Victim): Promise<boolean>;
   /** How long each session waited for its answer when its owner was killed. */
@@ -33,11 +35,12 @@ const SETTINGS = {
   DARKMATTER_RATE_GLOBAL: "-1",
   DARKMATTER_RATE_PER_CONNECTION: "-1",
   DARKMATTER_INBOX_MAX: "100000",
+  DARKMATTER_LIFELINE: "3",
 };
 
 export async function startSide(): Promise<Side> {
   // A port of its own, so that peers find the node again whoever serves it.
-  const home = makeHome({ ...SETTINGS, DARKMATTER_PORT: String((await freePorts(1))[0]) });
+  const home = withLifeline(makeHome({ ...SETTINGS, DARKMATTER_PORT: String((await freePorts(1))[0]) }));
   const takeoversMs: number[] = [];
   const endedAlone: string[] = [];
   const expected = new WeakSet<ChildProcess>();
@@ -72,6 +75,9 @@ export async function startSide(): Promise<Side> {
       return session.call(tool, args);
     },
     ready: () => recovering.then(() => undefined),
+    get pending() {
+      return session.pending;
+    },
     async kill(victim) {
       const wereUnderWay = session.pending > 0;
       const isNode = victim === "owner" && ownerPid(home) === node.pid;
@@ -101,6 +107,11 @@ export async function startSide(): Promise<Side> {
     },
     [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   };
+}
+
+/** Gives each process a fourth pipe: it stops when this runner is gone, however that went. */
+function withLifeline(home: Home): Home {
+  return { ...home, start: (args, stdio) => home.start(args, [...(stdio as IOType[]), "pipe"]) };
 }
 
 function ownerPid(home: Home): number {
