@@ -26,7 +26,7 @@ const db = new DatabaseSync(path);
 db.exec("PRAGMA journal_mode = WAL");
 db.exec("PRAGMA synchronous = FULL");
 db.exec("PRAGMA wal_autocheckpoint = 8000");
-db.exec("CREATE TABLE messages (id TEXT NOT NULL, body TEXT NOT NULL)");
+db.exec("CREATE TABLE messages (id TEXT PRIMARY KEY, body TEXT NOT NULL)");
 const begin = db.prepare("BEGIN IMMEDIATE");
 const commit = db.prepare("COMMIT");
 const insert = db.prepare("INSERT INTO messages VALUES (?, ?)");

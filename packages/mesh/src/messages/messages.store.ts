@@ -74,11 +74,10 @@ const fromRow = (row: InboxRow): InboxMessage => ({
 
 /** Makes room for one more unread message and counts it; its position, or `undefined` when the inbox is full. */
 export async function takePlace(tx: Write, inboxMax: number): Promise<number | undefined> {
-  const row = await tx.get<{ unread: number }>(
-    "UPDATE mesh_tally SET unread = unread + 1, handled = handled + 1 WHERE unread < ? RETURNING unread",
-    inboxMax,
-  );
-  return row?.unread;
+  const { unread } = await readTally(tx);
+  if (unread >= inboxMax) return undefined;
+  await tx.run("UPDATE mesh_tally SET unread = unread + 1, handled = handled + 1");
+  return unread + 1;
 }
 
 /** Counts a broadcast: it is taken without being queued. */
