@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentSession } from "./session.ts";
 
-/** An agent that reads its inbox, message by message, as fast as it is answered. */
+/** An agent that reads its inbox, message by message. */
 export interface Reader extends AsyncDisposable {
   /** Messages read whole. */
   readonly read: number;
@@ -13,7 +13,8 @@ interface Page {
   readonly messages: readonly { readonly message_id: string; readonly read: boolean }[];
 }
 
-const PAUSE_MS = 20;
+/** After each message: a hundred a second is far more than any agent reads. */
+const PAUSE_MS = 10;
 
 /** Lists the inbox over and over and reads each new message whole, which makes room for others. */
 export function startReader(session: AgentSession): Reader {
@@ -26,6 +27,7 @@ export function startReader(session: AgentSession): Reader {
       if (stopped()) return;
       await session.call("darkmatter_get_message", { message_id });
       read++;
+      await sleep(PAUSE_MS);
     }
     if (fresh.length === 0) await sleep(PAUSE_MS);
   }
