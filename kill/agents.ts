@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Result, SessionEnded } from "../bench/lib/session.ts";
 import type { Side } from "./side.ts";
+import { waiting } from "./verdict.ts";
 
 /** What was said and answered, as the two agents know it. */
 export interface Account {
@@ -27,6 +28,7 @@ const LANES = 4;
  */
 const WINDOW = 80;
 const PAUSE_MS = 10;
+const LOOK_MS = 100;
 /** After a failure: what cannot be delivered now cannot be a moment later either. */
 const BACK_OFF_MS = 150;
 /** Answers held by a killed node go out by themselves within seconds. */
@@ -51,7 +53,6 @@ export function startAgents(sender: Side, receiver: Side): Agents {
   let working = true;
   let calls = 0;
   let answers = 0;
-  let unread = Number.POSITIVE_INFINITY;
 
   const mayDrop = () => calls - (open.values().next().value ?? calls) >= WINDOW;
 
@@ -96,7 +97,6 @@ export function startAgents(sender: Side, receiver: Side): Agents {
       const page = (await attempt(account, receiver, "darkmatter_list_inbox", {})) as Listed | undefined;
       const ids = page?.messages?.map(({ message_id }) => message_id) ?? [];
       for (const id of ids) if (answered.has(id)) account.shownAgain.add(id);
-      unread = ids.length;
       if (ids.length === 0) await sleep(PAUSE_MS);
       await inLanes(ids, answer);
     }
@@ -113,7 +113,8 @@ export function startAgents(sender: Side, receiver: Side): Agents {
       sending = false;
       const end = performance.now() + FINISH_WITHIN_MS;
       await Promise.all(lanes);
-      while (performance.now() < end && (open.size > 0 || unread > 0)) await sleep(PAUSE_MS);
+      const isSettled = () => open.size === 0 && waiting(account, sender, receiver).length === 0;
+      while (performance.now() < end && !isSettled()) await sleep(LOOK_MS);
       working = false;
       await work;
     },

@@ -11,6 +11,7 @@ export interface Verdict {
   readonly waiting: readonly string[];
 }
 
+const WAITING = "SELECT message_id AS id FROM mesh_inbox";
 const RECEIVED = "SELECT message_id AS id FROM journal WHERE act = 'message.received'";
 const ANSWERED = "SELECT message_id AS id FROM journal WHERE act = 'message.answered'";
 const ANSWERS = `SELECT message_id || ' ' || json_extract(fields, '$.response') AS id FROM journal
@@ -21,15 +22,23 @@ const TEXTS = `SELECT json_extract(fields, '$.content') AS id FROM journal WHERE
 const UNSHOWN = `SELECT message_id AS id FROM mesh_sent WHERE status <> 'responded'
   OR NOT EXISTS (SELECT 1 FROM mesh_responses WHERE mesh_responses.message_id = mesh_sent.message_id)`;
 
-/** Compares what the agents were told with what both databases hold. Both nodes have ended. */
-export function judge(
-  { acknowledged, answered, shownAgain }: Account,
-  sender: Side,
-  receiver: Side,
-): Verdict {
+/**
+ * Messages not answered yet, or whose answers have not arrived yet as far as the receiver knows. A message that nobody
+ * acknowledged may have fallen out of the sender's hundred: its answer is kept for the message's hour, and no longer.
+ */
+export function waiting({ acknowledged }: Account, sender: Side, receiver: Side): readonly string[] {
   using there = openForReading(receiver);
   using here = openForReading(sender);
-  const inbox = there.ids("SELECT message_id AS id FROM mesh_inbox");
+  const held = new Set(here.ids("SELECT message_id AS id FROM mesh_sent"));
+  return there.ids(WAITING).filter((id) => acknowledged.has(id) || held.has(id));
+}
+
+/** Compares what the agents were told with what both databases hold. Both nodes have ended. */
+export function judge(account: Account, sender: Side, receiver: Side): Verdict {
+  const { acknowledged, answered, shownAgain } = account;
+  using there = openForReading(receiver);
+  using here = openForReading(sender);
+  const inbox = there.ids(WAITING);
   const offered = new Set(there.ids("SELECT message_id AS id FROM mesh_inbox WHERE answer IS NULL"));
   const received = there.ids(RECEIVED);
   const replied = there.ids(ANSWERED);
@@ -55,7 +64,7 @@ export function judge(
       ...lostAnswers.map(([id, text]) => `${text} to ${id}`),
     ],
     actedTwice: [...new Set(twice)],
-    waiting: inbox,
+    waiting: waiting(account, sender, receiver),
   };
 }
 
