@@ -152,9 +152,9 @@ export function createReceiving(
       const answer = await store(message, connection !== undefined, score);
       if (!isBroadcast(message.metadata)) {
         // The answer goes out first; the reference calls back before it answers.
-        background.start("webhook.received", () =>
-          callbacks.received(message.webhook, { from: message.from, connected: connection !== undefined }),
-        );
+        const source = { from: message.from, connected: connection !== undefined };
+        const call = () => callbacks.received(message.webhook, source);
+        background.start("webhook.received", call, message.from);
       }
       return answer;
     },

@@ -10,11 +10,8 @@ import { followRedirects } from "../redirects.ts";
 import { ANSWER_BYTES_MAX, type OutboundRequest, type Reach, type Wire } from "../wire.ts";
 import { Exchange } from "./exchange.ts";
 
-/**
- * Requests in flight to one origin; more wait. Few busy sockets carry more than many idle ones: beyond eight both
- * ends spend more on each request, and no slow peer needs more than its share.
- */
-export const SOCKETS_PER_ORIGIN_MAX = 8;
+/** Requests in flight to one origin; more wait. */
+export const SOCKETS_PER_ORIGIN_MAX = 128;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Below what servers usually keep idle sockets for (5 s), so that none is lost to a request that meets its end. */
