@@ -23,14 +23,16 @@ const UNSHOWN = `SELECT message_id AS id FROM mesh_sent WHERE status <> 'respond
   OR NOT EXISTS (SELECT 1 FROM mesh_responses WHERE mesh_responses.message_id = mesh_sent.message_id)`;
 
 /**
- * Messages not answered yet, or whose answers have not arrived yet as far as the receiver knows. A message that nobody
- * acknowledged may have fallen out of the sender's hundred: its answer is kept for the message's hour, and no longer.
+ * Messages not answered yet, or whose answers have not arrived yet as far as the receiver knows. One that fell out of
+ * the sender's hundred, answered or never acknowledged, is refused there: the receiver keeps it for its hour.
  */
 export function waiting({ acknowledged }: Account, sender: Side, receiver: Side): readonly string[] {
   using there = openForReading(receiver);
   using here = openForReading(sender);
   const held = new Set(here.ids("SELECT message_id AS id FROM mesh_sent"));
-  return there.ids(WAITING).filter((id) => acknowledged.has(id) || held.has(id));
+  const arrived = new Set(here.ids(ANSWERED));
+  const isDue = (id: string) => held.has(id) || (acknowledged.has(id) && !arrived.has(id));
+  return there.ids(WAITING).filter(isDue);
 }
 
 /** Compares what the agents were told with what both databases hold. Both nodes have ended. */
