@@ -56,11 +56,24 @@ describe("times", () => {
     "2026-02-30T00:00:00Z",
     "2026-01-01T24:00:00Z",
     "2026-13-01T00:00:00Z",
+    "2026-00-10T00:00:00Z",
+    "2026-03-00T00:00:00Z",
+    "2026-03-05T12:60:00Z",
+    "2026-03-05T12:00:60Z",
     "2026-03-05T12:00:00",
     "2026-03-05T12:00:00+1",
     `2026-03-05T12:00:00.${"0".repeat(60)}Z`,
   ])("%s is no time", (text) => {
     expect(parseTime(text)).toBeUndefined();
+  });
+
+  test("every moment of the calendar is read as the platform reads it", () => {
+    const moments = fc.date({
+      min: new Date("0000-01-01T00:00:00Z"),
+      max: new Date("9999-12-31T23:59:59Z"),
+      noInvalidDate: true,
+    });
+    fc.assert(fc.property(moments, (moment) => parseTime(moment.toISOString()) === moment.getTime()));
   });
 
   test("no text makes the reader throw", () => {

@@ -27,8 +27,7 @@ export function parseTime(text: string): number | undefined {
 function utcMs(year: number, month: number, day: number): number | undefined {
   // Years below 100 mean 19xx to `Date.UTC`; the calendar repeats every 400 years.
   const at = Date.UTC(year + 400, month - 1, day) - ERA_MS;
-  const date = new Date(at);
-  return date.getUTCDate() === day && date.getUTCMonth() === month - 1 ? at : undefined;
+  return new Date(at).getUTCMonth() === month - 1 ? at : undefined;
 }
 
 const ERA_MS = 146_097 * 86_400_000;
