@@ -197,7 +197,6 @@ function toolTable(services: Services, changes: Changes): ToolTable {
 
     async decorate(session: string, result: JsonObject) {
       const { unread, broadcastsEver } = await glanceOf();
-      changes.announce();
       return {
         ...result,
         _hint: hints.next(session, { unread, broadcasts: broadcastsEver, peerShards: 0 }),

@@ -11,6 +11,8 @@ export interface WindowLimiter {
    * counted. `UNLIMITED` always passes.
    */
   take(key: string, limit: number): boolean;
+  /** Takes back the newest act counted for `key`. */
+  giveBack(key: string): void;
   /** Whether `take` would answer `true` now; counts nothing. */
   hasRoom(key: string, limit: number): boolean;
 }
@@ -35,6 +37,10 @@ export function createWindowLimiter(options: WindowLimiterOptions): WindowLimite
   }
 
   return {
+    giveBack(key) {
+      acts.get(key)?.dropNewest();
+    },
+
     hasRoom(key, limit) {
       if (limit === UNLIMITED) return true;
       const times = acts.get(key);
@@ -73,6 +79,10 @@ class Times {
 
   newest(): number {
     return this.#times.at(-1) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  dropNewest(): void {
+    if (this.count() > 0) this.#times.pop();
   }
 
   add(time: number): void {

@@ -46,6 +46,17 @@ test("messages forged in a peer's name do not use up its share", async () => {
   expect(await taken(ana, bo, 31)).toBe(30);
 });
 
+test("a message that is replayed does not use up its sender's share, before it was answered or after", async () => {
+  const { net, ana, bo } = await nodeAndPeers();
+  await using _ = net;
+  const message = bo.message();
+  expect((await bo.post(ana, "message", message)).status).toBe(200);
+  for (let at = 0; at < 20; at++) expect((await bo.post(ana, "message", message)).status).toBe(409);
+  await ana.tool("respond_message", { message_id: String(message.message_id), response: "yes" });
+  for (let at = 0; at < 20; at++) expect((await bo.post(ana, "message", message)).status).toBe(409);
+  expect(await taken(ana, bo, 30)).toBe(29);
+});
+
 test("the limit over all counts requests, webhooks, questions, updates and messages", async () => {
   const { net, ana, bo } = await nodeAndPeers({ rateGlobal: 7 });
   await using _ = net;

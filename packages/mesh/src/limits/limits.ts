@@ -13,6 +13,8 @@ export interface Limits {
   exceededBy(agentId: string, rateLimit: number): number | undefined;
   /** Counts a message of a connection with its own limit; `undefined`, or the limit that it exceeds. */
   takeConnection(agentId: string, rateLimit: number): number | undefined;
+  /** Takes back the last message counted for a connection: it was a repeat. */
+  giveBack(agentId: string): void;
   setGlobal(tx: Write, limit: number): Promise<void>;
   /** The default for connections that have no limit of their own. */
   setConnectionDefault(tx: Write, limit: number): Promise<void>;
@@ -62,6 +64,7 @@ export function createLimits({ clock, config }: MeshPorts): Limits {
       return limiter.take(agentId, limit) ? undefined : limit;
     },
 
+    giveBack: (agentId) => limiter.giveBack(agentId),
     setGlobal: (tx, limit) => save(tx, "global", "rate_limit_global", limit),
     setConnectionDefault: (tx, limit) => save(tx, "connection", "rate_limit_connection", limit),
 

@@ -6,7 +6,7 @@ import { CONVERSATION_ENTRIES_MAX } from "../conversation/entry.ts";
 import type { Services } from "../services.ts";
 import { INBOX_LIFETIME_MS, INBOX_READ_MAX, SENT_MESSAGES_MAX } from "./message.ts";
 import { pruneInbox } from "./messages.store.ts";
-import { seenMessages } from "./receive.ts";
+import { seenMessages } from "./seen.ts";
 import { pruneSent } from "./sent.store.ts";
 
 export function messageJobs({ db, ports, replying, changed }: Services): Job[] {

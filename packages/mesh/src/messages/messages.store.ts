@@ -17,9 +17,13 @@ export const messageMigrations: readonly Migration[] = [
          from_agent_id TEXT NOT NULL,
          verified INTEGER NOT NULL,
          received_at_ms INTEGER NOT NULL,
+         seen_at_ms INTEGER NOT NULL,
          read_at_ms INTEGER,
          answer TEXT
        )`,
+      // While a message lies here its row is the memory of its id; a second one would cost each message a page.
+      `CREATE TRIGGER mesh_inbox_seen AFTER DELETE ON mesh_inbox
+       BEGIN INSERT OR REPLACE INTO seen_ids (id, seen_at_ms) VALUES (old.message_id, old.seen_at_ms); END`,
       // Read messages are few, unread ones come in the order of their age: an index on either would cost each message.
       "CREATE INDEX mesh_inbox_kept ON mesh_inbox (seq) WHERE read_at_ms IS NOT NULL",
       "CREATE INDEX mesh_inbox_answers ON mesh_inbox (seq) WHERE answer IS NOT NULL",
@@ -101,12 +105,21 @@ export async function setHandled(tx: Write, handled: number): Promise<void> {
   await tx.run("UPDATE mesh_tally SET handled = ?", handled);
 }
 
-/** The row counts as unread already: `takePlace` came first. */
-export async function insertInbox(tx: Write, message: InboxMessage, metadataText: string): Promise<void> {
-  await tx.run(
+/**
+ * Queues a message that `takePlace` has counted. Its id is remembered from `seenAtMs` on. `false` when a message of
+ * that id lies there already.
+ */
+export async function insertInbox(
+  tx: Write,
+  message: InboxMessage,
+  metadataText: string,
+  seenAtMs: number,
+): Promise<boolean> {
+  const changed = await tx.run(
     `INSERT INTO mesh_inbox
-       (message_id, content, webhook, hops_remaining, metadata, from_agent_id, verified, received_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+       (message_id, content, webhook, hops_remaining, metadata, from_agent_id, verified, received_at_ms, seen_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
     message.messageId,
     message.content,
     message.webhook,
@@ -115,7 +128,9 @@ export async function insertInbox(tx: Write, message: InboxMessage, metadataText
     message.from,
     message.verified ? 1 : 0,
     message.receivedAtMs,
+    seenAtMs,
   );
+  return changed > 0;
 }
 
 /** A message our agent may still act on; not one whose answer is on its way. */

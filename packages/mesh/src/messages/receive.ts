@@ -1,5 +1,11 @@
-import { cutCodePoints, exceedsCodePoints, isoTime, type JsonObject, parseTime } from "@darkmatter/core";
-import { createSeenIds } from "@darkmatter/store";
+import {
+  cutCodePoints,
+  exceedsCodePoints,
+  hasCode,
+  isoTime,
+  type JsonObject,
+  parseTime,
+} from "@darkmatter/core";
 import type { Background } from "../background.ts";
 import { countDeclined, countReceived, readStanding } from "../connections/connections.store.ts";
 import type { Connections } from "../connections/connections.ts";
@@ -18,20 +24,13 @@ import type { Limits } from "../limits/limits.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Callbacks } from "../webhooks/callbacks.ts";
 import { validateWebhook } from "../webhooks/webhook.ts";
-import {
-  CONTENT_CODE_POINTS_MAX,
-  HOPS_DEFAULT,
-  HOPS_MAX,
-  isBroadcast,
-  SEEN_IDS_MAX,
-  SEEN_IDS_MS,
-} from "./message.ts";
+import { CONTENT_CODE_POINTS_MAX, HOPS_DEFAULT, HOPS_MAX, isBroadcast } from "./message.ts";
 import { countBroadcast, insertInbox, readTally, takePlace } from "./messages.store.ts";
+import { seenMessages, wasSeen } from "./seen.ts";
 import { type SignedMessage, verifyMessage } from "./verify.ts";
 
 export type ReceiveAnswer =
   | { readonly success: true; readonly queued: true; readonly queue_position: number }
-  | { readonly success: true }
   | { readonly status: "broadcast_received" };
 
 /** Taking messages of other agents (mesh.md 5.3, 7.1). */
@@ -45,8 +44,7 @@ export interface Receiving {
   isFull(): Promise<boolean>;
 }
 
-/** The ids of accepted messages: one memory for all senders, so that copies that arrive twice are known. */
-export const seenMessages = createSeenIds({ keepMs: SEEN_IDS_MS, max: SEEN_IDS_MAX });
+type Standing = Awaited<ReturnType<typeof readStanding>>;
 
 interface Parsed extends SignedMessage {
   readonly hopsRemaining: number;
@@ -63,11 +61,11 @@ export function createReceiving(
   const { db, clock, config, signer, verifier, journal } = ports;
   const self = signer.agentId;
 
+  /** Unread messages when the last one was taken: never fewer than there are, so that most looks need no read. */
+  let unreadAtMost = 0;
+
   /** The checks before any signature, in the reference's order. */
-  async function admit(body: Body): Promise<Parsed> {
-    requireFields(body, ["message_id", "content", "webhook"]);
-    const message = parsed(body);
-    if (await seenMessages.has(db, message.messageId, clock.now())) throw meshError("DUPLICATE");
+  function admit(body: Body, message: Parsed): void {
     if (exceedsCodePoints(message.content, CONTENT_CODE_POINTS_MAX)) {
       throw meshError("TOO_LARGE", `Content exceeds ${CONTENT_CODE_POINTS_MAX} characters`);
     }
@@ -77,7 +75,22 @@ export function createReceiving(
     if (message.from === "") throw meshError("BAD_REQUEST", "Missing from_agent_id.");
     if (message.from === self) throw meshError("BAD_REQUEST", "A message from ourselves.");
     limits.takeGlobal();
-    return message;
+  }
+
+  /** Every check there is before a message is stored; what is known of its sender. */
+  async function checked(body: Body, message: Parsed): Promise<Standing> {
+    admit(body, message);
+    const standing = await readStanding(db, message.from);
+    const { connection, blocked } = standing;
+    if (blocked || (!connection && !config.acceptStrangers)) throw meshError("FORBIDDEN", "Not accepted.");
+    // Looked at first, as the reference does; counted only for what the peer really signed, or anybody could use up
+    // its share in its name.
+    if (connection) await refuseBeyond(limits.exceededBy(message.from, connection.rateLimit), message.from);
+    await verifyMessage(message, connection, self, verifier, clock.now());
+    if (connection) {
+      await refuseBeyond(limits.takeConnection(message.from, connection.rateLimit), message.from);
+    }
+    return standing;
   }
 
   async function refuseBeyond(limit: number | undefined, from: string): Promise<void> {
@@ -96,15 +109,17 @@ export function createReceiving(
     return db.write(async (tx) => {
       // A message whose time lies ahead of ours stays fresh for longer, and is remembered for as long.
       const seenAtMs = Math.max(now, Math.ceil(parseTime(message.timestamp ?? "") ?? now));
-      if (!(await seenMessages.remember(tx, messageId, seenAtMs))) throw meshError("DUPLICATE");
+      if (await seenMessages.has(tx, messageId, now)) throw meshError("DUPLICATE");
       let position = 0;
-      if (broadcast) await countBroadcast(tx);
-      else {
+      if (broadcast) {
+        await seenMessages.remember(tx, messageId, seenAtMs);
+        await countBroadcast(tx);
+      } else {
         const place = await takePlace(tx, config.inboxMax);
         if (place === undefined) throw meshError("TOO_MANY", "Message queue full");
         position = place;
-        const inboxMessage = { ...message, verified: true, receivedAtMs: now, read: false };
-        await insertInbox(tx, inboxMessage, metadataText);
+        const waiting = { ...message, verified: true, receivedAtMs: now, read: false };
+        if (!(await insertInbox(tx, waiting, metadataText, seenAtMs))) throw meshError("DUPLICATE");
       }
       if (connected) await countReceived(tx, from, from, at);
       await remember(tx, {
@@ -136,25 +151,34 @@ export function createReceiving(
 
   return {
     async isFull() {
-      return (await readTally(db)).unread >= config.inboxMax;
+      if (unreadAtMost < config.inboxMax) return false;
+      unreadAtMost = (await readTally(db)).unread;
+      return unreadAtMost >= config.inboxMax;
     },
 
     async receive(body) {
-      const message = await admit(body);
-      const { connection, score, blocked } = await readStanding(db, message.from);
-      if (blocked || (!connection && !config.acceptStrangers)) throw meshError("FORBIDDEN", "Not accepted.");
-      // Looked at first, as the reference does; counted only for what the peer really signed, or anybody could use up
-      // its share in its name.
-      if (connection) await refuseBeyond(limits.exceededBy(message.from, connection.rateLimit), message.from);
-      await verifyMessage(message, connection, self, verifier, clock.now());
-      if (connection)
-        await refuseBeyond(limits.takeConnection(message.from, connection.rateLimit), message.from);
-      const answer = await store(message, connection !== undefined, score);
-      if (!isBroadcast(message.metadata)) {
+      requireFields(body, ["message_id", "content", "webhook"]);
+      const message = parsed(body);
+      const { messageId, from } = message;
+      let standing: Standing;
+      try {
+        standing = await checked(body, message);
+      } catch (refusal) {
+        // The reference looks for a repeat before all this. It matters only where something else is wrong too.
+        if (await wasSeen(db, messageId, clock.now())) throw meshError("DUPLICATE", undefined, refusal);
+        throw refusal;
+      }
+      const connected = standing.connection !== undefined;
+      const answer = await store(message, connected, standing.score).catch((error: unknown) => {
+        // A replay must not use up the share of the peer that is replayed.
+        if (connected && hasCode(error, "DUPLICATE")) limits.giveBack(from);
+        throw error;
+      });
+      if ("queue_position" in answer) {
+        unreadAtMost = answer.queue_position;
         // The answer goes out first; the reference calls back before it answers.
-        const source = { from: message.from, connected: connection !== undefined };
-        const call = () => callbacks.received(message.webhook, source);
-        background.start("webhook.received", call, message.from);
+        const call = () => callbacks.received(message.webhook, { from, connected });
+        background.start("webhook.received", call, from);
       }
       return answer;
     },

@@ -4,10 +4,13 @@ import { createFaults, sqliteFault } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
 import { meshMigrations } from "../schema.ts";
 import { memoryNetwork, stranger } from "../testing.ts";
+import { liveIds } from "./seen.ts";
 
 const FULL = 13;
 const IO_ERROR = 10;
 const INTERNAL = 2;
+/** When a memory network begins. */
+const STARTED_MS = Date.parse("2026-03-05T12:00:00Z");
 
 const LIMITLESS = { rateGlobal: -1, ratePerConnection: -1, inboxMax: 1000 };
 
@@ -31,7 +34,7 @@ async function traces({ db }: Awaited<ReturnType<typeof faultyNode>>["ana"]) {
     inbox: await count("SELECT count(*) AS n FROM mesh_inbox"),
     unread: await count("SELECT unread AS n FROM mesh_tally"),
     handled: await count("SELECT handled AS n FROM mesh_tally"),
-    seen: await count("SELECT count(*) AS n FROM seen_ids"),
+    seen: (await liveIds(db, STARTED_MS)).length,
     journal: await count("SELECT count(*) AS n FROM journal WHERE act = 'message.received'"),
     conversation: await count("SELECT count(*) AS n FROM mesh_conversation"),
     counted: await count("SELECT messages_received AS n FROM mesh_connections"),
@@ -82,7 +85,6 @@ test("on a disk that stays full nothing acknowledged is lost, and it heals", asy
 });
 
 test.each([
-  "INSERT INTO seen_ids",
   "UPDATE mesh_tally",
   "INSERT INTO mesh_inbox",
   "UPDATE mesh_connections",

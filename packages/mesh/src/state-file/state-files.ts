@@ -10,7 +10,7 @@ import { readSetting, writeSetting } from "../identity/identity.store.ts";
 import type { Identity } from "../identity/identity.ts";
 import { readImpressions, writeImpression } from "../impressions/impressions.store.ts";
 import { readTally, setHandled } from "../messages/messages.store.ts";
-import { seenMessages } from "../messages/receive.ts";
+import { liveIds, seenMessages } from "../messages/seen.ts";
 import { insertSent, readSent, readSentAll } from "../messages/sent.store.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Response, Update } from "../webhooks/webhook.ts";
@@ -80,7 +80,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
     async write(tx) {
       const { bio, displayName, createdAt } = await identity.profile(tx);
       const rest = JSON.parse((await readSetting(tx, "state_file_rest")) ?? "{}") as JsonObject;
-      const live = await seenMessages.live(tx, clock.now());
+      const live = await liveIds(tx, clock.now());
       return stateText({
         agent_id: signer.agentId,
         bio,

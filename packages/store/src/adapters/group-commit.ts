@@ -9,6 +9,11 @@ import { type Follow, type Group, isDiskError, SqliteWrite } from "./sqlite-writ
 
 /** Bodies that share one COMMIT at most; more wait for the next turn, so that the process stays responsive. */
 const GROUP_MAX = 512;
+/** Turns of the loop that a busy database lets pass before a group begins: what comes in them shares its COMMIT. */
+const GATHERING_TURNS = 8;
+/** A group of so many makes the database count as busy; so many waiting end the gathering. */
+const BUSY_GROUP = 4;
+const GATHERED_ENOUGH = 48;
 /** Bodies that may wait; beyond that a write is refused as busy. */
 const WAITING_MAX = 20_000;
 
@@ -48,6 +53,7 @@ export class GroupCommit {
   readonly #undo: () => void;
   #waiting: Act[] = [];
   #busy = false;
+  #lastGroup = 0;
   #open: Promise<void> | undefined;
   #idle: (() => void)[] = [];
   #expel: (() => void) | undefined;
@@ -75,7 +81,16 @@ export class GroupCommit {
       this.#waiting.push({ body, resolve, reject, outcome: undefined, follows: NONE });
       if (this.#busy) return;
       this.#busy = true;
-      setImmediate(() => this.#enter(() => this.#drain()));
+      this.#enter(() => this.#gather(GATHERING_TURNS));
+    });
+  }
+
+  /** A lone body goes at once; many at a time wait a little for each other, since a COMMIT costs the same for all. */
+  #gather(turnsLeft: number): void {
+    setImmediate(() => {
+      const more = turnsLeft > 1 && this.#lastGroup > BUSY_GROUP && this.#waiting.length < GATHERED_ENOUGH;
+      if (more) this.#gather(turnsLeft - 1);
+      else void this.#drain();
     });
   }
 
@@ -87,11 +102,12 @@ export class GroupCommit {
   async #drain(): Promise<void> {
     const acts = this.#waiting.length > GROUP_MAX ? this.#waiting.splice(0, GROUP_MAX) : this.#waiting;
     if (acts === this.#waiting) this.#waiting = [];
+    this.#lastGroup = acts.length;
     const group = this.#runGroup(acts);
     this.#open = group;
     await group;
     if (this.#waiting.length > 0) {
-      setImmediate(() => this.#drain());
+      this.#gather(GATHERING_TURNS);
       return;
     }
     this.#busy = false;
