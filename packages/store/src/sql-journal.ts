@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Clock, Json } from "@darkmatter/core";
 import type { Migration, Read } from "./database.ts";
 import type { Journal, JournalEvent } from "./journal.ts";
@@ -23,7 +24,15 @@ export const journalMigrations: readonly Migration[] = [
   },
 ];
 
-/** The journal as a plain table: append only, so that positions need no record of their own; one insert an act. */
+/** Characters of JSON up to which a field's value is kept as it is. */
+const FIELD_KEPT_MAX = 100;
+
+/**
+ * The journal as a plain table: append only, so that positions need no record of their own; one insert an act.
+ *
+ * It says what was done for ever, so it keeps no contents: of a longer value it holds `{sha256}`, the hash of the
+ * value's JSON text, by which whoever has the content can show that it was this.
+ */
 export function createSqlJournal(clock: Clock): Journal {
   return {
     async append(tx, { act, trace, peer, messageId, fields }) {
@@ -34,10 +43,19 @@ export function createSqlJournal(clock: Clock): Journal {
         trace,
         peer,
         messageId ?? null,
-        JSON.stringify(fields),
+        keptFields(fields),
       );
     },
   };
+}
+
+function keptFields(fields: JournalEvent["fields"]): string {
+  const kept = Object.entries(fields).map(([name, value]) => {
+    const text = JSON.stringify(value);
+    const short = text.length <= FIELD_KEPT_MAX;
+    return `${JSON.stringify(name)}:${short ? text : `{"sha256":"${hash("sha256", text)}"}`}`;
+  });
+  return `{${kept.join(",")}}`;
 }
 
 export interface JournalEntry extends JournalEvent {

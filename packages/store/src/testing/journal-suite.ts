@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, type TestContext, test } from "vitest";
 import type { Database } from "../database.ts";
 import type { Journal, JournalEvent } from "../journal.ts";
@@ -30,6 +31,16 @@ export function journalSuite(name: string, open: (context: TestContext) => Promi
         expect.objectContaining(SENT),
         expect.objectContaining({ ...CLOSED, messageId: undefined }),
       ]);
+    });
+
+    test("a long value is kept as its hash: the journal lasts longer than what was said", async (context) => {
+      const { db, journal, entries } = await open(context);
+      await using _closing = db;
+      const content = "secret ".repeat(50);
+      await db.write((tx) => journal.append(tx, { ...SENT, fields: { content, short: "seen" } }));
+      const [entry] = await entries();
+      const sha256 = createHash("sha256").update(JSON.stringify(content)).digest("hex");
+      expect(entry?.fields).toEqual({ content: { sha256 }, short: "seen" });
     });
 
     test("an act that fails leaves no entry", async (context) => {
