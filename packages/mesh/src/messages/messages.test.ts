@@ -1,6 +1,6 @@
 import { HOUR_MS, type JsonObject, MINUTE_MS } from "@darkmatter/core";
 import { expect, test } from "vitest";
-import { type MemoryNetwork, memoryNetwork, type StrangerAnswer, stranger } from "../testing.ts";
+import { give, type MemoryNetwork, memoryNetwork, type StrangerAnswer, stranger } from "../testing.ts";
 
 /** A node with a connected agent that is driven by hand. */
 async function nodeAndPeer(config = {}) {
@@ -354,4 +354,22 @@ test("the journal names every act of a message's life", async () => {
   expect(await acts(ana)).toEqual(["message.sent", "message.answered"]);
   expect(await acts(bo)).toEqual(["message.received", "message.forwarded"]);
   expect(await acts(cy)).toEqual(["message.received", "message.answered"]);
+});
+
+test("an inbox that was full before the node started refuses before it looks at the message", async () => {
+  const { net, ana, bo } = await nodeAndPeer({ inboxMax: 1 });
+  await using _ = net;
+  const waiting = {
+    messageId: "msg-before",
+    content: "x",
+    webhook: `${bo.url}/__darkmatter__/webhook/msg-before`,
+    hopsRemaining: 10,
+    metadata: {},
+    from: bo.id,
+    verified: true,
+    receivedAtMs: net.clock.now(),
+    read: false,
+  };
+  await give(ana.db, { inbox: [waiting] });
+  expect((await bo.post(ana, "message", {})).status).toBe(429);
 });

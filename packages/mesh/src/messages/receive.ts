@@ -61,8 +61,8 @@ export function createReceiving(
   const { db, clock, config, signer, verifier, journal } = ports;
   const self = signer.agentId;
 
-  /** Unread messages when the last one was taken: never fewer than there are, so that most looks need no read. */
-  let unreadAtMost = 0;
+  /** Unread messages, never fewer than there are: unknown until the first look, so that most looks need no read. */
+  let unreadAtMost = Number.POSITIVE_INFINITY;
 
   /** The checks before any signature, in the reference's order. */
   function admit(body: Body, message: Parsed): void {
