@@ -148,6 +148,9 @@ describe("json", () => {
     expect(parseJson(nested(JSON_DEPTH_MAX))).toBeDefined();
     expect(parseJson(nested(JSON_DEPTH_MAX + 1))).toBeUndefined();
     expect(parseJson(nested(1_000_000))).toBeUndefined();
+    for (const text of ["1e999", "[-1e+400]", `{"a":1${"0".repeat(309)}}`])
+      expect(parseJson(text)).toBeUndefined();
+    for (const text of ["1e300", '"1e999"', "0.1e-999"]) expect(parseJson(text)).toBe(JSON.parse(text));
     expect(parseJson(JSON.stringify("[".repeat(1000)))).toBe("[".repeat(1000));
     expect(parseJson(JSON.stringify(`\\"${"{".repeat(1000)}`))).toBeDefined();
   });

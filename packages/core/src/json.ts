@@ -25,15 +25,27 @@ export function jsonDepth(text: string): number {
   return deepest;
 }
 
-/** Parses JSON text; `undefined` when it is not JSON or nests deeper than `JSON_DEPTH_MAX`. */
+/** Only a number written like this can be too large for a double. */
+const PERHAPS_TOO_LARGE = /\d[eE]\+?\d{3}|\d{200}/;
+
+/**
+ * Parses JSON text; `undefined` when it is not JSON, nests deeper than `JSON_DEPTH_MAX`, or holds a number too large
+ * for a double: that would become infinite, which no JSON can say, and travel on as null.
+ */
 export function parseJson(text: string): Json | undefined {
   // A text this short cannot nest deeper than the limit: skip the walk.
   if (text.length > JSON_DEPTH_MAX && jsonDepth(text) > JSON_DEPTH_MAX) return undefined;
   try {
-    return JSON.parse(text) as Json;
+    const value = JSON.parse(text) as Json;
+    return PERHAPS_TOO_LARGE.test(text) && !isFiniteJson(value) ? undefined : value;
   } catch {
     return undefined;
   }
+}
+
+function isFiniteJson(value: Json): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value !== "object" || value === null || Object.values(value).every(isFiniteJson);
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {
