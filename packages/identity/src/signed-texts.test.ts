@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { toHex, utf8 } from "@darkmatter/core";
+import { sha256Hex, toHex, utf8 } from "@darkmatter/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -15,7 +15,6 @@ import {
   replyText,
   type SignedText,
   sdpText,
-  sha256Hex,
   shardText,
   signText,
 } from "./index.ts";

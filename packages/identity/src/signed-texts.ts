@@ -1,6 +1,6 @@
-import { canonicalJson, type JsonObject } from "@darkmatter/core";
+import { canonicalJson, type JsonObject, sha256Hex } from "@darkmatter/core";
 import { identityError } from "./errors.ts";
-import { sha256Hex } from "./hash.ts";
+
 import type { Signer } from "./signer.ts";
 
 /**

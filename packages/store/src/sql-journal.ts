@@ -45,6 +45,7 @@ export function createSqlJournal(clock: Clock): Journal {
         messageId ?? null,
         keptFields(fields),
       );
+      return undefined;
     },
   };
 }

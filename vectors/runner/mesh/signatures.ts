@@ -1,4 +1,4 @@
-import type { Json } from "@darkmatter/core";
+import { type Json, sha256Hex } from "@darkmatter/core";
 import {
   challengeText,
   createSigner,
@@ -10,7 +10,6 @@ import {
   relayPollText,
   type SignedText,
   sdpText,
-  sha256Hex,
   shardText,
   signText,
 } from "@darkmatter/identity";

@@ -1,5 +1,4 @@
-import { isAdmissibleKey, type Json, type JsonObject, parseTime } from "@darkmatter/core";
-import { sha256Hex } from "@darkmatter/identity";
+import { isAdmissibleKey, type Json, type JsonObject, parseTime, sha256Hex } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
 import type { Connection } from "../connections/connection.ts";
 import { insertConnection, readConnection, readConnections } from "../connections/connections.store.ts";

@@ -1,5 +1,5 @@
-import { exceedsCodePoints, isFresh, isoTime } from "@darkmatter/core";
-import { replyText, sha256Hex, type Verifier } from "@darkmatter/identity";
+import { exceedsCodePoints, isFresh, isoTime, sha256Hex } from "@darkmatter/core";
+import { replyText, type Verifier } from "@darkmatter/identity";
 import type { Read, Write } from "@darkmatter/store";
 import { isBlocked } from "../connections/connections.store.ts";
 import { remember } from "../conversation/conversation.ts";

@@ -1,0 +1,11 @@
+import { sha256 as digest } from "@noble/hashes/sha2.js";
+import { toHex, utf8 } from "../bytes.ts";
+
+/** As in Node, where there is no `node:crypto` and no time to wait for Web Crypto. */
+export function sha256(data: string | Uint8Array): Uint8Array {
+  return digest(typeof data === "string" ? utf8(data) : data);
+}
+
+export function sha256Hex(data: string | Uint8Array): string {
+  return toHex(sha256(data));
+}
