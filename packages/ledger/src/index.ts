@@ -1,0 +1,1 @@
+export type { LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";

@@ -1,0 +1,38 @@
+import type { Clock, Random } from "@darkmatter/core";
+import type { Signer, Verifier } from "@darkmatter/identity";
+import type { Wire } from "@darkmatter/net";
+import type { Database } from "@darkmatter/store";
+
+/** An agent that may witness for us, or whose log we may witness. */
+export interface LedgerPeer {
+  readonly agentId: string;
+  /** Base URL of its node. */
+  readonly url: string;
+  readonly name: string | null;
+}
+
+/** Who our peers are: told by whoever keeps the connections. */
+export interface LedgerPeers {
+  /** Connected agents that announced journal/1, best impression first. */
+  witnesses(): Promise<readonly LedgerPeer[]>;
+  /** All connected agents. */
+  all(): Promise<readonly LedgerPeer[]>;
+}
+
+/** Says what went wrong in the background. Never gets key material or content. */
+export type Report = (event: string, context: Readonly<Record<string, string | number>>) => void;
+
+/** Everything a node's ledger stands on. */
+export interface LedgerPorts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The log's key: the passport. */
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly wire: Wire;
+  readonly peers: LedgerPeers;
+  /** The name shown for this agent in exports. */
+  readonly agentName: () => Promise<string>;
+  readonly report: Report;
+}

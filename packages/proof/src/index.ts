@@ -1,0 +1,3 @@
+export * from "./checkpoint.ts";
+export * from "./merkle.ts";
+export * from "./signatures.ts";
