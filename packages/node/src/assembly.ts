@@ -2,6 +2,9 @@ import type { Mesh, MeshPorts } from "@darkmatter/mesh";
 import type { Migration } from "@darkmatter/store";
 import type { ToolTable } from "@darkmatter/surface";
 
+/** What every layer stands on; the journal is a layer's own work. */
+export type NodePorts = Omit<MeshPorts, "journal">;
+
 /** A layer as the node runs it. Nothing is written and nothing is sent before `start`. */
 export type Layer = Pick<Mesh, "routes" | "tools" | "jobs" | "stateFiles" | "start" | "stop">;
 
@@ -9,7 +12,7 @@ export type Layer = Pick<Mesh, "routes" | "tools" | "jobs" | "stateFiles" | "sta
 export interface Assembly {
   /** In the order they run; the store's own come first and are not among them. */
   readonly migrations: readonly Migration[];
-  readonly create: (ports: MeshPorts) => Layer;
+  readonly create: (ports: NodePorts) => Layer;
   /** What a client is shown that asks what there is while nobody owns the state; its tools are never called. */
   readonly preview: ToolTable;
 }

@@ -1,10 +1,11 @@
 import { createMesh, INSTRUCTIONS, meshMigrations } from "@darkmatter/mesh";
+import { createSqlJournal } from "@darkmatter/store";
 import type { Assembly } from "./assembly.ts";
 
 /** The node people run. */
 export const meshAssembly: Assembly = {
   migrations: meshMigrations,
-  create: createMesh,
+  create: (ports) => createMesh({ ...ports, journal: createSqlJournal(ports.clock) }),
   preview: {
     tools: [],
     instructions: INSTRUCTIONS,

@@ -2,14 +2,7 @@ import type { Duplex } from "node:stream";
 import { HOUR_MS, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
 import { createUndiciWire } from "@darkmatter/net";
-import {
-  createSqlJournal,
-  type Database,
-  forgetOnce,
-  migrate,
-  openSqlite,
-  storeMigrations,
-} from "@darkmatter/store";
+import { type Database, forgetOnce, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import {
   createHandler,
   type HttpServer,
@@ -138,7 +131,6 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     random: systemRandom,
     signer: options.signer,
     verifier: createVerifier(),
-    journal: createSqlJournal(systemClock),
     config: { ...config, passportPath: options.passportPath },
     listening: () => (listening.port === 0 ? undefined : listening),
     report: (event, context) => log.warn(event, context),

@@ -4,7 +4,6 @@ import { systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, findPassport } from "@darkmatter/identity";
 import { createUndiciWire } from "@darkmatter/net";
 import {
-  createSqlJournal,
   type Database,
   migrate,
   nodeFiles,
@@ -109,7 +108,6 @@ export async function openLayer(
     random: systemRandom,
     signer: agent.signer,
     verifier: createVerifier(),
-    journal: createSqlJournal(systemClock),
     config: { ...parseConfig(process.env), passportPath: agent.passportPath },
     listening: () => (card?.port ? { host: card.host, port: card.port } : undefined),
     report: () => undefined,

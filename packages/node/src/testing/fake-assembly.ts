@@ -1,8 +1,7 @@
-import type { MeshPorts } from "@darkmatter/mesh";
 import { once } from "@darkmatter/store";
 import { tool } from "@darkmatter/surface";
 import { z } from "zod";
-import type { Assembly, Layer } from "../assembly.ts";
+import type { Assembly, Layer, NodePorts } from "../assembly.ts";
 
 const annotations = {
   readOnlyHint: false,
@@ -26,7 +25,7 @@ export const fakeAssembly: Assembly = {
   preview: { tools: [], ...surroundings },
 };
 
-function fakeLayer({ db, signer }: MeshPorts): Layer {
+function fakeLayer({ db, signer }: NodePorts): Layer {
   const tools = [
     tool({
       name: "note",
