@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { setTimeout as sleep } from "node:timers/promises";
-import { cpuUs } from "./lib/cpu.ts";
 import { type Figures, median } from "./lib/figures.ts";
 import { firstLine } from "./lib/first-line.ts";
 import { endChild, makeHome, startChild } from "./lib/home.ts";
-import { type Load, type RoundOutcome, startLoad } from "./lib/load.ts";
-import { type Reader, startReader } from "./lib/reader.ts";
+import { startLoad } from "./lib/load.ts";
+import { startReader } from "./lib/reader.ts";
+import { createRounds, type Rounds, type Side } from "./lib/rounds.ts";
 import { openSession } from "./lib/session.ts";
 
 const IN_FLIGHT = 64;
@@ -15,21 +14,11 @@ const SIZES = {
   short: { rounds: 4, messages: 800, warmUp: 1600, lone: 100 },
 };
 
-/** Between rounds, for what the system still has to do. */
-const PAUSE_MS = 50;
-
 const SETTINGS = {
   DARKMATTER_RATE_GLOBAL: "-1",
   DARKMATTER_RATE_PER_CONNECTION: "-1",
   DARKMATTER_INBOX_MAX: "1000000",
 };
-
-/** A server under load. */
-interface Side {
-  readonly url: string;
-  readonly pid: number;
-  readonly callbacks: boolean;
-}
 
 /** Messages a node takes, beside what the least possible program takes. */
 export async function measureMessages(
@@ -115,31 +104,6 @@ async function measureLatency(figures: Figures, rounds: Rounds, { node, probe }:
   figures.add("messages.latency_p50_us", ofNode * 1000, "µs");
   figures.add("messages.probe_latency_p50_us", ofProbe * 1000, "µs");
   figures.add("messages.latency_vs_probe", ofNode / ofProbe, "ratio", { most: 3, noisy: true });
-}
-
-type Rounds = ReturnType<typeof createRounds>;
-
-/** Rounds one after another; a round is over when every message is answered and every callback made. */
-function createRounds(load: Load, reader: Reader) {
-  const accepted = new Map<Side, number>();
-  return {
-    accepted: (side: Side) => accepted.get(side) ?? 0,
-
-    async run(side: Side, count: number, inFlight: number): Promise<RoundOutcome & { usedUs?: number }> {
-      const { url, callbacks, pid } = side;
-      const before = cpuUs(pid);
-      const round = load.round({ url, count, inFlight, callbacks });
-      // Under load the inbox is read all the while. Nobody works beside the probe, or beside a lone message.
-      const outcome = await (callbacks && inFlight > 1 ? reader.readWhile(round) : round);
-      const after = cpuUs(pid);
-      if (callbacks && outcome.called !== outcome.accepted) {
-        throw new Error(`${outcome.accepted} messages accepted, ${outcome.called} received callbacks`);
-      }
-      accepted.set(side, (accepted.get(side) ?? 0) + outcome.accepted);
-      await sleep(PAUSE_MS);
-      return { ...outcome, ...(before !== undefined && after !== undefined && { usedUs: after - before }) };
-    },
-  };
 }
 
 function countOnDisk(path: string, sql: string): number {

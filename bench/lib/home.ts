@@ -20,8 +20,8 @@ export interface Home extends AsyncDisposable {
 const running = new Set<ChildProcess>();
 const folders = new Set<string>();
 
-/** Makes a home that nothing else on this machine knows of. */
-export function makeHome(settings: Readonly<Record<string, string>>): Home {
+/** Makes a home that nothing else on this machine knows of; `script` runs in place of the program. */
+export function makeHome(settings: Readonly<Record<string, string>>, script = program): Home {
   // Short: the path of a socket may take about a hundred bytes.
   const folder = mkdtempSync(join(tmpdir(), "dmb-"));
   folders.add(folder);
@@ -43,7 +43,7 @@ export function makeHome(settings: Readonly<Record<string, string>>): Home {
   return {
     folder,
     start(args, stdio) {
-      const child = startChild(program, args, { cwd: folder, env, stdio });
+      const child = startChild(script, args, { cwd: folder, env, stdio });
       mine.add(child);
       child.once("exit", () => mine.delete(child));
       return child;
