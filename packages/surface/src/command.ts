@@ -32,6 +32,8 @@ export interface CommandOption {
 export interface CommandInput {
   /** Arguments by name; one that was left out is absent, a variadic one is joined by spaces. */
   readonly args: Readonly<Record<string, string>>;
+  /** The words of each variadic argument, one by one: a file's name may hold a space. */
+  readonly lists: Readonly<Record<string, readonly string[]>>;
   /** Options by their long name in camelCase, those of every command (`home`, `passport`) included. */
   readonly options: Readonly<Record<string, string | boolean>>;
   readonly json: boolean;

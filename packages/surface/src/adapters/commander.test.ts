@@ -51,6 +51,14 @@ test("arguments arrive by name, options in camel case, those of every command to
   expect({ exit, out }).toEqual({ exit: 0, out: "ana: good day\n" });
 });
 
+test("a variadic argument also arrives word by word, so that a word may hold a space", async () => {
+  const { out } = await type(["say", "ana", "good day", "again"], async ({ args, lists, out }) => {
+    out.result(`${args.words} = ${lists.words?.join("|")}`, {});
+    return 0;
+  });
+  expect(out).toBe("good day again = good day|again\n");
+});
+
 test("under --json only one JSON value is printed, the error of a failed command included", async () => {
   const failed = await type(["say", "bo", "--json"], async ({ out }) => {
     out.line("working");

@@ -43,7 +43,7 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
     declare(parentOf(program, command, settle), command, settle).action(async (...given: unknown[]) => {
       const self = given.at(-1) as CommanderCommand;
       exit = await run(command, {
-        args: argumentsOf(command, self),
+        ...argumentsOf(command, self),
         options: self.opts(),
         json,
         out,
@@ -84,16 +84,21 @@ function declare(parent: CommanderCommand, command: Command, settle: Settle): Co
   return own;
 }
 
-function argumentsOf(command: Command, parsed: CommanderCommand): Record<string, string> {
-  const found: Record<string, string> = {};
+function argumentsOf(
+  command: Command,
+  parsed: CommanderCommand,
+): { readonly args: Record<string, string>; readonly lists: Record<string, string[]> } {
+  const args: Record<string, string> = {};
+  const lists: Record<string, string[]> = {};
   for (const [at, argument] of command.arguments.entries()) {
     const value: unknown = parsed.processedArgs[at];
     const name = argument.name.replace(/\.\.\.$/, "");
     if (Array.isArray(value)) {
-      if (value.length > 0) found[name] = value.join(" ");
-    } else if (typeof value === "string") found[name] = value;
+      lists[name] = value.map(String);
+      if (value.length > 0) args[name] = value.join(" ");
+    } else if (typeof value === "string") args[name] = value;
   }
-  return found;
+  return { args, lists };
 }
 
 async function run(
