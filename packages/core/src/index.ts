@@ -1,9 +1,25 @@
 export { systemClock } from "./adapters/system-clock.ts";
 export { systemRandom } from "./adapters/system-random.ts";
 export * from "./bytes.ts";
+export {
+  canon1,
+  canon1OfJson,
+  canon1OfText,
+  canonE,
+  legacyText,
+  writeExactJson,
+} from "./canonical.ts";
 export * from "./clock.ts";
 export * from "./errors.ts";
-export * from "./exact-json.ts";
+export {
+  type ExactJson,
+  ExactNumber,
+  type ExactObject,
+  exactOf,
+  isExactObject,
+  readExactJson,
+  readExactObject,
+} from "./exact-json.ts";
 export * from "./files.ts";
 export * from "./hash.ts";
 export * from "./ids.ts";

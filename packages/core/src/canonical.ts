@@ -1,0 +1,168 @@
+import {
+  type ExactJson,
+  ExactNumber,
+  type ExactObject,
+  isExactObject,
+  refuseDeeper,
+  tokenOf,
+  wellFormed,
+} from "./exact-json.ts";
+import { float17, floatShortest } from "./float-text.ts";
+import type { Json } from "./json.ts";
+import { type Escapes, type JsonBuilder, readJson, stringValue } from "./json-reader.ts";
+
+/** A member of an object, on its way into the object's text. */
+interface Member {
+  readonly key: string;
+  /** `"key":value` */
+  readonly text: string;
+}
+
+/** canon-1 (ledger.md 2.2): the text whose UTF-8 is hashed and signed. */
+export function canon1(value: ExactJson): string {
+  return textOf(value, canon1Number, sortedMembers);
+}
+
+/** canon-E (ledger.md 2.3): canon-1 with the shortest floats, as client attestations have it. */
+export function canonE(value: ExactJson): string {
+  return textOf(value, canonENumber, sortedMembers);
+}
+
+/** The value as it was read: members in their order, numbers with their tokens. */
+export function writeExactJson(value: ExactJson): string {
+  return textOf(
+    value,
+    (token) => token,
+    (members) => members,
+  );
+}
+
+/**
+ * What the ledger's first servers hashed: the names at the top are the only members kept, at every depth (ledger.md
+ * 2.6). To verify old exports with, and nothing else: nested content is not covered.
+ */
+export function legacyText(value: ExactObject): string {
+  // Theirs, word for word, with all that it does to numbers and to `__proto__`.
+  return JSON.stringify(JSON.parse(writeExactJson(value)), [...value.keys()].sort());
+}
+
+/** canon-1 of JSON text, without building its value. @throws as `readExactJson` */
+export function canon1OfText(text: string): string {
+  return readJson(text, canon1Builder);
+}
+
+/** canon-1 of a value that exists only in memory. @throws as `exactOf` */
+export function canon1OfJson(value: Json): string {
+  return textOfJson(value, 0);
+}
+
+const canon1Builder: JsonBuilder<string, Member> = {
+  literal: String,
+  string: canonicalString,
+  number: (token, isFloat) => (isFloat ? float17(Number(token)) : integerText(token)),
+  array: arrayText,
+  member(text, keyStart, keyEnd, escapes, value) {
+    const key = stringValue(text, keyStart, keyEnd, escapes);
+    return { key, text: `${canonicalString(text, keyStart, keyEnd, escapes)}:${value}` };
+  },
+  object(members) {
+    const sorted = sortedMembers(members);
+    const isTwice = sorted.some(({ key }, at) => key === sorted[at - 1]?.key);
+    return isTwice ? undefined : objectText(sorted);
+  },
+};
+
+/** Most strings are canonical as they stand. */
+function canonicalString(text: string, start: number, end: number, escapes: Escapes): string {
+  return escapes === "other"
+    ? JSON.stringify(stringValue(text, start, end, escapes))
+    : text.slice(start, end);
+}
+
+function textOf(
+  value: ExactJson,
+  numberText: (token: string) => string,
+  order: (members: Member[]) => Member[],
+): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value === null || typeof value === "boolean") return String(value);
+  if (value instanceof ExactNumber) return numberText(value.token);
+  if (!isExactObject(value)) return arrayText(value.map((item) => textOf(item, numberText, order)));
+  const members: Member[] = [];
+  for (const [key, inside] of value) {
+    members.push({ key, text: `${JSON.stringify(key)}:${textOf(inside, numberText, order)}` });
+  }
+  return objectText(order(members));
+}
+
+function textOfJson(value: Json, depth: number): string {
+  if (typeof value === "string") return JSON.stringify(wellFormed(value));
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value === "number") return canon1Number(tokenOf(value));
+  const inside = depth + 1;
+  refuseDeeper(inside);
+  if (Array.isArray(value)) return arrayText(value.map((item) => textOfJson(item, inside)));
+  const members: Member[] = [];
+  for (const key of Object.keys(value)) {
+    members.push({ key, text: `${JSON.stringify(wellFormed(key))}:${textOfJson(value[key]!, inside)}` });
+  }
+  return objectText(sortedMembers(members));
+}
+
+const FLOAT = /[.eE]/;
+
+function canon1Number(token: string): string {
+  return FLOAT.test(token) ? float17(Number(token)) : integerText(token);
+}
+
+function canonENumber(token: string): string {
+  return FLOAT.test(token) ? floatShortest(Number(token)) : integerText(token);
+}
+
+function integerText(token: string): string {
+  return token === "-0" ? "0" : token;
+}
+
+function arrayText(items: readonly string[]): string {
+  let text = "[";
+  for (let at = 0; at < items.length; at++) text += at === 0 ? items[at] : `,${items[at]}`;
+  return `${text}]`;
+}
+
+function objectText(members: readonly Member[]): string {
+  let text = "{";
+  for (let at = 0; at < members.length; at++) text += at === 0 ? members[at]!.text : `,${members[at]!.text}`;
+  return `${text}}`;
+}
+
+/** Above this, inserting one by one is slower than the library's sort. */
+const FEW_MEMBERS = 16;
+
+/** Sorts in place. */
+function sortedMembers(members: Member[]): Member[] {
+  if (members.length > FEW_MEMBERS)
+    return members.sort((one, other) => compareCodePoints(one.key, other.key));
+  for (let at = 1; at < members.length; at++) {
+    const member = members[at]!;
+    let place = at;
+    for (; place > 0 && compareCodePoints(members[place - 1]!.key, member.key) > 0; place--) {
+      members[place] = members[place - 1]!;
+    }
+    members[place] = member;
+  }
+  return members;
+}
+
+function compareCodePoints(one: string, other: string): number {
+  const length = Math.min(one.length, other.length);
+  for (let at = 0; at < length; at++) {
+    const difference = rank(one.charCodeAt(at)) - rank(other.charCodeAt(at));
+    if (difference !== 0) return difference;
+  }
+  return one.length - other.length;
+}
+
+/** Surrogates stand for code points above all that one unit can hold. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
+}
