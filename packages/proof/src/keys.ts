@@ -1,10 +1,13 @@
 import { fromHex, sha256Hex, toHex } from "@darkmatter/core";
+import { toBase64 } from "./base64.ts";
 import { isHash } from "./forms.ts";
 
 /** The DER of an Ed25519 SubjectPublicKeyInfo up to the key itself (RFC 8410). */
 const SPKI_PREFIX = "302a300506032b6570032100";
 const HEAD = "-----BEGIN PUBLIC KEY-----\n";
 const TAIL = "\n-----END PUBLIC KEY-----\n";
+const BASE64 = /^[A-Za-z0-9+/]{59}=$/;
+const BASE64_LENGTH = 60;
 
 function spkiDer(publicKeyHex: string): Uint8Array {
   const der = isHash(publicKeyHex) ? fromHex(SPKI_PREFIX + publicKeyHex) : undefined;
@@ -19,19 +22,16 @@ export function witnessId(publicKeyHex: string): string {
 
 /** An Ed25519 public key as SPKI PEM, with its last line feed. @throws RangeError for anything but 64 hex */
 export function spkiPem(publicKeyHex: string): string {
-  return HEAD + btoa(String.fromCharCode(...spkiDer(publicKeyHex))) + TAIL;
+  return HEAD + toBase64(spkiDer(publicKeyHex)) + TAIL;
 }
 
 /** The key, 64 hex, of a PEM exactly as `spkiPem` writes it; `undefined` for any other text. */
 export function keyOfPem(pem: string): string | undefined {
-  if (pem.length !== PEM_LENGTH || !pem.startsWith(HEAD) || !pem.endsWith(TAIL)) return undefined;
+  if (pem.length !== HEAD.length + BASE64_LENGTH + TAIL.length) return undefined;
   const base64 = pem.slice(HEAD.length, -TAIL.length);
   if (!BASE64.test(base64)) return undefined;
   const der = toHex(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
   const key = der.slice(SPKI_PREFIX.length);
-  // Written anew, so that unused bits and another prefix cannot hide in it.
+  // Written anew, so that unused bits, another prefix or other lines cannot hide in it.
   return isHash(key) && spkiPem(key) === pem ? key : undefined;
 }
-
-const BASE64 = /^[A-Za-z0-9+/]{59}=$/;
-const PEM_LENGTH = HEAD.length + 60 + TAIL.length;

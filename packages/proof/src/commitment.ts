@@ -1,0 +1,21 @@
+import { canon1, canon1OfJson, type ExactJson, ExactNumber, type Json, sha256Hex } from "@darkmatter/core";
+
+/** Random bytes of a salt, which is their hex: without it nobody can test guesses at a value. */
+export const SALT_BYTES = 32;
+
+/** What a commit's payload holds in the place of a field (docs/proof.md section 1): bare hex. */
+export function fieldCommitment(field: {
+  readonly salt: string;
+  readonly name: string;
+  readonly value: ExactJson | Json;
+}): string {
+  const { salt, name, value } = field;
+  const text = isExact(value) ? canon1(value) : canon1OfJson(value as Json);
+  return sha256Hex(`darkmatter.field.v1\n${salt}\n${name}\n${text}`);
+}
+
+/** A value as it was read from a text, in which numbers are tokens and objects maps. */
+function isExact(value: unknown): value is ExactJson {
+  if (Array.isArray(value)) return value.some(isExact);
+  return value instanceof ExactNumber || value instanceof Map;
+}
