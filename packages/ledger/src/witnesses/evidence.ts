@@ -1,0 +1,127 @@
+import { reasonOf, SECOND_MS } from "@darkmatter/core";
+import { contradiction, type SignedCheckpoint, verifyCheckpoint } from "@darkmatter/proof";
+import type { Write } from "@darkmatter/store";
+import { createWindowLimiter } from "@darkmatter/surface";
+import type { LedgerPeer, LedgerPorts } from "../ports.ts";
+import { secondsTime } from "../times.ts";
+import type { PostToPeer } from "./peer-calls.ts";
+import { type Refused, refused } from "./refusals.ts";
+import { type Accusation, accusationOf, type Body } from "./witness.ts";
+import { type Evidence, findEvidence, insertEvidence, markTold, untoldEvidence } from "./witnesses.store.ts";
+
+/** Accusations taken in a minute, whoever brings them (mesh.md 22.6). */
+export const ACCUSATIONS_PER_MINUTE = 10;
+const TELL_TIMEOUT_MS = 5 * SECOND_MS;
+
+/** What is to be kept about an agent, and from whom it came. */
+export type Finding = Pick<Evidence, "agentId" | "first" | "second" | "from">;
+
+/** Proof that a log has two histories: taken, kept and told. */
+export interface EvidenceKeeper {
+  /** Checks what another node claims to prove, and keeps it when it does. */
+  accuse(body: Body): Promise<Refused | { readonly kind: "recorded" }>;
+  /** Keeps what the caller has verified, and tells our peers once it is on disk. */
+  keep(tx: Write, finding: Finding, connected: readonly LedgerPeer[]): Promise<"new" | "known" | "no room">;
+  /** Tells our peers what they were not told yet. One at a time; a second call waits for the first. */
+  tell(): Promise<void>;
+  /** Resolves once nothing is being told. */
+  idle(): Promise<void>;
+}
+
+export function createEvidenceKeeper(
+  ports: Pick<LedgerPorts, "db" | "clock" | "verifier" | "signer" | "peers" | "report">,
+  post: PostToPeer,
+  stop: AbortSignal,
+): EvidenceKeeper {
+  const { db, clock, verifier, signer, peers, report } = ports;
+  const limiter = createWindowLimiter({ clock });
+  let telling: Promise<void> = Promise.resolve();
+
+  async function signedBoth(agentId: string, { first, second }: Accusation): Promise<boolean> {
+    const verify = verifier.verify;
+    return (await verifyCheckpoint(first, agentId, verify)) && verifyCheckpoint(second, agentId, verify);
+  }
+
+  /** Of the one named, or among our peers, who signed both. */
+  async function accused(
+    accusation: Accusation,
+    connected: readonly LedgerPeer[],
+  ): Promise<string | undefined> {
+    const { agentId } = accusation;
+    const candidates = agentId === undefined ? connected.map((peer) => peer.agentId) : [agentId];
+    for (const candidate of candidates) if (await signedBoth(candidate, accusation)) return candidate;
+    return undefined;
+  }
+
+  async function keep(tx: Write, finding: Finding, connected: readonly LedgerPeer[]) {
+    if (await findEvidence(tx, finding.agentId)) return "known" as const;
+    const recordedAt = secondsTime(clock.now());
+    const kept = connected.map((peer) => peer.agentId);
+    if (!(await insertEvidence(tx, { ...finding, recordedAt }, kept))) return "no room" as const;
+    tx.afterCommit(() => {
+      report("ledger.evidence", { agent: finding.agentId, from: finding.from ?? "unknown" });
+      void tell();
+    });
+    return "new" as const;
+  }
+
+  function tell(): Promise<void> {
+    telling = telling
+      .then(tellAll)
+      .catch((error: unknown) => report("ledger.evidence_untold", { reason: reasonOf(error) }));
+    return telling;
+  }
+
+  async function tellAll(): Promise<void> {
+    for (const evidence of await untoldEvidence(db)) {
+      await tellPeers(evidence);
+      // What a stop cut short is told again after the next start: who heard it before has it already.
+      if (stop.aborted) return;
+      await db.write((tx) => markTold(tx, evidence.agentId));
+    }
+  }
+
+  async function tellPeers({ agentId, first, second, from }: Evidence): Promise<void> {
+    const listeners = (await peers.all()).filter((peer) => peer.agentId !== agentId && peer.agentId !== from);
+    const body = { agent_id: agentId, from_agent_id: signer.agentId, first, second };
+    const calls = listeners.map((peer) => post(peer, "evidence", body, TELL_TIMEOUT_MS));
+    const missed = (await Promise.all(calls)).filter(({ kind }) => kind === "silent").length;
+    if (missed > 0) report("ledger.evidence_missed", { agent: agentId, missed, of: calls.length });
+  }
+
+  return {
+    async accuse(body) {
+      const accusation = accusationOf(body);
+      if (!accusation) return refused("MALFORMED");
+      const found = evidenceIn(accusation.first, accusation.second);
+      if (!found) return refused("NO_EVIDENCE");
+      // Only what could be evidence uses up a place, and before anything costly is done for it.
+      if (!limiter.take("evidence", ACCUSATIONS_PER_MINUTE)) return refused("TOO_MANY");
+      const connected = await peers.all();
+      const agentId = await accused(accusation, connected);
+      if (agentId === undefined) return refused("NO_EVIDENCE");
+      const from = connected.some((peer) => peer.agentId === accusation.from) ? accusation.from : undefined;
+      const finding = { agentId, ...found, from: from ?? null };
+      const kept = await db.write((tx) => keep(tx, finding, connected));
+      return kept === "no room" ? refused("NO_ROOM") : { kind: "recorded" };
+    },
+    keep,
+    tell,
+    idle: () => telling,
+  };
+}
+
+/** Two checkpoints in the order in which docs/proof.md calls them evidence; `undefined` when both can be true. */
+export function evidenceIn(
+  one: SignedCheckpoint,
+  other: SignedCheckpoint,
+): Pick<Evidence, "first" | "second"> | undefined {
+  if (!contradiction(one, other)) return undefined;
+  return deniesPrevious(other, one) ? { first: other, second: one } : { first: one, second: other };
+}
+
+/** Whether `second` names `first` as the one before it, and says what cannot be true of it. */
+function deniesPrevious(first: SignedCheckpoint, second: SignedCheckpoint): boolean {
+  if (second.previous_cp_id !== first.checkpoint_id) return false;
+  return second.previous_tree_root !== first.tree_root || second.tree_size < first.tree_size;
+}

@@ -1,0 +1,124 @@
+import {
+  checkpointText,
+  type SignedCheckpoint,
+  verifyCheckpoint,
+  verifyConsistency,
+  witnessId,
+} from "@darkmatter/proof";
+import type { Write } from "@darkmatter/store";
+import { createWindowLimiter } from "@darkmatter/surface";
+import type { LedgerPeer, LedgerPorts } from "../ports.ts";
+import { secondsTime } from "../times.ts";
+import { type EvidenceKeeper, evidenceIn } from "./evidence.ts";
+import { type Refused, refused } from "./refusals.ts";
+import { type Body, type Testimony, type WitnessRequest, witnessRequestOf } from "./witness.ts";
+import {
+  comparable,
+  countLogs,
+  findEvidence,
+  insertWitnessed,
+  lastWitnessed,
+  type Witnessed,
+} from "./witnesses.store.ts";
+
+/** Requests a minute from one address: each may cost a verification for every connected agent. */
+const REQUESTS_PER_MINUTE = 300;
+/** Checkpoints a minute of one agent; one that behaves sends at most twelve. */
+export const CHECKPOINTS_PER_MINUTE = 30;
+/** Logs this node signs for. One is never forgotten: that would let it begin a second history. */
+export const LOGS_MAX = 1000;
+
+export type Verdict = Refused | ({ readonly kind: "signed" } & Testimony);
+
+/** Being a witness (mesh.md 22.6). */
+export interface Witnessing {
+  /** Signs another log's checkpoint when it follows from the one signed last. `address` is the caller's socket. */
+  witness(body: Body, address: string): Promise<Verdict>;
+}
+
+export function createWitnessing(
+  { db, clock, signer, verifier, peers }: LedgerPorts,
+  evidence: EvidenceKeeper,
+): Witnessing {
+  const limiter = createWindowLimiter({ clock });
+  const ownWitnessId = witnessId(signer.agentId);
+
+  async function signerOf(checkpoint: SignedCheckpoint, candidates: readonly string[]) {
+    for (const candidate of candidates) {
+      if (await verifyCheckpoint(checkpoint, candidate, verifier.verify)) return candidate;
+    }
+    return undefined;
+  }
+
+  /** Decides and signs in one transaction: of two requests at once the second sees what the first one left. */
+  async function decide(
+    tx: Write,
+    agentId: string,
+    request: WitnessRequest,
+    connected: readonly LedgerPeer[],
+  ): Promise<Verdict> {
+    const { checkpoint } = request;
+    if (await findEvidence(tx, agentId)) return refused("SPLIT_HISTORY");
+    const held = await comparable(tx, agentId, checkpoint);
+    for (const { checkpoint: earlier } of held) {
+      const found = evidenceIn(earlier, checkpoint);
+      if (!found) continue;
+      await evidence.keep(tx, { agentId, ...found, from: signer.agentId }, connected);
+      return refused("EQUIVOCATION", earlier);
+    }
+    const last = await lastWitnessed(tx, agentId);
+    const objection = last && objectionTo(request, last.checkpoint);
+    if (objection) return objection;
+    if (!last && (await countLogs(tx)) >= LOGS_MAX) return refused("NO_ROOM");
+    const signedBefore = held.find((one) => one.checkpoint.checkpoint_id === checkpoint.checkpoint_id);
+    return testimony(signedBefore ?? (await sign(tx, agentId, checkpoint)));
+  }
+
+  async function sign(tx: Write, agentId: string, checkpoint: SignedCheckpoint): Promise<Witnessed> {
+    const signature = signer.sign(checkpointText(checkpoint));
+    const witnessed = { agentId, checkpoint, signature, witnessedAt: secondsTime(clock.now()) };
+    await insertWitnessed(tx, witnessed);
+    return witnessed;
+  }
+
+  function testimony({ signature, witnessedAt }: Witnessed): Verdict {
+    return { kind: "signed", witnessId: ownWitnessId, signature, witnessedAt };
+  }
+
+  return {
+    async witness(body, address) {
+      if (!limiter.take(`from ${address}`, REQUESTS_PER_MINUTE)) return refused("TOO_MANY");
+      const request = witnessRequestOf(body);
+      if (!request) return refused("MALFORMED");
+      const connected = await peers.all();
+      const ids = connected.map((peer) => peer.agentId);
+      const named = request.agentId;
+      if (named !== undefined && !ids.includes(named)) return refused("NOT_CONNECTED");
+      const agentId = await signerOf(request.checkpoint, named === undefined ? ids : [named]);
+      if (agentId === undefined) return refused(named === undefined ? "NOT_CONNECTED" : "BAD_SIGNATURE");
+      // Counted once the signature holds, so that nobody can use up another's share.
+      if (!limiter.take(`of ${agentId}`, CHECKPOINTS_PER_MINUTE)) return refused("TOO_MANY");
+      return db.write((tx) => decide(tx, agentId, request, connected));
+    },
+  };
+}
+
+/** Why a checkpoint does not follow from the one signed last; equal trees follow without a proof. */
+function objectionTo(
+  { checkpoint, consistency }: WitnessRequest,
+  last: SignedCheckpoint,
+): Refused | undefined {
+  if (checkpoint.tree_size < last.tree_size || checkpoint.timestamp < last.timestamp) {
+    return refused("INCONSISTENT", last);
+  }
+  if (checkpoint.tree_size === last.tree_size) return undefined;
+  if (consistency?.firstSize !== last.tree_size) return refused("CONSISTENCY_NEEDED", last);
+  const holds = verifyConsistency({
+    firstSize: last.tree_size,
+    firstRoot: last.tree_root,
+    secondSize: checkpoint.tree_size,
+    secondRoot: checkpoint.tree_root,
+    proof: consistency.proof,
+  });
+  return holds ? undefined : refused("INCONSISTENT", last);
+}
