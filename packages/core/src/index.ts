@@ -24,6 +24,7 @@ export * from "./files.ts";
 export * from "./hash.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
+export { type JsonBuilder, readJson, stringValue } from "./json-reader.ts";
 export * from "./keys.ts";
 export * from "./random.ts";
 export * from "./times.ts";
