@@ -32,6 +32,11 @@ export interface Write extends Read {
 export interface Database extends Read, AsyncDisposable {
   readonly dialect: "sqlite" | "postgres";
   write<T>(body: (tx: Write) => Promise<T>): Promise<T>;
+  /**
+   * Makes what was deleted or overwritten unreadable in the files, too. `false` when copies may remain: another process
+   * still reads an older state (try again later), or the engine keeps them until it cleans up by itself (PostgreSQL).
+   */
+  purge(): Promise<boolean>;
   /** Finishes what is running, then closes. */
   close(): Promise<void>;
 }

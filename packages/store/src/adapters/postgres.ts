@@ -110,6 +110,11 @@ class PostgresDatabase implements Database {
     }
   }
 
+  async purge(): Promise<boolean> {
+    this.#refuseClosed();
+    return false;
+  }
+
   close(): Promise<void> {
     this.#closed ??= Promise.allSettled(this.#running).then(() => this.#pool.end());
     return this.#closed;

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
@@ -48,6 +48,62 @@ test("a database opened for reading sees what a running node commits, and writes
   expect(await reader.all("SELECT id FROM notes")).toEqual([{ id: 1 }]);
   const write = reader.write((tx) => tx.run("INSERT INTO notes VALUES (2)"));
   await expect(write).rejects.toMatchObject({ code: "DATABASE_READ_ONLY" });
+});
+
+const SECRET = "what-nobody-may-read-again";
+
+test("what was deleted or overwritten is in none of the files after a purge", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  await using db = await openSqlite({ path });
+  await db.write((tx) => tx.run("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)"));
+  for (let id = 0; id < 200; id++) {
+    // Some fit into a page with many others, some fill several.
+    const text = id % 7 === 0 ? `${SECRET}${id}`.repeat(700) : `${SECRET}${id}`;
+    await db.write((tx) => tx.run("INSERT INTO notes VALUES (?, ?)", id, text));
+  }
+  const found = () => ["", "-wal"].some((suffix) => readFileSync(path + suffix).includes(SECRET));
+  expect(await db.purge()).toBe(true);
+  expect(found()).toBe(true);
+
+  await db.write((tx) => tx.run("UPDATE notes SET text = 'gone' WHERE id % 2 = 0"));
+  await db.write((tx) => tx.run("DELETE FROM notes WHERE id % 2 = 1"));
+  expect(await db.purge()).toBe(true);
+
+  expect(found()).toBe(false);
+  expect(await db.get("SELECT count(*) AS notes FROM notes WHERE text = 'gone'")).toEqual({ notes: 100 });
+});
+
+test("a purge says that copies remain while another process still reads an older state", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  await using db = await openSqlite({ path });
+  await db.write((tx) => tx.run("CREATE TABLE notes (id INTEGER PRIMARY KEY)"));
+  using reader = new DatabaseSync(path, { readOnly: true });
+  reader.exec("BEGIN; SELECT * FROM notes");
+  await db.write((tx) => tx.run("INSERT INTO notes VALUES (1)"));
+  const started = performance.now();
+  expect(await db.purge()).toBe(false);
+  expect(performance.now() - started).toBeLessThan(1000);
+  reader.exec("COMMIT");
+  expect(await db.purge()).toBe(true);
+});
+
+test("of a damaged file what is left can be read when that is asked for", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  const db = await openSqlite({ path });
+  await db.write((tx) => tx.run("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)"));
+  for (let id = 0; id < 40; id++)
+    await db.write((tx) => tx.run("INSERT INTO notes VALUES (?, ?)", id, "x".repeat(1000)));
+  await db.close();
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.fill(0xa5, bytes.length - 4096));
+
+  await expect(openSqlite({ path, readOnly: true })).rejects.toMatchObject({ code: "DATABASE_DAMAGED" });
+  await using left = await openSqlite({ path, readOnly: true, evenDamaged: true });
+  expect(await left.get("SELECT id FROM notes WHERE id = 0")).toEqual({ id: 0 });
+  await expect(left.all("SELECT * FROM notes")).rejects.toMatchObject({ code: "DATABASE_DAMAGED" });
 });
 
 test("a database opened for reading must exist, and is not made", async () => {

@@ -25,6 +25,8 @@ export interface SqliteOptions {
   readonly path: string;
   /** For reading with no node running: the file must exist, `write` is refused. */
   readonly readOnly?: boolean;
+  /** With `readOnly`: opens a damaged file, too, for what can still be read of it. */
+  readonly evenDamaged?: boolean;
   readonly busyTimeoutMs?: number;
   /** Refuses growth beyond this many pages of 4 KiB with DISK_FULL. */
   readonly maxPages?: number;
@@ -46,9 +48,9 @@ export interface SqliteOptions {
 export async function openSqlite(options: SqliteOptions): Promise<Database> {
   const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
   const connection = options.readOnly
-    ? openForReading(options.path, busyTimeoutMs)
+    ? openForReading(options.path, busyTimeoutMs, options.evenDamaged ?? false)
     : openForWriting(options, busyTimeoutMs);
-  return new SqliteDatabase(connection, options.readOnly ?? false, options.report ?? warn);
+  return new SqliteDatabase(connection, options.readOnly ?? false, busyTimeoutMs, options.report ?? warn);
 }
 
 class SqliteDatabase implements Database {
@@ -57,11 +59,18 @@ class SqliteDatabase implements Database {
   readonly #scopes = new BodyScopes();
   readonly #groups: GroupCommit;
   readonly #readOnly: boolean;
+  readonly #busyTimeoutMs: number;
   #closed: Promise<void> | undefined;
 
-  constructor(connection: SqliteConnection, readOnly: boolean, report: (error: unknown) => void) {
+  constructor(
+    connection: SqliteConnection,
+    readOnly: boolean,
+    busyTimeoutMs: number,
+    report: (error: unknown) => void,
+  ) {
     this.#connection = connection;
     this.#readOnly = readOnly;
+    this.#busyTimeoutMs = busyTimeoutMs;
     this.#groups = new GroupCommit(connection, this.#scopes, report);
   }
 
@@ -80,6 +89,19 @@ class SqliteDatabase implements Database {
     if (this.#closed) throw storeError("DATABASE_CLOSED");
     if (this.#readOnly) throw storeError("DATABASE_READ_ONLY", "The database was opened for reading.");
     return this.#groups.write(body) as Promise<T>;
+  }
+
+  async purge(): Promise<boolean> {
+    if (this.#mustWait()) await this.#committed();
+    if (this.#readOnly) throw storeError("DATABASE_READ_ONLY", "The database was opened for reading.");
+    // Deleting overwrites (secure_delete), but older pages lie in the log until it is copied over and cut. Another
+    // process may hold that up for as long as it reads: nobody here waits for it.
+    this.#connection.pragma("busy_timeout = 0");
+    try {
+      return this.#connection.pragma("wal_checkpoint(TRUNCATE)")?.busy === 0;
+    } finally {
+      this.#connection.pragma(`busy_timeout = ${this.#busyTimeoutMs}`);
+    }
   }
 
   close(): Promise<void> {
@@ -113,6 +135,7 @@ function openForWriting(options: SqliteOptions, busyTimeoutMs: number): SqliteCo
   try {
     connection.pragma("journal_mode = WAL");
     connection.pragma("synchronous = FULL");
+    connection.pragma("secure_delete = ON");
     connection.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     connection.pragma(`cache_size = -${CACHE_KIB}`);
     if (maxPages !== undefined) connection.pragma(`max_page_count = ${maxPages}`);
@@ -155,7 +178,7 @@ function refuseUnsound(connection: SqliteConnection, sizeBytes: number): void {
   if (whole && answer?.quick_check !== "ok") throw storeError("DATABASE_DAMAGED");
 }
 
-function openForReading(path: string, busyTimeoutMs: number): SqliteConnection {
+function openForReading(path: string, busyTimeoutMs: number, evenDamaged: boolean): SqliteConnection {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined) throw storeError("DATABASE_MISSING");
   const logged = statSync(`${path}-wal`, { throwIfNoEntry: false });
@@ -168,6 +191,7 @@ function openForReading(path: string, busyTimeoutMs: number): SqliteConnection {
       refuseUnsound(connection, size);
       return connection;
     } catch (error) {
+      if (evenDamaged && hasCode(error, "DATABASE_DAMAGED")) return connection;
       connection.close();
       if (!hasCode(error, "DATABASE_UNREACHABLE") && !hasCode(error, "DATABASE_READ_ONLY")) throw error;
       refusal = error;
