@@ -10,8 +10,12 @@ export function fieldCommitment(field: {
   readonly value: ExactJson | Json;
 }): string {
   const { salt, name, value } = field;
-  const text = isExact(value) ? canon1(value) : canon1OfJson(value as Json);
-  return sha256Hex(`darkmatter.field.v1\n${salt}\n${name}\n${text}`);
+  return commitmentToText(salt, name, isExact(value) ? canon1(value) : canon1OfJson(value as Json));
+}
+
+/** The same for a value whose canon-1 text is at hand. */
+export function commitmentToText(salt: string, name: string, canonicalText: string): string {
+  return sha256Hex(`darkmatter.field.v1\n${salt}\n${name}\n${canonicalText}`);
 }
 
 /** A value as it was read from a text, in which numbers are tokens and objects maps. */
