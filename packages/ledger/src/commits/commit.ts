@@ -1,0 +1,109 @@
+import { type Json, sha256Hex } from "@darkmatter/core";
+import { chainHashV1, chainHashV2, commitEnvelope, envelopeText, leafHash } from "@darkmatter/proof";
+import { secondsTime } from "../times.ts";
+
+/** One act in this node's log. Hashes are bare lower-case hex. */
+export interface Commit {
+  /** From 0; also its leaf's index. */
+  readonly position: number;
+  /** `ctx_<unix ms>_<12 hex>` */
+  readonly id: string;
+  /** The conversation it belongs to: a message id or an agent id. */
+  readonly trace: string;
+  /** The position of the commit before it of the same trace; `null` for the first. */
+  readonly parent: number | null;
+  readonly acceptedMs: number;
+  /** canon-1 text of `CommitPayload`. */
+  readonly payload: string;
+  readonly payloadHash: string;
+  /** Scheme 1. */
+  readonly chainHash: string;
+  /** Scheme 2: the hash by which others name this commit. */
+  readonly integrityHash: string;
+  readonly leaf: string;
+  readonly logRoot: string;
+  /** Roots of the perfect subtrees of level 1, 2, … that this leaf completes (RFC 9162), as `appendLeaf` gives them. */
+  readonly nodes: readonly string[];
+}
+
+/** What a commit says, the values only as commitments. A type, not an interface, so that it is a JSON object. */
+export type CommitPayload = {
+  act: string;
+  /** Bare commitments by the name of the field. */
+  fields: { [name: string]: string };
+  message_id?: string;
+  peer: string | null;
+  peer_commit?: string;
+};
+
+/** What the next commit of a trace builds on. */
+export interface ParentHashes {
+  readonly chainHash: string;
+  readonly integrityHash: string;
+}
+
+export interface CommitHashes {
+  readonly payloadHash: string;
+  readonly chainHash: string;
+  readonly integrityHash: string;
+  readonly leaf: string;
+}
+
+/** The key id of every envelope of a node: it has one key, the passport. */
+export const KEY_ID = "default";
+
+/** The canon-1 text whose hash is scheme 2, and which the agent signs. */
+export function envelopeTextOf(
+  agentId: string,
+  { acceptedMs, payloadHash }: Pick<Commit, "acceptedMs" | "payloadHash">,
+  parent: ParentHashes | undefined,
+): string {
+  return envelopeText(envelopeOf(agentId, { acceptedMs, payloadHash }, parent));
+}
+
+export function envelopeOf(
+  agentId: string,
+  { acceptedMs, payloadHash }: Pick<Commit, "acceptedMs" | "payloadHash">,
+  parent: ParentHashes | undefined,
+) {
+  return commitEnvelope({
+    agentId,
+    keyId: KEY_ID,
+    timestamp: secondsTime(acceptedMs),
+    payloadHash,
+    parentIntegrityHash: parent?.integrityHash ?? null,
+  });
+}
+
+/** All that a commit's own facts and its parent's hashes determine: how it is made, and how it is checked. */
+export function hashesOf(
+  agentId: string,
+  { position, id, acceptedMs, payload }: Pick<Commit, "position" | "id" | "acceptedMs" | "payload">,
+  parent: ParentHashes | undefined,
+): CommitHashes {
+  const payloadHash = sha256Hex(payload);
+  const integrityHash = chainHashV2(envelopeTextOf(agentId, { acceptedMs, payloadHash }, parent));
+  return {
+    payloadHash,
+    chainHash: chainHashV1(payloadHash, parent?.chainHash ?? null),
+    integrityHash,
+    leaf: leafHash({
+      accepted_at: secondsTime(acceptedMs),
+      commit_id: id,
+      integrity_hash: integrityHash,
+      log_position: position,
+    }),
+  };
+}
+
+/** The payload of a commit that this node wrote; its hash says whether it still is what was written. */
+export function payloadOf({ payload }: Pick<Commit, "payload">): CommitPayload {
+  return JSON.parse(payload) as CommitPayload;
+}
+
+/** A field's value and its salt, 64 hex, as they lie apart from the commit. */
+export interface Field {
+  readonly name: string;
+  readonly salt: string;
+  readonly value: Json;
+}

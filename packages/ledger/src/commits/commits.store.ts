@@ -1,0 +1,214 @@
+import { fromHex, toHex } from "@darkmatter/core";
+import type { Migration, Read, Row, Write } from "@darkmatter/store";
+import { ledgerError } from "../errors.ts";
+import type { Commit } from "./commit.ts";
+import { EMPTY_TAIL, type Tail } from "./tail.ts";
+
+const HASH_BYTES = 32;
+const HASH_CHARACTERS = 2 * HASH_BYTES;
+
+// The tree's node (level, index), level >= 1, lies in row (index + 1) * 2^level - 1, the leaf that completes it, at
+// byte (level - 1) * 32 of `nodes`: no table of nodes, and no index of one, grows with the log.
+const commitColumns = (bytes: string, text: string) => `
+  position BIGINT NOT NULL PRIMARY KEY,
+  id ${text} NOT NULL UNIQUE,
+  trace ${text} NOT NULL,
+  parent BIGINT,
+  accepted_ms BIGINT NOT NULL,
+  payload TEXT NOT NULL,
+  payload_hash ${bytes} NOT NULL,
+  chain_hash ${bytes} NOT NULL,
+  integrity_hash ${bytes} NOT NULL,
+  leaf ${bytes} NOT NULL,
+  log_root ${bytes} NOT NULL,
+  nodes ${bytes} NOT NULL`;
+
+const TAIL = [
+  `CREATE TABLE ledger_tail (
+     one INTEGER PRIMARY KEY CHECK (one = 1),
+     size BIGINT NOT NULL,
+     log_root TEXT,
+     frontier TEXT NOT NULL
+   )`,
+  "INSERT INTO ledger_tail (one, size, log_root, frontier) VALUES (1, 0, NULL, '')",
+];
+
+const BY_TRACE = "CREATE INDEX ledger_commits_trace ON ledger_commits (trace, position)";
+
+export const commitMigrations: readonly Migration[] = [
+  {
+    name: "ledger/001-commits",
+    dialects: ["sqlite"],
+    sql: [
+      // `INTEGER PRIMARY KEY` is SQLite's row number; `BIGINT` would be an index beside it.
+      `CREATE TABLE ledger_commits (${commitColumns("BLOB", "TEXT").replace("BIGINT NOT NULL", "INTEGER")})`,
+      BY_TRACE,
+      `CREATE TRIGGER ledger_commits_keep BEFORE UPDATE ON ledger_commits
+       BEGIN SELECT RAISE(ABORT, 'a commit is never changed'); END`,
+      `CREATE TRIGGER ledger_commits_stay BEFORE DELETE ON ledger_commits
+       BEGIN SELECT RAISE(ABORT, 'a commit is never deleted'); END`,
+      // A REPLACE would delete without waking the trigger above.
+      `CREATE TRIGGER ledger_commits_new BEFORE INSERT ON ledger_commits
+       WHEN EXISTS (SELECT 1 FROM ledger_commits WHERE position >= new.position)
+       BEGIN SELECT RAISE(ABORT, 'a commit is never replaced'); END`,
+      ...TAIL,
+    ],
+  },
+  {
+    name: "ledger/001-commits-postgres",
+    dialects: ["postgres"],
+    sql: [
+      // Ids are compared by their bytes, so that those with one beginning lie together.
+      `CREATE TABLE ledger_commits (${commitColumns("BYTEA", 'TEXT COLLATE "C"')})`,
+      BY_TRACE,
+      `CREATE FUNCTION ledger_commits_refuse() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'a commit is never changed or deleted'; END $$`,
+      `CREATE TRIGGER ledger_commits_keep BEFORE UPDATE OR DELETE ON ledger_commits
+       FOR EACH ROW EXECUTE FUNCTION ledger_commits_refuse()`,
+      `CREATE TRIGGER ledger_commits_stay BEFORE TRUNCATE ON ledger_commits
+       FOR EACH STATEMENT EXECUTE FUNCTION ledger_commits_refuse()`,
+      ...TAIL,
+    ],
+  },
+];
+
+type TailRow = { size: number; log_root: string | null; frontier: string };
+
+/** @throws LEDGER_DAMAGED */
+export async function readTail(read: Read): Promise<Tail> {
+  const row = await read.get<TailRow>("SELECT size, log_root, frontier FROM ledger_tail WHERE one = 1");
+  if (!row) throw ledgerError("LEDGER_DAMAGED", "The ledger has lost the record of its end.");
+  if (row.log_root === null) return EMPTY_TAIL;
+  return { size: row.size, logRoot: row.log_root, frontier: hashesIn(row.frontier) };
+}
+
+export async function writeTail(tx: Write, { size, logRoot, frontier }: Tail): Promise<void> {
+  await tx.run(
+    "UPDATE ledger_tail SET size = ?, log_root = ?, frontier = ? WHERE one = 1",
+    size,
+    logRoot,
+    frontier.join(""),
+  );
+}
+
+function hashesIn(text: string): string[] {
+  return Array.from({ length: text.length / HASH_CHARACTERS }, (_, at) =>
+    text.slice(at * HASH_CHARACTERS, (at + 1) * HASH_CHARACTERS),
+  );
+}
+
+export async function insertCommit(tx: Write, commit: Commit): Promise<void> {
+  await tx.run(
+    `INSERT INTO ledger_commits (position, id, trace, parent, accepted_ms, payload, payload_hash, chain_hash,
+       integrity_hash, leaf, log_root, nodes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    commit.position,
+    commit.id,
+    commit.trace,
+    commit.parent,
+    commit.acceptedMs,
+    commit.payload,
+    bytesOf(commit.payloadHash),
+    bytesOf(commit.chainHash),
+    bytesOf(commit.integrityHash),
+    bytesOf(commit.leaf),
+    bytesOf(commit.logRoot),
+    bytesOf(commit.nodes.join("")),
+  );
+}
+
+export function bytesOf(hash: string): Uint8Array {
+  const bytes = fromHex(hash);
+  if (!bytes) throw new RangeError("not a hash in hex");
+  return bytes;
+}
+
+/** What the next commit of a trace has to know of the one before it. */
+export interface Parent {
+  readonly position: number;
+  readonly chainHash: string;
+  readonly integrityHash: string;
+}
+
+type ParentRow = { position: number; chain_hash: Uint8Array; integrity_hash: Uint8Array };
+
+const parentOf = (row: ParentRow): Parent => ({
+  position: row.position,
+  chainHash: toHex(row.chain_hash),
+  integrityHash: toHex(row.integrity_hash),
+});
+
+const PARENT = "SELECT position, chain_hash, integrity_hash FROM ledger_commits";
+
+/** The last commit of a trace, before a position when one is given. */
+export async function lastOfTrace(
+  read: Read,
+  trace: string,
+  before = Number.MAX_SAFE_INTEGER,
+): Promise<Parent | undefined> {
+  const row = await read.get<ParentRow>(
+    `${PARENT} WHERE trace = ? AND position < ? ORDER BY position DESC LIMIT 1`,
+    trace,
+    before,
+  );
+  return row && parentOf(row);
+}
+
+export type CommitRow = ParentRow & {
+  id: string;
+  trace: string;
+  parent: number | null;
+  accepted_ms: number;
+  payload: string;
+  payload_hash: Uint8Array;
+  leaf: Uint8Array;
+  log_root: Uint8Array;
+  nodes: Uint8Array;
+};
+
+const fromRow = (row: CommitRow): Commit => ({
+  ...parentOf(row),
+  id: row.id,
+  trace: row.trace,
+  parent: row.parent,
+  acceptedMs: row.accepted_ms,
+  payload: row.payload,
+  payloadHash: toHex(row.payload_hash),
+  leaf: toHex(row.leaf),
+  logRoot: toHex(row.log_root),
+  nodes: hashesIn(toHex(row.nodes)),
+});
+
+/** Commits that meet a condition, written in SQL after WHERE. */
+export async function commitsWhere(
+  read: Read,
+  condition: string,
+  ...values: readonly (number | string | Uint8Array)[]
+): Promise<Commit[]> {
+  const rows = await read.all<CommitRow & Row>(`SELECT * FROM ledger_commits WHERE ${condition}`, ...values);
+  return rows.map(fromRow);
+}
+
+export async function commitAt(read: Read, position: number): Promise<Commit | undefined> {
+  const [commit] = await commitsWhere(read, "position = ?", position);
+  return commit;
+}
+
+/** The highest position in the table, whatever the tail says. */
+export async function lastPosition(read: Read): Promise<number | undefined> {
+  const row = await read.get<{ position: number | null }>(
+    "SELECT max(position) AS position FROM ledger_commits",
+  );
+  return row?.position ?? undefined;
+}
+
+/** The stored node of the tree; `undefined` when its row is gone or too short. */
+export async function storedNode(read: Read, level: number, index: number): Promise<string | undefined> {
+  const row = await read.get<{ node: Uint8Array }>(
+    level === 0
+      ? "SELECT leaf AS node FROM ledger_commits WHERE position = ?"
+      : `SELECT substr(nodes, ${(level - 1) * HASH_BYTES + 1}, ${HASH_BYTES}) AS node
+         FROM ledger_commits WHERE position = ?`,
+    (index + 1) * 2 ** level - 1,
+  );
+  return row?.node.length === HASH_BYTES ? toHex(row.node) : undefined;
+}
