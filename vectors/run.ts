@@ -3,10 +3,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Json } from "@darkmatter/core";
+import { createVerifier } from "@darkmatter/identity";
 import { tallyLine } from "../scripts/tally.ts";
+import { LEDGER_KINDS } from "./runner/ledger/kinds.ts";
 import { MESH_KINDS } from "./runner/mesh/kinds.ts";
 import { LATER_FILES } from "./runner/mesh/left-out.ts";
 import type { Kind } from "./runner/outcome.ts";
+import { proofKinds } from "./runner/proof/kinds.ts";
 
 interface Area {
   readonly kinds: Readonly<Record<string, Kind>>;
@@ -14,7 +17,11 @@ interface Area {
   readonly later: Readonly<Record<string, string>>;
 }
 
-const AREAS: Readonly<Record<string, Area>> = { mesh: { kinds: MESH_KINDS, later: LATER_FILES } };
+const AREAS: Readonly<Record<string, Area>> = {
+  mesh: { kinds: MESH_KINDS, later: LATER_FILES },
+  ledger: { kinds: LEDGER_KINDS, later: {} },
+  proof: { kinds: proofKinds(createVerifier({ threads: "never" }).verify), later: {} },
+};
 
 const tally = { passed: 0, failed: 0, skipped: 0 };
 

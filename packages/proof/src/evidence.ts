@@ -2,10 +2,11 @@ import { checkpointText, type SignedCheckpoint } from "./checkpoint.ts";
 
 /**
  * Why two signed checkpoints of one log cannot both be true of a log that only ever grows; `undefined` when they can.
- * Their order does not matter. Whether the log's key signed both is the caller's to check.
+ * What a checkpoint says of the one before it counts when the second says it of the first: where the order is unknown,
+ * ask both ways. Whether the log's key signed both is the caller's to check.
  */
 export function contradiction(first: SignedCheckpoint, second: SignedCheckpoint): string | undefined {
-  return ofSize(first, second) ?? ofId(first, second) ?? ofChain(first, second) ?? ofChain(second, first);
+  return ofSize(first, second) ?? ofId(first, second) ?? ofPrevious(first, second);
 }
 
 function ofSize(first: SignedCheckpoint, second: SignedCheckpoint): string | undefined {
@@ -22,7 +23,7 @@ function ofId(first: SignedCheckpoint, second: SignedCheckpoint): string | undef
     : undefined;
 }
 
-function ofChain(earlier: SignedCheckpoint, later: SignedCheckpoint): string | undefined {
+function ofPrevious(earlier: SignedCheckpoint, later: SignedCheckpoint): string | undefined {
   if (later.previous_cp_id !== earlier.checkpoint_id) return undefined;
   const which = `${later.checkpoint_id} names ${earlier.checkpoint_id} as the one before it`;
   if (later.previous_tree_root !== earlier.tree_root) return `${which}, but with another tree root.`;
