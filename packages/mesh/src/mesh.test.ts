@@ -23,7 +23,8 @@ test("two agents connect, one writes, the other reads and answers, and the first
   expect(await bo.tool("list_inbox")).toMatchObject({ total: 0 });
   expect(await ana.tool("get_sent_message", { message_id: sent.message_id })).toMatchObject({
     status: "responded",
-    updates: [{ type: "received" }, { type: "responding" }],
+    state: "acted on by 1 of 1",
+    updates: [{ type: "responding" }],
   });
   expect([...ana.reports, ...bo.reports]).toEqual([]);
 });

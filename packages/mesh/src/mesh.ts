@@ -6,6 +6,7 @@ import { connectionRoutes } from "./connections/connections.routes.ts";
 import { connectionTools } from "./connections/connections.tools.ts";
 import { createConnections } from "./connections/connections.ts";
 import { createHandshake } from "./connections/handshake.ts";
+import { type PeerAddress, readPeerAddresses, readWitnesses } from "./connections/peer-addresses.ts";
 import { createPeerUpdates } from "./connections/peer-updates.ts";
 import { createRequests } from "./connections/requests.ts";
 import { discoveryJobs } from "./discovery/discovery.jobs.ts";
@@ -21,6 +22,7 @@ import { createOpinions } from "./impressions/opinions.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import { createLimits } from "./limits/limits.ts";
 import { createDeliverer } from "./messages/deliver.ts";
+import { erase } from "./messages/erase.ts";
 import { sayFarewell } from "./messages/farewell.ts";
 import { createForwarding } from "./messages/forward.ts";
 import { inbox } from "./messages/inbox.ts";
@@ -34,6 +36,9 @@ import { createWaiting } from "./messages/waiting.ts";
 import { createPeers } from "./peers.ts";
 import type { MeshPorts } from "./ports.ts";
 import { createPresence } from "./presence/presence.ts";
+import { createGiving } from "./receipts/giving.ts";
+import { receiptJobs } from "./receipts/receipts.jobs.ts";
+import { createTaking } from "./receipts/taking.ts";
 import type { Services } from "./services.ts";
 import { createStateFiles, type StateFiles } from "./state-file/state-files.ts";
 import { type Changes, createChanges } from "./status/changes.ts";
@@ -56,6 +61,15 @@ export interface Mesh {
   stop(): Promise<void>;
   /** Resolves when no background work is left. */
   idle(): Promise<void>;
+  /** Connected agents that keep a ledger too, best impression first. */
+  witnesses(): Promise<readonly PeerAddress[]>;
+  /** All connected agents, in the order they were connected. */
+  peersAll(): Promise<readonly PeerAddress[]>;
+  /**
+   * Removes what was said in a message and in its answers from everything the mesh keeps; that there was something
+   * stays. How many rows it changed.
+   */
+  erase(tx: Write, messageId: string): Promise<number>;
 }
 
 /** How long a stop waits for callbacks under way. */
@@ -81,7 +95,12 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...impressionRoutes(services),
     ],
     tools: toolTable(services, changes),
-    jobs: [...messageJobs(services), ...discoveryJobs(services), ...statusJobs(services, changes)],
+    jobs: [
+      ...messageJobs(services),
+      ...receiptJobs(services),
+      ...discoveryJobs(services),
+      ...statusJobs(services, changes),
+    ],
     stateFiles,
 
     async start() {
@@ -104,6 +123,9 @@ export function createMesh(ports: MeshPorts): Mesh {
     },
 
     idle: () => background.idle(),
+    witnesses: () => readWitnesses(ports.db),
+    peersAll: () => readPeerAddresses(ports.db),
+    erase,
   };
 }
 
@@ -127,6 +149,8 @@ function createServices(
   const peerUpdates = createPeerUpdates(ports, identity, connections, peers);
   const discovered = () => discovery.peers().map(({ url }) => url);
   const callbacks = createCallbacks(ports, identity, connections, peers, discovered);
+  const giving = createGiving(ports, callbacks, background);
+  const taking = createTaking(ports, waiting, changed);
   const glance = createGlance(
     db,
     () => presence.status(),
@@ -147,13 +171,14 @@ function createServices(
     peerUpdates,
     impressions,
     opinions: createOpinions(ports, connections, impressions, peers),
-    receiving: createReceiving(ports, connections, limits, callbacks, background, changed),
-    sending: createSending(ports, identity, connections, impressions, deliverer, changed),
-    replying: createReplying(ports, connections, impressions, callbacks, changed),
-    forwarding: createForwarding(ports, connections, callbacks, deliverer, changed),
+    receiving: createReceiving(ports, connections, limits, callbacks, giving, background, changed),
+    sending: createSending(ports, identity, connections, impressions, deliverer, taking, changed),
+    replying: createReplying(ports, connections, impressions, callbacks, giving, changed),
+    forwarding: createForwarding(ports, connections, callbacks, deliverer, giving, changed),
+    giving,
     inbox,
     waiting,
-    webhooks: createWebhooks(ports, waiting, changed),
+    webhooks: createWebhooks(ports, taking, waiting, changed),
     discovery,
     glance,
     changed,

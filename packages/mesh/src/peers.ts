@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, parseJson, reasonOf } from "@darkmatter/core";
+import { hasCode, isJsonObject, type JsonObject, parseJson, reasonOf } from "@darkmatter/core";
 import type { OutboundAnswer, Reach } from "@darkmatter/net";
 import { quoted } from "./answers.ts";
 import { meshError } from "./errors.ts";
@@ -89,6 +89,14 @@ export async function inParallel<T, R>(
 }
 
 export const PARALLEL_CALLS_MAX = 16;
+
+/** How an exchange ends after its request may have left; ABORTED when this node stops meanwhile. */
+const ARRIVED_PERHAPS = ["TIMEOUT", "CONNECTION_LOST", "ANSWER_TOO_LARGE", "ABORTED"];
+
+/** Whether the other side may have got what was sent, although no answer came. */
+export function mayHaveArrived(error: unknown): boolean {
+  return ARRIVED_PERHAPS.some((code) => hasCode(error, code));
+}
 
 /** Turns a failed call into an error a user can act on. */
 export function unreachable(url: string, error: unknown): Error {

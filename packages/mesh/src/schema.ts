@@ -4,6 +4,7 @@ import { conversationMigrations } from "./conversation/conversation.store.ts";
 import { identityMigrations } from "./identity/identity.store.ts";
 import { impressionMigrations } from "./impressions/impressions.store.ts";
 import { messageMigrations } from "./messages/messages.store.ts";
+import { receiptMigrations } from "./receipts/receipts.store.ts";
 import { webhookMigrations } from "./webhooks/webhooks.store.ts";
 
 /** Every step of the mesh's tables, in the order they are applied. */
@@ -14,4 +15,5 @@ export const meshMigrations: readonly Migration[] = [
   ...messageMigrations,
   ...webhookMigrations,
   ...conversationMigrations,
+  ...receiptMigrations,
 ];

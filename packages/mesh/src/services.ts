@@ -19,6 +19,7 @@ import type { Waiting } from "./messages/waiting.ts";
 import type { Peers } from "./peers.ts";
 import type { MeshPorts } from "./ports.ts";
 import type { Presence } from "./presence/presence.ts";
+import type { Giving } from "./receipts/giving.ts";
 import type { GlanceKeeper } from "./status/glance.ts";
 import type { Webhooks } from "./webhooks/webhooks.ts";
 
@@ -41,6 +42,7 @@ export interface Services {
   readonly sending: Sending;
   readonly replying: Replying;
   readonly forwarding: Forwarding;
+  readonly giving: Giving;
   readonly inbox: Inbox;
   readonly waiting: Waiting;
   readonly webhooks: Webhooks;

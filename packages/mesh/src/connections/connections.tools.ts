@@ -5,6 +5,7 @@ import { type Tool, tool } from "@darkmatter/surface";
 import { z } from "zod";
 import { answered, firstWords, PEER_WORDS, type Result } from "../answers.ts";
 import { meshError } from "../errors.ts";
+import { deleteInbox, readInboxFrom } from "../messages/messages.store.ts";
 import type { Services } from "../services.ts";
 import { type Connection, meanResponseTimeMs } from "./connection.ts";
 import { shownRequest } from "./requests.ts";
@@ -225,13 +226,18 @@ async function disconnectAct(services: Services, agentId: string, callId: string
 }
 
 async function blockAct(
-  { db, connections, changed }: Services,
+  { db, connections, giving, changed }: Services,
   agentId: string,
   action: "block" | "unblock",
 ) {
   return db.write(async (tx) => {
-    if (action === "block") await connections.block(tx, agentId);
-    else if (!(await connections.unblock(tx, agentId)))
+    if (action === "block") {
+      await connections.block(tx, agentId);
+      for (const message of await readInboxFrom(tx, agentId)) {
+        await deleteInbox(tx, message.messageId);
+        await giving.refuse(tx, message, "its sender was blocked");
+      }
+    } else if (!(await connections.unblock(tx, agentId)))
       throw meshError("NOT_FOUND", "That agent is not blocked.");
     tx.afterCommit(changed);
     return { success: true, agent_id: agentId, blocked: action === "block" };

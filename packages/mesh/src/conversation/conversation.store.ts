@@ -69,6 +69,16 @@ export async function readEntries(tx: Read, limit: number): Promise<Conversation
   }));
 }
 
+/** Puts `text` in the place of what was said under a message's id; how many entries. */
+export function eraseEntries(tx: Write, messageId: string, text: string): Promise<number> {
+  return tx.run(
+    "UPDATE mesh_conversation SET content = ?, metadata = '{}' WHERE message_id = ? AND content <> ?",
+    text,
+    messageId,
+    text,
+  );
+}
+
 /** Keeps the newest `keep` entries. */
 export async function pruneEntries(tx: Write, keep: number): Promise<void> {
   await tx.run(

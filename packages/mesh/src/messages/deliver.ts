@@ -1,19 +1,31 @@
-import { isoTime, type JsonObject, reasonOf } from "@darkmatter/core";
+import { isoTime, type Json, type JsonObject, reasonOf } from "@darkmatter/core";
 import { messageDigestText, messageText, signText } from "@darkmatter/identity";
 import type { Write } from "@darkmatter/store";
 import { type Connection, endpoint, speaks } from "../connections/connection.ts";
 import { countDeclined, countSent } from "../connections/connections.store.ts";
 import { DELIVERY_GAIN } from "../impressions/impression.ts";
 import type { Impressions } from "../impressions/impressions.ts";
-import { inParallel, PARALLEL_CALLS_MAX, type Peers, refusalText, TIMEOUT_MS } from "../peers.ts";
+import {
+  inParallel,
+  mayHaveArrived,
+  PARALLEL_CALLS_MAX,
+  type Peers,
+  refusalText,
+  TIMEOUT_MS,
+} from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 
-/** A message as it leaves, the same for every target but for `dm_sig`. */
+/** A message as it leaves, but for what each target gets of its own. */
 export interface Outgoing {
   readonly messageId: string;
   readonly content: string;
   readonly webhook: string;
   readonly hopsRemaining: number;
+}
+
+/** A target, and the metadata it gets. */
+export interface Copy {
+  readonly peer: Connection;
   readonly metadata: JsonObject;
 }
 
@@ -21,6 +33,10 @@ export interface Delivery {
   readonly peer: Connection;
   /** What went wrong; `undefined` when the peer has the message. */
   readonly error: string | undefined;
+  /** Bytes may have reached the peer, whatever it made of them. */
+  readonly left: boolean;
+  /** What it answered as its receipt, not yet believed. */
+  readonly receipt?: Json | undefined;
 }
 
 /** Bringing a message to connected agents. */
@@ -29,7 +45,7 @@ export interface Deliverer {
    * Posts to every target, side by side. Never rejects. `repeated`: an earlier attempt may have arrived, so that a
    * peer's 409 means it has it.
    */
-  deliver(message: Outgoing, targets: readonly Connection[], repeated: boolean): Promise<Delivery[]>;
+  deliver(message: Outgoing, copies: readonly Copy[], repeated: boolean): Promise<Delivery[]>;
   /** Counts deliveries and lets trust follow them (mesh.md 14). */
   settle(tx: Write, deliveries: readonly Delivery[]): Promise<void>;
 }
@@ -41,48 +57,53 @@ export function createDeliverer(
 ): Deliverer {
   const self = signer.agentId;
 
-  function envelope(message: Outgoing): Record<string, unknown> & { timestamp: string } {
-    const { messageId, content } = message;
+  /** Signed once for all targets: the old signature covers nothing that differs between them. */
+  function signed({ messageId, content }: Outgoing) {
     const timestamp = isoTime(clock.now());
-    return {
-      message_id: messageId,
-      content,
-      webhook: message.webhook,
-      hops_remaining: message.hopsRemaining,
-      metadata: message.metadata,
-      timestamp,
-      from_agent_id: self,
-      from_public_key_hex: self,
-      signature_hex: signText(signer, messageText({ from: self, messageId, timestamp, content })),
-    };
+    const text = messageText({ from: self, messageId, timestamp, content });
+    return { timestamp, signature: signText(signer, text) };
   }
 
   /** Peers that did not announce digest/1 get the bytes of the old wire, exactly (mesh.md 22). */
-  function addressed(body: ReturnType<typeof envelope>, message: Outgoing, peer: Connection): object {
+  function envelope(message: Outgoing, { timestamp, signature }: ReturnType<typeof signed>, copy: Copy) {
+    const { peer, metadata } = copy;
+    const body = {
+      message_id: message.messageId,
+      content: message.content,
+      webhook: message.webhook,
+      hops_remaining: message.hopsRemaining,
+      metadata,
+      timestamp,
+      from_agent_id: self,
+      from_public_key_hex: self,
+      signature_hex: signature,
+    };
     if (!speaks(peer, "digest/1")) return body;
     const to = peer.agentId;
-    const text = messageDigestText({ ...message, from: self, timestamp: body.timestamp, to });
+    const text = messageDigestText({ ...message, from: self, timestamp, to, metadata });
     return { ...body, to_agent_id: to, dm_sig: signText(signer, text) };
   }
 
-  async function post(peer: Connection, body: object, repeated: boolean): Promise<string | undefined> {
+  async function post(peer: Connection, body: object, repeated: boolean): Promise<Delivery> {
     const url = endpoint(peer.url, "message");
     try {
       const answer = await peers.post({ url, timeoutMs: TIMEOUT_MS.post, reach: "private" }, body);
-      if (answer.status < 400 || (answer.status === 409 && repeated)) return undefined;
-      return refusalText(answer);
+      const { receipt } = answer.body;
+      if (answer.status < 400 || (answer.status === 409 && repeated)) {
+        return { peer, error: undefined, left: true, receipt };
+      }
+      return { peer, error: refusalText(answer), left: true };
     } catch (error) {
-      return reasonOf(error);
+      return { peer, error: reasonOf(error), left: mayHaveArrived(error) };
     }
   }
 
   return {
-    async deliver(message, targets, repeated) {
-      const body = envelope(message);
-      return inParallel(targets, PARALLEL_CALLS_MAX, async (peer) => ({
-        peer,
-        error: await post(peer, addressed(body, message, peer), repeated),
-      }));
+    async deliver(message, copies, repeated) {
+      const signature = signed(message);
+      return inParallel(copies, PARALLEL_CALLS_MAX, (copy) =>
+        post(copy.peer, envelope(message, signature, copy), repeated),
+      );
     },
 
     async settle(tx, deliveries) {

@@ -21,7 +21,7 @@ export async function sayFarewell(
     content: "This agent has ended the connection.",
     webhook: webhookUrl(identity.base(), messageId),
     hopsRemaining: 0,
-    metadata: { type: "disconnect_announcement" },
   };
-  await deliverer.deliver(message, [peer], false);
+  const metadata = { type: "disconnect_announcement" };
+  await deliverer.deliver(message, [{ peer, metadata }], false);
 }

@@ -1,14 +1,15 @@
 import { isoTime, type JsonObject, reasonOf } from "@darkmatter/core";
 import { once, type Write } from "@darkmatter/store";
-import { type Connection, endpoint } from "../connections/connection.ts";
+import { type Connection, endpoint, speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import type { MeshPorts } from "../ports.ts";
+import type { Giving } from "../receipts/giving.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
 import type { Deliverer, Delivery } from "./deliver.ts";
 import type { InboxMessage } from "./message.ts";
-import { deleteInbox, readInbox } from "./messages.store.ts";
+import { deleteInbox, readForwards, readInbox, saveForwards } from "./messages.store.ts";
 import { ignoreUnlessForbidden } from "./reply.ts";
 import { requireConnection } from "./send.ts";
 
@@ -38,13 +39,16 @@ export function createForwarding(
   connections: Connections,
   callbacks: Callbacks,
   deliverer: Deliverer,
+  giving: Giving,
   changed: () => void,
 ): Forwarding {
   const { db, clock, signer, journal } = ports;
   const self = signer.agentId;
 
-  async function drop(messageId: string): Promise<void> {
-    await db.write((tx) => deleteInbox(tx, messageId));
+  async function drop(messageId: string, also?: (tx: Write) => Promise<void>): Promise<void> {
+    await db.write(async (tx) => {
+      if (await deleteInbox(tx, messageId)) await also?.(tx);
+    });
     changed();
   }
 
@@ -75,30 +79,65 @@ export function createForwarding(
 
   async function requireHops(message: InboxMessage, from: WebhookSource): Promise<void> {
     if (message.hopsRemaining > 0) return;
-    await drop(message.messageId);
+    await drop(message.messageId, (tx) => giving.give(tx, message, "expired", "no hops left"));
     const notice = { type: "expired", agent_id: self, note: "Message expired — no hops remaining." };
     await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
     throw meshError("BAD_REQUEST", "Message expired — no hops remaining. Removed from queue.");
   }
 
-  async function passOn(message: InboxMessage, from: WebhookSource, target: Connection, note: string | null) {
+  /**
+   * One commit for each target, on disk before the first byte leaves; a target that is tried again keeps its own.
+   * The hashes by target, null where our journal keeps no chain; `undefined` when the message is gone.
+   */
+  function journalled(message: InboxMessage, targets: readonly Connection[]) {
+    const { messageId, from } = message;
+    return db.write(async (tx) => {
+      const before = await readForwards(tx, messageId);
+      if (!before) return undefined;
+      const commits = { ...before };
+      for (const { agentId: peer } of targets) {
+        if (peer in commits) continue;
+        const event = { act: "message.forwarded", trace: messageId, peer, messageId, fields: { from } };
+        commits[peer] = (await journal.append(tx, event)) ?? null;
+      }
+      await saveForwards(tx, messageId, commits);
+      return commits;
+    });
+  }
+
+  async function passOn(
+    message: InboxMessage,
+    from: WebhookSource,
+    target: Connection,
+    commit: string | null,
+    note: string | null,
+  ): Promise<Delivery> {
     const notice = { type: "forwarded", agent_id: self, target_agent_id: target.agentId, note };
     try {
       // @NOTE a sender that does not hear of it does not stop the message (mesh.md 7.1).
       await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
       const onward = { ...message, hopsRemaining: message.hopsRemaining - 1 };
-      const [delivery] = await deliverer.deliver(onward, [target], true);
-      return delivery ?? { peer: target, error: "not sent" };
+      const linked = commit !== null && speaks(target, "journal/1");
+      const metadata = linked ? { ...message.metadata, commit } : message.metadata;
+      const [delivery] = await deliverer.deliver(onward, [{ peer: target, metadata }], true);
+      return delivery ?? { peer: target, error: "not sent", left: false };
     } catch (error) {
-      return { peer: target, error: reasonOf(error) };
+      return { peer: target, error: reasonOf(error), left: false };
     }
   }
 
-  function record(message: InboxMessage, deliveries: readonly Delivery[], callId: string | undefined) {
+  function record(
+    message: InboxMessage,
+    deliveries: readonly Delivery[],
+    commits: Readonly<Record<string, string | null>>,
+    callId: string | undefined,
+  ) {
     const to = deliveries.filter(({ error }) => error === undefined).map(({ peer }) => peer.agentId);
     return db.write((tx) =>
       once(tx, callId, async (): Promise<ForwardOutcome> => {
-        if (to.length > 0) await deleteInbox(tx, message.messageId);
+        const [first] = to;
+        const isGone = first !== undefined && (await deleteInbox(tx, message.messageId));
+        if (isGone) await giving.acted(tx, message, "forwarded", commits[first] ?? null);
         await deliverer.settle(tx, deliveries);
         await rememberForward(tx, message, to);
         tx.afterCommit(changed);
@@ -128,10 +167,6 @@ export function createForwarding(
       trust: 0,
       metadata,
     });
-    for (const peer of to) {
-      const fields = { from: message.from };
-      await journal.append(tx, { act: "message.forwarded", trace: messageId, peer, messageId, fields });
-    }
   }
 
   /** A repeated call hears its first result; a first one that the message is not there. */
@@ -158,9 +193,14 @@ export function createForwarding(
       await requireOpen(message, from, targets, force);
       await requireHops(message, from);
 
+      const commits = await journalled(message, targets);
+      if (!commits) return absent(messageId, callId);
       const deliveries: Delivery[] = [];
-      for (const target of targets) deliveries.push(await passOn(message, from, target, note));
-      return record(message, deliveries, callId);
+      for (const target of targets) {
+        const commit = commits[target.agentId] ?? null;
+        deliveries.push(await passOn(message, from, target, commit, note));
+      }
+      return record(message, deliveries, commits, callId);
     },
   };
 }

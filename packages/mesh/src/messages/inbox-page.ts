@@ -1,18 +1,20 @@
-import { hasCode, isoTime, type JsonObject } from "@darkmatter/core";
+import { type Clock, hasCode, isoTime, type JsonObject } from "@darkmatter/core";
+import type { Write } from "@darkmatter/store";
 import { PEER_WORDS, shownMetadata } from "../answers.ts";
+import type { Giving } from "../receipts/giving.ts";
 import type { Services } from "../services.ts";
 import { INBOX_PAGE_MAX } from "./inbox.ts";
 import { type InboxMessage, listed } from "./message.ts";
 import { markRead } from "./messages.store.ts";
 
 /** The inbox as the tool shows it. A message shown whole counts as read (mesh.md 22.2). */
-export async function inboxPage({ db, inbox, ports, changed }: Services): Promise<JsonObject> {
+export async function inboxPage({ db, inbox, ports, giving, changed }: Services): Promise<JsonObject> {
   const messages = await inbox.list(db, INBOX_PAGE_MAX);
   const total = await inbox.count(db);
   const whole = messages.filter((message) => !message.read && listed(message.content) === message.content);
   if (whole.length > 0) {
     const noted = db.write(async (tx) => {
-      for (const { messageId } of whole) await markRead(tx, messageId, ports.clock.now());
+      for (const message of whole) await noteRead(tx, message, ports.clock, giving);
       tx.afterCommit(changed);
     });
     // A command that looks while no node runs changes nothing: the agent has still to be told of the messages.
@@ -29,6 +31,16 @@ export async function inboxPage({ db, inbox, ports, changed }: Services): Promis
       peer_words: PEER_WORDS,
     }),
   };
+}
+
+/** Notes that our agent was shown a message whole; the first time its author may hear so. */
+export async function noteRead(
+  tx: Write,
+  message: InboxMessage,
+  clock: Clock,
+  giving: Giving,
+): Promise<void> {
+  if (await markRead(tx, message.messageId, clock.now())) await giving.give(tx, message, "read", null);
 }
 
 export function inboxMessage(message: InboxMessage, content: string): JsonObject {

@@ -44,7 +44,30 @@ export interface SentMessage {
   readonly routedTo: readonly string[];
   readonly createdAt: string;
   readonly webhook: string;
+  /** As it was given to us; what is added for each target: `copies`. */
   readonly metadata: JsonObject;
+  /** By target. */
+  readonly copies: Readonly<Record<string, SentCopy>>;
+}
+
+/** What only one target of a message gets: the same however often it is brought there. */
+export interface SentCopy {
+  /** It is asked for receipts. */
+  readonly receipts: boolean;
+  /** The hash of our commit, for a target that keeps a ledger too. */
+  readonly commit: string | null;
+  /** When its bytes left; `null` while they have not. */
+  readonly sentAt: string | null;
+}
+
+/** The metadata as one target gets it (mesh.md 22.2, 22.5); to old peers as it is. */
+export function metadataFor(metadata: JsonObject, copy: SentCopy | undefined, self: string): JsonObject {
+  if (!copy) return metadata;
+  return {
+    ...metadata,
+    ...(copy.receipts && { receipts: 1, origin_agent_id: self }),
+    ...(copy.commit !== null && { commit: copy.commit }),
+  };
 }
 
 /** Metadata types that make a receiver act: refused without `dm_sig` from peers that can make one (mesh.md 22.1). */

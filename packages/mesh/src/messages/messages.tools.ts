@@ -3,13 +3,13 @@ import { type Tool, type ToolCall, tool } from "@darkmatter/surface";
 import { z } from "zod";
 import { answered, PEER_WORDS, shownMetadata } from "../answers.ts";
 import { meshError } from "../errors.ts";
+import { isQuoting, readLadders, shownLadders, stateOf } from "../receipts/ladder.ts";
 import type { Services } from "../services.ts";
 import { shownResponses } from "../webhooks/webhook.ts";
 import { countUpdates, readResponses, readUpdates } from "../webhooks/webhooks.store.ts";
 import { expireSent } from "../webhooks/webhooks.ts";
-import { inboxMessage, inboxPage } from "./inbox-page.ts";
+import { inboxMessage, inboxPage, noteRead } from "./inbox-page.ts";
 import { HOPS_DEFAULT, HOPS_MAX, listed, type SentMessage } from "./message.ts";
-import { markRead } from "./messages.store.ts";
 import { readSent, readSentAll } from "./sent.store.ts";
 import { waitForResponse } from "./wait.ts";
 
@@ -92,7 +92,7 @@ export function messageTools(services: Services): Tool[] {
         answered(async () => {
           const message = await services.inbox.get(db, input.message_id);
           await db.write(async (tx) => {
-            await markRead(tx, message.messageId, ports.clock.now());
+            await noteRead(tx, message, ports.clock, services.giving);
             tx.afterCommit(services.changed);
           });
           return {
@@ -132,11 +132,14 @@ export function messageTools(services: Services): Tool[] {
           const sent = await requireSent(services, input.message_id);
           const responses = shownResponses(await readResponses(db, sent.messageId));
           const updates = await readUpdates(db, sent.messageId);
-          const quotes = responses.length > 0 || updates.some((update) => "note" in update && update.note);
+          const ladders = await readLadders(db, sent, ports.signer.agentId);
+          const noted = updates.some((update) => "note" in update && update.note);
+          const quotes = responses.length > 0 || noted || ladders.some(isQuoting);
           return {
             ...(await shownSent(services, sent)),
             content: sent.content,
             routed_to: [...sent.routedTo],
+            ladder: shownLadders(ladders),
             updates: updates as unknown as Json,
             responses,
             ...(quotes && { peer_words: PEER_WORDS }),
@@ -287,12 +290,13 @@ async function requireSent({ db }: Services, id: string): Promise<SentMessage> {
   return sent;
 }
 
-async function shownSent({ db }: Services, sent: SentMessage): Promise<JsonObject> {
+async function shownSent({ db, ports }: Services, sent: SentMessage): Promise<JsonObject> {
   const { updates, forwarded } = await countUpdates(db, sent.messageId);
   return {
     message_id: sent.messageId,
     content: listed(sent.content),
     status: sent.status,
+    state: stateOf(await readLadders(db, sent, ports.signer.agentId)),
     initial_hops: sent.initialHops,
     forwarding_count: forwarded,
     updates_count: updates,

@@ -5,7 +5,9 @@ import {
   isoTime,
   type JsonObject,
   parseTime,
+  sha256Hex,
 } from "@darkmatter/core";
+import type { SignedMessage } from "@darkmatter/proof";
 import type { Background } from "../background.ts";
 import { countDeclined, countReceived, readStanding } from "../connections/connections.store.ts";
 import type { Connections } from "../connections/connections.ts";
@@ -22,16 +24,20 @@ import {
 } from "../fields.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { MeshPorts } from "../ports.ts";
+import type { Giving } from "../receipts/giving.ts";
+import { asksReceipts, authorOf, commitOf, type GivenRung } from "../receipts/receipt.ts";
 import type { Callbacks } from "../webhooks/callbacks.ts";
 import { validateWebhook } from "../webhooks/webhook.ts";
 import { CONTENT_CODE_POINTS_MAX, HOPS_DEFAULT, HOPS_MAX, isBroadcast } from "./message.ts";
-import { countBroadcast, insertInbox, readTally, takePlace } from "./messages.store.ts";
+import { countBroadcast, insertInbox, readStored, readTally, takePlace } from "./messages.store.ts";
 import { seenMessages, wasSeen } from "./seen.ts";
-import { type SignedMessage, verifyMessage } from "./verify.ts";
+import { type ArrivedMessage, verifyMessage } from "./verify.ts";
 
-export type ReceiveAnswer =
-  | { readonly success: true; readonly queued: true; readonly queue_position: number }
-  | { readonly status: "broadcast_received" };
+/** What the sender is answered: 409 for a repeat that asked for its receipt again. */
+export interface ReceiveAnswer {
+  readonly status: 200 | 409;
+  readonly body: JsonObject;
+}
 
 /** Taking messages of other agents (mesh.md 5.3, 7.1). */
 export interface Receiving {
@@ -44,9 +50,20 @@ export interface Receiving {
   isFull(): Promise<boolean>;
 }
 
-type Standing = Awaited<ReturnType<typeof readStanding>>;
+/** A message's sender, and what it signed. */
+interface Checked {
+  readonly connected: boolean;
+  readonly score: number;
+  readonly signed: SignedMessage;
+}
 
-interface Parsed extends SignedMessage {
+/** A message on disk: its place in the inbox, which a broadcast has none of, and the receipt it asked for. */
+interface Stored {
+  readonly place: number | undefined;
+  readonly given: GivenRung | undefined;
+}
+
+interface Parsed extends ArrivedMessage {
   readonly hopsRemaining: number;
 }
 
@@ -55,6 +72,7 @@ export function createReceiving(
   connections: Connections,
   limits: Limits,
   callbacks: Callbacks,
+  giving: Giving,
   background: Background,
   changed: () => void,
 ): Receiving {
@@ -77,8 +95,8 @@ export function createReceiving(
     limits.takeGlobal();
   }
 
-  /** Every check there is before a message is stored; what is known of its sender. */
-  async function checked(body: Body, message: Parsed): Promise<Standing> {
+  /** Every check there is before a message is stored; what is known of its sender, and what that signed. */
+  async function checked(body: Body, message: Parsed): Promise<Checked> {
     admit(body, message);
     const standing = await readStanding(db, message.from);
     const { connection, blocked } = standing;
@@ -86,11 +104,11 @@ export function createReceiving(
     // Looked at first, as the reference does; counted only for what the peer really signed, or anybody could use up
     // its share in its name.
     if (connection) await refuseBeyond(limits.exceededBy(message.from, connection.rateLimit), message.from);
-    await verifyMessage(message, connection, self, verifier, clock.now());
+    const signed = await verifyMessage(message, connection, self, verifier, clock.now());
     if (connection) {
       await refuseBeyond(limits.takeConnection(message.from, connection.rateLimit), message.from);
     }
-    return standing;
+    return { connected: connection !== undefined, score: standing.score, signed };
   }
 
   async function refuseBeyond(limit: number | undefined, from: string): Promise<void> {
@@ -99,7 +117,7 @@ export function createReceiving(
     throw meshError("TOO_MANY", `Rate limit exceeded for this connection (${limit} requests per 60s)`);
   }
 
-  function store(message: Parsed, connected: boolean, score: number): Promise<ReceiveAnswer> {
+  function store(message: Parsed, { connected, score, signed }: Checked): Promise<Stored> {
     const { from, messageId, content, metadata } = message;
     const metadataText = JSON.stringify(metadata);
     const broadcast = isBroadcast(metadata);
@@ -110,16 +128,23 @@ export function createReceiving(
       // A message whose time lies ahead of ours stays fresh for longer, and is remembered for as long.
       const seenAtMs = Math.max(now, Math.ceil(parseTime(message.timestamp ?? "") ?? now));
       if (await seenMessages.has(tx, messageId, now)) throw meshError("DUPLICATE");
-      let position = 0;
+      const place = broadcast ? 0 : await takePlace(tx, config.inboxMax);
+      if (place === undefined) throw meshError("TOO_MANY", "Message queue full");
+      const commit = await journal.append(tx, {
+        act: "message.received",
+        trace: messageId,
+        peer: from,
+        messageId,
+        peerCommit: commitOf(metadata),
+        fields: { content, metadata, signed: { ...signed } },
+      });
       if (broadcast) {
         await seenMessages.remember(tx, messageId, seenAtMs);
         await countBroadcast(tx);
       } else {
-        const place = await takePlace(tx, config.inboxMax);
-        if (place === undefined) throw meshError("TOO_MANY", "Message queue full");
-        position = place;
         const waiting = { ...message, verified: true, receivedAtMs: now, read: false };
-        if (!(await insertInbox(tx, waiting, metadataText, seenAtMs))) throw meshError("DUPLICATE");
+        const isNew = await insertInbox(tx, waiting, metadataText, seenAtMs, commit ?? null);
+        if (!isNew) throw meshError("DUPLICATE");
       }
       if (connected) await countReceived(tx, from, from, at);
       await remember(tx, {
@@ -133,20 +158,54 @@ export function createReceiving(
         trust: score,
         metadata,
       });
-      await journal.append(tx, {
-        act: "message.received",
-        trace: messageId,
-        peer: from,
-        messageId,
-        fields: { content, metadata },
-      });
       if (connected && metadata.type === "disconnect_announcement") {
         await connections.close(tx, from, "announced by the peer");
       }
+      const given = storedRung(message, signed.content_hash, now, commit);
+      // Its author hears by the webhook what who brought it hears in the answer.
+      if (given && authorOf(message) !== from) await giving.owe(tx, { ...given, webhook: message.webhook });
       tx.afterCommit(changed);
-      if (broadcast) return { status: "broadcast_received" };
-      return { success: true, queued: true, queue_position: position };
+      return { place: broadcast ? undefined : place, given };
     });
+  }
+
+  /** The receipt of a message that came again, when its sender wants it and it still lies here. */
+  async function storedBefore({ messageId, from, metadata }: Parsed): Promise<GivenRung | undefined> {
+    const found = asksReceipts(metadata) ? await readStored(db, messageId, from) : undefined;
+    if (!found) return undefined;
+    const { message, commit } = found;
+    return storedRung(message, sha256Hex(message.content), message.receivedAtMs, commit ?? undefined);
+  }
+
+  /** Stores a message that was checked; a repeat is refused, with its receipt again where that was asked for. */
+  async function taken(message: Parsed, known: Checked): Promise<Stored | GivenRung> {
+    try {
+      return await store(message, known);
+    } catch (error) {
+      if (!hasCode(error, "DUPLICATE")) throw error;
+      // A replay must not use up the share of the peer that is replayed.
+      if (known.connected) limits.giveBack(message.from);
+      const before = await storedBefore(message);
+      if (before) return before;
+      throw error;
+    }
+  }
+
+  /** What the sender of a message on disk is told; what is told later starts here too. */
+  function answer(
+    { from, webhook, metadata }: Parsed,
+    connected: boolean,
+    { place, given }: Stored,
+  ): JsonObject {
+    const receipt: JsonObject = given ? { receipt: { ...giving.signed(given) } } : {};
+    if (place === undefined) return { status: "broadcast_received", ...receipt };
+    unreadAtMost = place;
+    // Who reads a receipt in the answer needs no second word. The answer goes out first; the reference calls back
+    // before it answers.
+    if (!given || authorOf({ from, metadata }) !== from) {
+      background.start("webhook.received", () => callbacks.received(webhook, { from, connected }), from);
+    }
+    return { success: true, queued: true, queue_position: place, ...receipt };
   }
 
   return {
@@ -159,30 +218,35 @@ export function createReceiving(
     async receive(body) {
       requireFields(body, ["message_id", "content", "webhook"]);
       const message = parsed(body);
-      const { messageId, from } = message;
-      let standing: Standing;
+      let known: Checked;
       try {
-        standing = await checked(body, message);
+        known = await checked(body, message);
       } catch (refusal) {
         // The reference looks for a repeat before all this. It matters only where something else is wrong too.
-        if (await wasSeen(db, messageId, clock.now())) throw meshError("DUPLICATE", undefined, refusal);
+        if (await wasSeen(db, message.messageId, clock.now()))
+          throw meshError("DUPLICATE", undefined, refusal);
         throw refusal;
       }
-      const connected = standing.connection !== undefined;
-      const answer = await store(message, connected, standing.score).catch((error: unknown) => {
-        // A replay must not use up the share of the peer that is replayed.
-        if (connected && hasCode(error, "DUPLICATE")) limits.giveBack(from);
-        throw error;
-      });
-      if ("queue_position" in answer) {
-        unreadAtMost = answer.queue_position;
-        // The answer goes out first; the reference calls back before it answers.
-        const call = () => callbacks.received(message.webhook, { from, connected });
-        background.start("webhook.received", call, from);
+      const outcome = await taken(message, known);
+      if ("rung" in outcome) {
+        const { message: error, hint } = meshError("DUPLICATE");
+        return { status: 409, body: { error, hint, receipt: { ...giving.signed(outcome) } } };
       }
-      return answer;
+      return { status: 200, body: answer(message, known.connected, outcome) };
     },
   };
+}
+
+/** That a message is on disk, for one that asked to hear so. */
+function storedRung(
+  message: Pick<Parsed, "messageId" | "from" | "metadata">,
+  contentHash: string,
+  atMs: number,
+  commit: string | undefined,
+): GivenRung | undefined {
+  const { messageId, from, metadata } = message;
+  if (!asksReceipts(metadata)) return undefined;
+  return { messageId, from, contentHash, rung: "stored", atMs, commit: commit ?? null, detail: null };
 }
 
 function parsed(body: Body): Parsed {

@@ -7,8 +7,17 @@ import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import { DELIVERY_GAIN } from "../impressions/impression.ts";
 import type { Impressions } from "../impressions/impressions.ts";
-import { inParallel, PARALLEL_CALLS_MAX, type PeerAnswer, refusalText, TIMEOUT_MS } from "../peers.ts";
+import {
+  inParallel,
+  mayHaveArrived,
+  PARALLEL_CALLS_MAX,
+  type PeerAnswer,
+  refusalText,
+  TIMEOUT_MS,
+} from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
+import type { Giving } from "../receipts/giving.ts";
+import { authorOf, commitOf } from "../receipts/receipt.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
 import { type InboxMessage, requireSendable } from "./message.ts";
 import {
@@ -49,6 +58,7 @@ export function createReplying(
   connections: Connections,
   impressions: Impressions,
   callbacks: Callbacks,
+  giving: Giving,
   changed: () => void,
 ): Replying {
   const { db, clock, signer, journal } = ports;
@@ -85,7 +95,8 @@ export function createReplying(
     };
   }
 
-  async function finished(answer: PendingAnswer, durationMs: number): Promise<void> {
+  /** `peerCommit`: by which the sender recorded the answer. */
+  async function finished(answer: PendingAnswer, durationMs: number, peerCommit: string | undefined) {
     const { message, response } = answer;
     await db.write(async (tx) => {
       if (!(await deleteInbox(tx, message.messageId))) return;
@@ -105,13 +116,16 @@ export function createReplying(
         trust: 0,
         metadata: message.metadata,
       });
-      await journal.append(tx, {
+      const commit = await journal.append(tx, {
         act: "message.answered",
         trace: message.messageId,
-        peer: message.from,
+        // An answer goes to whoever wrote the message, past all who passed it on.
+        peer: authorOf(message),
         messageId: message.messageId,
+        peerCommit,
         fields: { response, direction: "outbound" },
       });
+      await giving.acted(tx, message, "replied", commit ?? null);
       tx.afterCommit(changed);
     });
   }
@@ -141,6 +155,7 @@ export function createReplying(
         TIMEOUT_MS.reply,
       );
     } catch (error) {
+      // What may have arrived must not be offered to the agent again.
       if (!isFirst || mayHaveArrived(error)) return kept(reasonOf(error));
       await db.write((tx) => releaseAnswer(tx, messageId));
       return outcome(`${reasonOf(error)}. The message stays in your inbox.`);
@@ -151,7 +166,7 @@ export function createReplying(
       return outcome(`The reply was refused: ${refusalText(status)}. The message stays in your inbox.`);
     }
     const done = outcome(undefined);
-    await finished(answer, done.responseTimeMs);
+    await finished(answer, done.responseTimeMs, commitOf(status.body));
     return done;
   }
 
@@ -210,14 +225,6 @@ export function createReplying(
       await inParallel(ids, PARALLEL_CALLS_MAX, (messageId) => sendHeld(messageId, false));
     },
   };
-}
-
-/** How an exchange ends after its request may have left; ABORTED when this node stops meanwhile. */
-const ARRIVED_PERHAPS = ["TIMEOUT", "CONNECTION_LOST", "ANSWER_TOO_LARGE", "ABORTED"];
-
-/** Whether the other side may have got what was sent: then it must not be offered to the agent again. */
-function mayHaveArrived(error: unknown): boolean {
-  return ARRIVED_PERHAPS.some((code) => hasCode(error, code));
 }
 
 /** A notice that does not arrive stops nothing; a webhook that must not be called stops everything. */

@@ -1,16 +1,17 @@
 import { isoTime, type JsonObject, newId } from "@darkmatter/core";
-import { once, type Read } from "@darkmatter/store";
-import type { Connection } from "../connections/connection.ts";
+import { once, type Read, type Write } from "@darkmatter/store";
+import { type Connection, speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { Impressions } from "../impressions/impressions.ts";
 import type { MeshPorts } from "../ports.ts";
+import type { Taking } from "../receipts/taking.ts";
 import { webhookUrl } from "../webhooks/webhook.ts";
 import type { Deliverer, Delivery } from "./deliver.ts";
-import { isBroadcast, requireSendable, type SentMessage } from "./message.ts";
-import { addRoutedTo, insertSent, readSent } from "./sent.store.ts";
+import { isBroadcast, metadataFor, requireSendable, type SentCopy, type SentMessage } from "./message.ts";
+import { insertSent, noteDeliveries, readSent } from "./sent.store.ts";
 
 export interface NewMessage {
   readonly content: string;
@@ -42,6 +43,7 @@ export function createSending(
   connections: Connections,
   impressions: Impressions,
   deliverer: Deliverer,
+  taking: Taking,
   changed: () => void,
 ): Sending {
   const { db, clock, random, signer, journal } = ports;
@@ -61,14 +63,39 @@ export function createSending(
     return all.filter((_, at) => (scores[at] ?? 0) >= message.trustMin);
   }
 
+  /** One commit for each target: what it gets differs, and its ledger names its own. */
+  async function journalled(
+    tx: Write,
+    { content, metadata }: NewMessage,
+    messageId: string,
+    peers: readonly Connection[],
+  ): Promise<Record<string, SentCopy>> {
+    const copies: Record<string, SentCopy> = {};
+    for (const peer of peers) {
+      const copy = { receipts: speaks(peer, "receipts/1"), commit: null, sentAt: null };
+      const { commit: _, ...told } = metadataFor(metadata, copy, signer.agentId);
+      const hash = await journal.append(tx, {
+        act: "message.sent",
+        trace: messageId,
+        peer: peer.agentId,
+        messageId,
+        fields: { content, metadata: told },
+      });
+      copies[peer.agentId] = { ...copy, commit: speaks(peer, "journal/1") ? (hash ?? null) : null };
+    }
+    return copies;
+  }
+
   /** The record is on disk before the first byte leaves: the receiver calls back before it answers. */
   function record(message: NewMessage, callId: string | undefined): Promise<string> {
     return db.write((tx) =>
       once(tx, callId, async () => {
-        const targets = (await chosen(tx, message)).map((peer) => peer.agentId);
+        const peers = await chosen(tx, message);
+        const targets = peers.map((peer) => peer.agentId);
         const messageId = newId("msg", random);
         const createdAt = isoTime(clock.now());
         const { content, metadata } = message;
+        const copies = await journalled(tx, message, messageId, peers);
         await insertSent(tx, {
           messageId,
           content,
@@ -79,6 +106,7 @@ export function createSending(
           createdAt,
           webhook: webhookUrl(identity.base(), messageId),
           metadata,
+          copies,
         });
         await remember(tx, {
           messageId,
@@ -91,15 +119,6 @@ export function createSending(
           trust: 0,
           metadata,
         });
-        for (const peer of targets) {
-          await journal.append(tx, {
-            act: "message.sent",
-            trace: messageId,
-            peer,
-            messageId,
-            fields: { content, metadata },
-          });
-        }
         tx.afterCommit(changed);
         return messageId;
       }),
@@ -114,17 +133,28 @@ export function createSending(
 
   async function bring(messageId: string, callId: string | undefined): Promise<SendOutcome> {
     const sent = await requireSent(db, messageId);
-    // A call that is repeated after a crash goes on where the first one ended.
-    const missing = sent.targets.filter((agentId) => !sent.routedTo.includes(agentId));
+    // A call that is repeated after a crash goes on where the first one ended. What was withdrawn meanwhile stays here.
+    const open = sent.status === "expired" ? [] : sent.targets;
+    const missing = open.filter((agentId) => !sent.routedTo.includes(agentId));
     const peers = (await Promise.all(missing.map((agentId) => connections.get(db, agentId)))).filter(
       (peer) => peer !== undefined,
     );
     const outgoing = { ...sent, hopsRemaining: sent.initialHops };
-    const deliveries = await deliverer.deliver(outgoing, peers, callId !== undefined);
-    const arrived = deliveries.filter(({ error }) => error === undefined).map(({ peer }) => peer.agentId);
+    const copies = peers.map((peer) => ({
+      peer,
+      metadata: metadataFor(sent.metadata, sent.copies[peer.agentId], signer.agentId),
+    }));
+    const at = isoTime(clock.now());
+    const deliveries = await deliverer.deliver(outgoing, copies, callId !== undefined);
+    const answers = deliveries.map(({ peer, receipt }) => ({ agentId: peer.agentId, receipt }));
+    const receipts = await taking.believed(sent, answers);
+    const idsOf = (some: readonly Delivery[]) => some.map(({ peer }) => peer.agentId);
+    const took = idsOf(deliveries.filter(({ error }) => error === undefined));
+    const left = idsOf(deliveries.filter((delivery) => delivery.left));
     await db.write(async (tx) => {
-      await addRoutedTo(tx, messageId, arrived);
+      await noteDeliveries(tx, messageId, { took, left, at });
       await deliverer.settle(tx, deliveries);
+      await taking.takeAll(tx, receipts);
       tx.afterCommit(changed);
     });
     return { sent: await requireSent(db, messageId), deliveries };

@@ -1,6 +1,6 @@
 import { type JsonObject, parseTime } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
-import type { SentMessage, SentStatus } from "./message.ts";
+import type { SentCopy, SentMessage, SentStatus } from "./message.ts";
 
 type SentRow = {
   message_id: string;
@@ -12,6 +12,7 @@ type SentRow = {
   created_at: string;
   webhook: string;
   metadata: string;
+  copies: string;
 };
 
 const fromRow = (row: SentRow): SentMessage => ({
@@ -24,13 +25,15 @@ const fromRow = (row: SentRow): SentMessage => ({
   createdAt: row.created_at,
   webhook: row.webhook,
   metadata: JSON.parse(row.metadata) as JsonObject,
+  copies: JSON.parse(row.copies) as Record<string, SentCopy>,
 });
 
 export async function insertSent(tx: Write, message: SentMessage): Promise<void> {
   await tx.run(
     `INSERT INTO mesh_sent
-       (message_id, content, status, initial_hops, targets, routed_to, created_at, created_at_ms, webhook, metadata)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       (message_id, content, status, initial_hops, targets, routed_to, created_at, created_at_ms, webhook, metadata,
+        copies)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     message.messageId,
     message.content,
     message.status,
@@ -41,6 +44,7 @@ export async function insertSent(tx: Write, message: SentMessage): Promise<void>
     parseTime(message.createdAt) ?? 0,
     message.webhook,
     JSON.stringify(message.metadata),
+    JSON.stringify(message.copies),
   );
 }
 
@@ -61,20 +65,45 @@ export async function countSentMessages(tx: Read): Promise<{ total: number; awai
   return { total: row?.total ?? 0, awaiting: row?.awaiting ?? 0 };
 }
 
-/** Notes who took a message, besides those noted before. */
-export async function addRoutedTo(tx: Write, messageId: string, agentIds: readonly string[]): Promise<void> {
+/** Notes who took a message, besides those noted before, and towards whom its bytes left at `at`. */
+export async function noteDeliveries(
+  tx: Write,
+  messageId: string,
+  {
+    took,
+    left,
+    at,
+  }: { readonly took: readonly string[]; readonly left: readonly string[]; readonly at: string },
+): Promise<void> {
   const sent = await readSent(tx, messageId);
-  if (!sent || agentIds.length === 0) return;
-  const routedTo = [...new Set([...sent.routedTo, ...agentIds])];
+  if (!sent || left.length === 0) return;
+  const copies: Record<string, SentCopy> = { ...sent.copies };
+  for (const agentId of left) {
+    const copy = copies[agentId];
+    if (copy) copies[agentId] = { ...copy, sentAt: copy.sentAt ?? at };
+  }
   await tx.run(
-    "UPDATE mesh_sent SET routed_to = ? WHERE message_id = ?",
-    JSON.stringify(routedTo),
+    "UPDATE mesh_sent SET routed_to = ?, copies = ? WHERE message_id = ?",
+    JSON.stringify([...new Set([...sent.routedTo, ...took])]),
+    JSON.stringify(copies),
     messageId,
   );
 }
 
 export async function setStatus(tx: Write, messageId: string, status: SentStatus): Promise<void> {
   await tx.run("UPDATE mesh_sent SET status = ? WHERE message_id = ?", status, messageId);
+}
+
+/** Puts `text` in the place of a message's words and closes it; how many rows. */
+export function eraseSent(tx: Write, messageId: string, text: string): Promise<number> {
+  return tx.run(
+    `UPDATE mesh_sent SET content = ?, metadata = '{}',
+       status = CASE status WHEN 'active' THEN 'expired' ELSE status END
+     WHERE message_id = ? AND content <> ?`,
+    text,
+    messageId,
+    text,
+  );
 }
 
 /** Keeps the newest `keep`, with their updates and responses. */

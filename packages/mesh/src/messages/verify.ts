@@ -1,11 +1,12 @@
-import { isAdmissibleKey, isFresh, type JsonObject } from "@darkmatter/core";
+import { isAdmissibleKey, isFresh, type JsonObject, sha256Hex } from "@darkmatter/core";
 import { messageDigestText, messageText, type SignedText, type Verifier } from "@darkmatter/identity";
+import type { SignedMessage } from "@darkmatter/proof";
 import type { Standing } from "../connections/connections.store.ts";
 import { meshError } from "../errors.ts";
 import { isControl } from "./message.ts";
 
 /** The signed parts of a message as they arrived, each of the right type, none believed. */
-export interface SignedMessage {
+export interface ArrivedMessage {
   readonly from: string;
   readonly messageId: string;
   readonly content: string;
@@ -22,16 +23,17 @@ export interface SignedMessage {
 const refuse = (text: string) => meshError("FORBIDDEN", text);
 
 /**
- * Decides whether a message is really its sender's (mesh.md 3). Throws FORBIDDEN with the reason.
+ * Decides whether a message is really its sender's (mesh.md 3); what the sender signed, for whoever checks it later.
+ * Throws FORBIDDEN with the reason.
  * The presented key must be the sender's id: the reference lets anybody speak as anybody (S1).
  */
 export async function verifyMessage(
-  message: SignedMessage,
+  message: ArrivedMessage,
   sender: Standing | undefined,
   self: string,
   verifier: Verifier,
   nowMs: number,
-): Promise<void> {
+): Promise<SignedMessage> {
   const presented = message.publicKeyHex?.toLowerCase();
   requireCredentials(message, sender, presented);
   if (presented !== undefined && presented !== message.from) {
@@ -50,10 +52,24 @@ export async function verifyMessage(
   if (couldCover && isControl(message.metadata) && message.digestSignatureHex === undefined) {
     throw refuse("Control messages need dm_sig from an agent that announced digest/1.");
   }
+  return whatWasSigned(message, text, signature.toLowerCase());
+}
+
+/** Hashes stand in the place of words: the field is shown where the words stay closed. */
+function whatWasSigned(message: ArrivedMessage, text: string, signature: string): SignedMessage {
+  const { from, webhook, content, timestamp = "", to = null } = message;
+  if (message.digestSignatureHex === undefined) {
+    const content_hash = sha256Hex(content);
+    const uncovered = { to: null, webhook: null, metadata_hash: null };
+    return { scheme: "signature_hex", from, timestamp, content_hash, signature, ...uncovered };
+  }
+  // Both hashes stand in the text already: taking them again of a long message costs as much as its verification.
+  const [, , , , , content_hash = "", metadata_hash = ""] = text.split("\n");
+  return { scheme: "dm_sig", from, to, timestamp, webhook, content_hash, metadata_hash, signature };
 }
 
 function requireCredentials(
-  message: SignedMessage,
+  message: ArrivedMessage,
   sender: Standing | undefined,
   presented: string | undefined,
 ) {
@@ -73,7 +89,7 @@ function requireCredentials(
 }
 
 /** Where `dm_sig` is present it alone is verified: it covers more, and one verification is enough. */
-function signedText(message: SignedMessage, self: string): { text: SignedText; signature: string } {
+function signedText(message: ArrivedMessage, self: string): { text: SignedText; signature: string } {
   const { from, messageId, content, webhook, metadata } = message;
   const timestamp = message.timestamp ?? "";
   if (message.digestSignatureHex === undefined) {

@@ -2,6 +2,7 @@ import { hasCode, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { ToolCall } from "@darkmatter/surface";
 import { PEER_WORDS } from "../answers.ts";
 import { meshError } from "../errors.ts";
+import { readLadders, stateOf } from "../receipts/ladder.ts";
 import type { Services } from "../services.ts";
 import { shownResponses } from "../webhooks/webhook.ts";
 import { readResponses } from "../webhooks/webhooks.store.ts";
@@ -29,7 +30,8 @@ export async function waitForResponse(
     call.signal.throwIfAborted();
     const waitedMs = clock.monotonic() - startMs;
     if (waitedMs >= timeoutMs) {
-      return (await settled(services, messageId)) ?? timedOut(messageId, timeoutSeconds);
+      const state = await stateNow(services, messageId);
+      return (await settled(services, messageId)) ?? timedOut(messageId, timeoutSeconds, state);
     }
     await call.progress(waitedMs / SECOND_MS, timeoutSeconds, "Waiting for a response");
   }
@@ -68,12 +70,18 @@ async function settled({ db }: Services, messageId: string): Promise<JsonObject 
   return sent.status === "expired" ? { success: false, ...state, reason: "message_expired" } : undefined;
 }
 
-function timedOut(messageId: string, timeoutSeconds: number): JsonObject {
+async function stateNow({ db, ports }: Services, messageId: string): Promise<string> {
+  const sent = await readSent(db, messageId);
+  return sent ? stateOf(await readLadders(db, sent, ports.signer.agentId)) : "";
+}
+
+function timedOut(messageId: string, timeoutSeconds: number, state: string): JsonObject {
   return {
     success: false,
     message_id: messageId,
     reason: "timeout",
     timeout_seconds: timeoutSeconds,
+    state,
     next_step: "The message stays open: call this again, or look later with darkmatter_get_sent_message.",
   };
 }

@@ -156,6 +156,7 @@ async function loadSent(tx: Write, sent: StateSent): Promise<void> {
     createdAt: sent.created_at,
     webhook: "",
     metadata: {},
+    copies: {},
   });
   for (const update of sent.updates) await insertUpdate(tx, messageId, update as unknown as Update);
   for (const response of responsesOf(sent)) {

@@ -18,7 +18,7 @@ export async function give(db: Database, given: Given): Promise<void> {
     for (const request of outboundRequests) await saveOutbound(tx, request);
     for (const message of inbox) {
       await takePlace(tx, inbox.length);
-      await insertInbox(tx, message, JSON.stringify(message.metadata), message.receivedAtMs);
+      await insertInbox(tx, message, JSON.stringify(message.metadata), message.receivedAtMs, null);
     }
   });
 }

@@ -17,6 +17,7 @@ import {
 import { createMesh, type Mesh } from "../mesh.ts";
 import type { MeshConfig } from "../ports.ts";
 import { meshMigrations } from "../schema.ts";
+import { type MemoryJournal, memoryJournal } from "./memory-journal.ts";
 
 export const TEST_CONFIG: MeshConfig = {
   displayName: undefined,
@@ -41,6 +42,7 @@ export interface TestNode extends AsyncDisposable {
   readonly mesh: Mesh;
   readonly db: Database;
   readonly handler: Handler;
+  readonly journal: MemoryJournal;
   /** What was reported as gone wrong in the background. */
   readonly reports: readonly string[];
   /** Calls a tool as an agent does. */
@@ -65,6 +67,8 @@ export interface TestNodeOptions {
   readonly config?: Partial<MeshConfig>;
   /** A migrated database; one in memory of its own otherwise. */
   readonly db?: Database;
+  /** With a journal that keeps no chain: its acts have no hashes. */
+  readonly chainless?: boolean;
 }
 
 /** One node over a wire that is given. */
@@ -74,6 +78,8 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
   const db = options.db ?? (await memoryDatabase(meshMigrations));
   const signer = createSigner(seed);
   const reports: string[] = [];
+  const rows = createSqlJournal(clock);
+  const journal = memoryJournal(signer.agentId, rows);
   const mesh = createMesh({
     db,
     wire,
@@ -81,7 +87,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     random,
     signer,
     verifier: createVerifier({ threads: "never" }),
-    journal: createSqlJournal(clock),
+    journal: options.chainless ? rows : journal,
     config,
     listening: () => ({ host, port }),
     report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
@@ -98,6 +104,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     mesh,
     db,
     handler,
+    journal,
     reports,
     tool: (name, input = {}, call = {}) =>
       harness.call(

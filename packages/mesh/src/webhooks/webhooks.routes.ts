@@ -17,8 +17,8 @@ export function webhookRoutes(services: Services): Route[] {
       guards: [isReady, globalRate(services)],
       body: "json",
       async handle({ params, json: body }) {
-        const recorded = await webhooks.record(params.message_id ?? "", body);
-        return json(200, { success: true, recorded });
+        const { type, commit } = await webhooks.record(params.message_id ?? "", body);
+        return json(200, { success: true, recorded: type, ...(commit !== undefined && { commit }) });
       },
     },
     {

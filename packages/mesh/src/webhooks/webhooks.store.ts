@@ -18,6 +18,7 @@ export const webhookMigrations: readonly Migration[] = [
          message_id TEXT NOT NULL REFERENCES mesh_sent (message_id) ON DELETE CASCADE,
          fingerprint TEXT NOT NULL,
          body TEXT NOT NULL,
+         commit_hash TEXT,
          UNIQUE (message_id, fingerprint)
        )`,
     ],
@@ -46,6 +47,48 @@ export async function insertResponse(
     JSON.stringify(response),
   );
   return changed > 0;
+}
+
+/** Notes the commit that records an answer: its author is told it again when it repeats itself. */
+export async function setResponseCommit(
+  tx: Write,
+  messageId: string,
+  fingerprint: string,
+  commit: string,
+): Promise<void> {
+  const sql = "UPDATE mesh_responses SET commit_hash = ? WHERE message_id = ? AND fingerprint = ?";
+  await tx.run(sql, commit, messageId, fingerprint);
+}
+
+export async function readResponseCommit(
+  tx: Read,
+  messageId: string,
+  fingerprint: string,
+): Promise<string | undefined> {
+  const sql = "SELECT commit_hash FROM mesh_responses WHERE message_id = ? AND fingerprint = ?";
+  return (
+    (await tx.get<{ commit_hash: string | null }>(sql, messageId, fingerprint))?.commit_hash ?? undefined
+  );
+}
+
+/** Puts `text` in the place of answers, and forgets their fingerprints; how many. */
+export function eraseResponses(tx: Write, messageId: string, text: string): Promise<number> {
+  return tx.run(
+    `UPDATE mesh_responses SET fingerprint = 'erased ' || seq,
+       body = json_set(body, '$.response', ?, '$.metadata', json('{}'))
+     WHERE message_id = ? AND fingerprint NOT LIKE 'erased %'`,
+    text,
+    messageId,
+  );
+}
+
+/** Removes the notes of those who passed a message on; how many. */
+export function eraseUpdates(tx: Write, messageId: string): Promise<number> {
+  return tx.run(
+    `UPDATE mesh_updates SET body = json_set(body, '$.note', NULL)
+     WHERE message_id = ? AND json_extract(body, '$.note') IS NOT NULL`,
+    messageId,
+  );
 }
 
 export async function readUpdates(tx: Read, messageId: string): Promise<Update[]> {

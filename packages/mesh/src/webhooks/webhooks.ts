@@ -1,7 +1,9 @@
 import { exceedsCodePoints, isFresh, isoTime, sha256Hex } from "@darkmatter/core";
 import { replyText, type Verifier } from "@darkmatter/identity";
+import type { SignedMessage } from "@darkmatter/proof";
 import type { Read, Write } from "@darkmatter/store";
-import { isBlocked } from "../connections/connections.store.ts";
+import { speaks } from "../connections/connection.ts";
+import { isBlocked, readConnection } from "../connections/connections.store.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import { agentIdField, type Body, lineField, textField } from "../fields.ts";
@@ -10,18 +12,38 @@ import { CONTENT_CODE_POINTS_MAX, type SentMessage } from "../messages/message.t
 import { readSent, setStatus } from "../messages/sent.store.ts";
 import type { Waiting } from "../messages/waiting.ts";
 import type { MeshPorts } from "../ports.ts";
+import { hasLedger } from "../receipts/receipts.store.ts";
+import type { Taking } from "../receipts/taking.ts";
 import { NOTE_BYTES_MAX, RESPONSES_MAX, type Response, UPDATES_MAX, type Update } from "./webhook.ts";
-import { countResponses, countUpdates, insertResponse, insertUpdate } from "./webhooks.store.ts";
+import {
+  countResponses,
+  countUpdates,
+  insertResponse,
+  insertUpdate,
+  readResponseCommit,
+  setResponseCommit,
+} from "./webhooks.store.ts";
 
 /** What holders of our messages tell us about them (mesh.md 5.3, S4). */
 export interface Webhooks {
-  /** Records an update or a reply; the type recorded. Throws with the status of mesh.md 5.3. */
-  record(messageId: string, body: Body): Promise<string>;
+  /** Records an update, a reply or a receipt. Throws with the status of mesh.md 5.3. */
+  record(messageId: string, body: Body): Promise<Recorded>;
+}
+
+export interface Recorded {
+  readonly type: string;
+  /** The hash of the commit that records a reply, for an agent that keeps a ledger too (mesh.md 22.5). */
+  readonly commit?: string | undefined;
 }
 
 const UPDATE_TYPES = new Set(["received", "responding", "forwarded", "expired"]);
 
-export function createWebhooks(ports: MeshPorts, waiting: Waiting, changed: () => void): Webhooks {
+export function createWebhooks(
+  ports: MeshPorts,
+  taking: Taking,
+  waiting: Waiting,
+  changed: () => void,
+): Webhooks {
   const { db, clock, signer, verifier, journal } = ports;
 
   async function requireSent(tx: Read, messageId: string): Promise<SentMessage> {
@@ -42,14 +64,18 @@ export function createWebhooks(ports: MeshPorts, waiting: Waiting, changed: () =
     });
   }
 
-  async function recordResponse(messageId: string, body: Body): Promise<void> {
-    const reply = await verifiedReply(messageId, body, verifier, clock.now());
-    await db.write(async (tx) => {
+  /** Records a reply; the commit its author is to be told, if it keeps a ledger. */
+  async function recordResponse(messageId: string, body: Body): Promise<string | undefined> {
+    const { signed, ...reply } = await verifiedReply(messageId, body, verifier, clock.now());
+    return db.write(async (tx) => {
       await requireSent(tx, messageId);
       if (await isBlocked(tx, reply.agent_id)) throw meshError("FORBIDDEN", "Not accepted.");
       const stored: Response = { ...reply, timestamp: isoTime(clock.now()) };
       const fingerprint = sha256Hex(`${stored.agent_id}\n${stored.response}`);
-      if (!(await insertResponse(tx, messageId, fingerprint, stored))) return;
+      const linked = await keepsLedger(tx, messageId, reply.agent_id);
+      if (!(await insertResponse(tx, messageId, fingerprint, stored))) {
+        return linked ? readResponseCommit(tx, messageId, fingerprint) : undefined;
+      }
       // After the insert, so that an answer sent again at the cap is known as the one we have.
       if ((await countResponses(tx, messageId)) > RESPONSES_MAX) {
         throw meshError("TOO_MANY", "Too many responses to this message");
@@ -66,17 +92,34 @@ export function createWebhooks(ports: MeshPorts, waiting: Waiting, changed: () =
         trust: (await readImpression(tx, stored.agent_id))?.score ?? 0,
         metadata: {},
       });
-      await journal.append(tx, {
+      const commit = await journal.append(tx, {
         act: "message.answered",
         trace: messageId,
         peer: stored.agent_id,
         messageId,
-        fields: { response: stored.response, direction: "inbound" },
+        fields: { response: stored.response, direction: "inbound", signed: { ...signed } },
       });
+      if (commit !== undefined) await setResponseCommit(tx, messageId, fingerprint, commit);
       tx.afterCommit(() => {
         waiting.wake(messageId);
         changed();
       });
+      return linked ? commit : undefined;
+    });
+  }
+
+  /** Whether an agent announced journal/1, or showed it: a holder we are not connected to by a receipt alone. */
+  async function keepsLedger(tx: Read, messageId: string, agentId: string): Promise<boolean> {
+    const connection = await readConnection(tx, agentId);
+    return speaks(connection, "journal/1") || hasLedger(tx, messageId, agentId);
+  }
+
+  async function recordReceipt(messageId: string, body: Body): Promise<void> {
+    const agentId = agentIdField(body, "agent_id") ?? "";
+    const receipt = await taking.verified(await requireSent(db, messageId), agentId, body.receipt);
+    await db.write(async (tx) => {
+      await requireSent(tx, messageId);
+      await taking.take(tx, receipt);
     });
   }
 
@@ -84,10 +127,11 @@ export function createWebhooks(ports: MeshPorts, waiting: Waiting, changed: () =
     async record(messageId, body) {
       await requireSent(db, messageId);
       const type = typeof body.type === "string" ? body.type : "";
-      if (type === "response") await recordResponse(messageId, body);
+      if (type === "response") return { type, commit: await recordResponse(messageId, body) };
+      if (type === "receipt") await recordReceipt(messageId, body);
       else if (UPDATE_TYPES.has(type)) await recordUpdate(messageId, type, body);
       else throw meshError("BAD_REQUEST", `Unknown update type: '${type.slice(0, 40)}'`);
-      return type;
+      return { type };
     },
   };
 }
@@ -125,7 +169,17 @@ async function verifiedReply(messageId: string, body: Body, verifier: Verifier, 
     throw meshError("FORBIDDEN", "Invalid signature — the reply's author could not be verified.");
   }
   if (!isFresh(timestamp, nowMs)) throw meshError("FORBIDDEN", "Reply timestamp too old — possible replay");
-  return { agent_id: agentId, response, metadata: body.metadata ?? {} };
+  const signed: SignedMessage = {
+    scheme: "reply",
+    from: agentId,
+    to: null,
+    timestamp,
+    webhook: null,
+    content_hash: sha256Hex(response),
+    metadata_hash: null,
+    signature,
+  };
+  return { agent_id: agentId, response, metadata: body.metadata ?? {}, signed };
 }
 
 /** Closes a message of ours: holders hear it when they ask (mesh.md 7.1). `false` when it was closed before. */

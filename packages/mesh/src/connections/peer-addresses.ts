@@ -1,0 +1,31 @@
+import { baseUrl } from "@darkmatter/net";
+import type { Read } from "@darkmatter/store";
+import { readImpressions } from "../impressions/impressions.store.ts";
+import { type Connection, speaks } from "./connection.ts";
+import { readConnections } from "./connections.store.ts";
+
+/** Where a connected agent is. */
+export interface PeerAddress {
+  readonly agentId: string;
+  /** Base URL of its node. */
+  readonly url: string;
+  readonly name: string | null;
+}
+
+const addressOf = ({ agentId, url, displayName }: Connection): PeerAddress => ({
+  agentId,
+  url: baseUrl(url),
+  name: displayName,
+});
+
+export async function readPeerAddresses(tx: Read): Promise<PeerAddress[]> {
+  return (await readConnections(tx)).map(addressOf);
+}
+
+/** Those that announced journal/1, best impression first. */
+export async function readWitnesses(tx: Read): Promise<PeerAddress[]> {
+  const scores = new Map((await readImpressions(tx)).map(({ about, score }) => [about, score]));
+  const scoreOf = ({ agentId }: Connection) => scores.get(agentId) ?? 0;
+  const able = (await readConnections(tx)).filter((peer) => speaks(peer, "journal/1"));
+  return able.sort((one, other) => scoreOf(other) - scoreOf(one)).map(addressOf);
+}

@@ -1,0 +1,24 @@
+import type { Write } from "@darkmatter/store";
+import { eraseEntries } from "../conversation/conversation.store.ts";
+import { forgetDue } from "../receipts/receipts.store.ts";
+import { eraseResponses, eraseUpdates } from "../webhooks/webhooks.store.ts";
+import { deleteInbox } from "./messages.store.ts";
+import { eraseSent } from "./sent.store.ts";
+
+/** What stands where words were. */
+export const ERASED = "[erased]";
+
+/**
+ * Removes what was said in a message and its answers. One that waits leaves the inbox: nobody can answer what is not
+ * there. One of ours is closed. How many rows were changed: 0 the second time.
+ */
+export async function erase(tx: Write, messageId: string): Promise<number> {
+  const waiting = (await deleteInbox(tx, messageId)) ? 1 : 0;
+  const sent = await eraseSent(tx, messageId, ERASED);
+  const responses = await eraseResponses(tx, messageId, ERASED);
+  const notes = await eraseUpdates(tx, messageId);
+  const entries = await eraseEntries(tx, messageId, ERASED);
+  // A receipt still to be told holds the hash of the content, by which guesses could be tested.
+  await forgetDue(tx, messageId);
+  return waiting + sent + responses + notes + entries;
+}

@@ -1,0 +1,121 @@
+import { hasCode, isoTime, sha256Hex } from "@darkmatter/core";
+import { signText } from "@darkmatter/identity";
+import { type Receipt, type Rung, receiptText } from "@darkmatter/proof";
+import type { Write } from "@darkmatter/store";
+import type { Background } from "../background.ts";
+import { isBlocked, readConnection } from "../connections/connections.store.ts";
+import type { InboxMessage } from "../messages/message.ts";
+import { inParallel, PARALLEL_CALLS_MAX } from "../peers.ts";
+import type { MeshPorts } from "../ports.ts";
+import type { Callbacks } from "../webhooks/callbacks.ts";
+import { asksReceipts, authorOf, type GivenRung, RECEIPT_DUE_MS } from "./receipt.ts";
+import { type DueRung, deleteDue, insertDue, pruneDue, readDue } from "./receipts.store.ts";
+
+type Message = Pick<InboxMessage, "messageId" | "content" | "from" | "metadata" | "webhook">;
+
+/** Saying what became of the messages of others that asked for it (mesh.md 22.2). The rest hear nothing new. */
+export interface Giving {
+  /** Signs a receipt. Not inside a transaction: the commit it names may still change there. */
+  signed(given: GivenRung): Receipt;
+  /** Notes, in the act's transaction, that a message's author is to be told of a rung once it is on disk. */
+  owe(tx: Write, due: DueRung): Promise<void>;
+  /** Records a rung that no other act records, and owes its receipt. */
+  give(tx: Write, message: Message, rung: "read" | "expired", detail: string | null): Promise<void>;
+  /** Records that a message was dropped because of who brought it, and tells nobody. */
+  refuse(tx: Write, message: Message, why: string): Promise<void>;
+  /** Owes the receipt of an act that `commit` records. */
+  acted(tx: Write, message: Message, what: "replied" | "forwarded", commit: string | null): Promise<void>;
+  /** Tells again what could not be told; gives up after an hour. */
+  tellDue(): Promise<void>;
+}
+
+export function createGiving(
+  { db, clock, signer, journal, report }: MeshPorts,
+  callbacks: Callbacks,
+  background: Background,
+): Giving {
+  const self = signer.agentId;
+  /** Being told by this process now. */
+  const telling = new Set<string>();
+
+  function signed({ messageId, from, contentHash, rung, atMs, commit, detail }: GivenRung): Receipt {
+    const receipt = { agent_id: self, message_id: messageId, rung, at: isoTime(atMs), commit, detail };
+    const text = receiptText({ ...receipt, from_agent_id: from, content_hash: contentHash });
+    return { ...receipt, sig: signText(signer, text) };
+  }
+
+  async function owe(tx: Write, due: DueRung): Promise<void> {
+    await insertDue(tx, due);
+    tx.afterCommit(() => background.start("receipt.told", () => tell(due), due.from));
+  }
+
+  const dueOf = (message: Message, rung: Rung, detail: string | null, commit: string | null): DueRung => ({
+    messageId: message.messageId,
+    from: message.from,
+    contentHash: sha256Hex(message.content),
+    rung,
+    atMs: clock.now(),
+    commit,
+    detail,
+    webhook: message.webhook,
+  });
+
+  async function recorded(tx: Write, message: Message, rung: Rung, detail: string | null) {
+    const { messageId } = message;
+    const fields = { rung, detail };
+    const peer = authorOf(message);
+    const event = { act: "receipt.given", trace: messageId, peer, messageId, fields };
+    return (await journal.append(tx, event)) ?? null;
+  }
+
+  /** Whether there is nothing more to say: it was heard, or will never be. */
+  async function isSettled(due: DueRung): Promise<boolean> {
+    const { from, webhook } = due;
+    if (await isBlocked(db, from)) return true;
+    const connected = (await readConnection(db, from)) !== undefined;
+    const notice = { type: "receipt", agent_id: self, receipt: signed(due) };
+    try {
+      const { status } = await callbacks.post(webhook, { from, connected }, notice);
+      return status < 500 && status !== 429;
+    } catch (error) {
+      // What could not be reached is told again by the job; a webhook that must not be called never is.
+      return hasCode(error, "FORBIDDEN");
+    }
+  }
+
+  async function tell(due: DueRung): Promise<void> {
+    const { messageId, rung } = due;
+    const key = `${rung} ${messageId}`;
+    if (telling.has(key)) return;
+    telling.add(key);
+    try {
+      if (await isSettled(due)) await db.write((tx) => deleteDue(tx, messageId, rung));
+    } finally {
+      telling.delete(key);
+    }
+  }
+
+  return {
+    signed,
+    owe,
+
+    async give(tx, message, rung, detail) {
+      if (!asksReceipts(message.metadata)) return;
+      await owe(tx, dueOf(message, rung, detail, await recorded(tx, message, rung, detail)));
+    },
+
+    async refuse(tx, message, why) {
+      if (asksReceipts(message.metadata)) await recorded(tx, message, "refused", why);
+    },
+
+    async acted(tx, message, what, commit) {
+      if (asksReceipts(message.metadata)) await owe(tx, dueOf(message, "acted", what, commit));
+    },
+
+    async tellDue() {
+      const untold = await db.write((tx) => pruneDue(tx, clock.now() - RECEIPT_DUE_MS));
+      if (untold > 0) report("receipts.untold", { count: untold });
+      await inParallel(await readDue(db), PARALLEL_CALLS_MAX, tell);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import type { JsonObject } from "@darkmatter/core";
+import { isHash, type Rung } from "@darkmatter/proof";
+import type { SentMessage } from "../messages/message.ts";
+import type { Update } from "../webhooks/webhook.ts";
+
+/** Receipts kept of one message of ours (mesh.md 22.2). */
+export const RECEIPTS_MAX = 50;
+/** How long a sender that cannot be reached is told of a rung again. */
+export const RECEIPT_DUE_MS = 3_600_000;
+/** Rungs that wait to be told; beyond it the oldest is forgotten. */
+export const RECEIPTS_DUE_MAX = 500;
+
+/** Whether whoever wrote a message wants to hear what becomes of it. */
+export function asksReceipts(metadata: JsonObject): boolean {
+  return metadata.receipts === 1;
+}
+
+/** Who wrote a message, as far as its metadata says; without it, who brought it. */
+export function authorOf({ from, metadata }: { readonly from: string; readonly metadata: JsonObject }) {
+  return isHash(metadata.origin_agent_id) ? metadata.origin_agent_id : from;
+}
+
+/** The commit by which the sender recorded a message, when it told (mesh.md 22.5). */
+export function commitOf({ commit }: JsonObject): string | undefined {
+  return isHash(commit) ? commit : undefined;
+}
+
+/** What became of a message here: a receipt before it is signed, with what else its signature covers. */
+export interface GivenRung {
+  readonly messageId: string;
+  /** Who brought the message. */
+  readonly from: string;
+  /** H(content). */
+  readonly contentHash: string;
+  readonly rung: Rung;
+  readonly atMs: number;
+  readonly commit: string | null;
+  readonly detail: string | null;
+}
+
+/**
+ * Who can have a message of ours, and from whom: its targets from us, and whom a holder says it passed it on to from
+ * that holder. What holders say of each other is unsigned, so that only their order can be held against them.
+ */
+export function holdersOf(
+  sent: Pick<SentMessage, "targets">,
+  updates: readonly Update[],
+  self: string,
+): ReadonlyMap<string, readonly string[]> {
+  const holders = new Map<string, string[]>(sent.targets.map((agentId) => [agentId, [self]]));
+  for (const update of updates) {
+    if (update.type !== "forwarded" || !holders.has(update.agent_id)) continue;
+    const bringers = holders.get(update.target_agent_id) ?? [];
+    if (!bringers.includes(update.agent_id) && bringers.length < BRINGERS_MAX) bringers.push(update.agent_id);
+    holders.set(update.target_agent_id, bringers);
+  }
+  return holders;
+}
+
+/** Of one holder: each costs a verification when a receipt does not verify. */
+const BRINGERS_MAX = 8;

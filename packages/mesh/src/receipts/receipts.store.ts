@@ -1,0 +1,170 @@
+import type { Rung, TakenReceipt } from "@darkmatter/proof";
+import type { Migration, Read, Write } from "@darkmatter/store";
+import { type GivenRung, RECEIPTS_DUE_MAX } from "./receipt.ts";
+
+export const receiptMigrations: readonly Migration[] = [
+  {
+    name: "mesh/007-receipts",
+    dialects: ["sqlite"],
+    sql: [
+      // Without the hash of the content, which would let anybody with the file test guesses at what was erased.
+      `CREATE TABLE mesh_receipts (
+         message_id TEXT NOT NULL REFERENCES mesh_sent (message_id) ON DELETE CASCADE,
+         agent_id TEXT NOT NULL,
+         rung TEXT NOT NULL,
+         at TEXT NOT NULL,
+         commit_hash TEXT,
+         detail TEXT,
+         sig TEXT NOT NULL,
+         PRIMARY KEY (message_id, agent_id, rung)
+       ) WITHOUT ROWID`,
+      `CREATE TABLE mesh_receipts_due (
+         seq INTEGER PRIMARY KEY,
+         message_id TEXT NOT NULL,
+         rung TEXT NOT NULL,
+         from_agent_id TEXT NOT NULL,
+         content_hash TEXT NOT NULL,
+         at_ms INTEGER NOT NULL,
+         commit_hash TEXT,
+         detail TEXT,
+         webhook TEXT NOT NULL,
+         UNIQUE (message_id, rung)
+       )`,
+    ],
+  },
+];
+
+/** A receipt another agent gave for a message of ours, as it is kept. */
+export interface KeptReceipt {
+  readonly agentId: string;
+  readonly rung: Rung;
+  readonly at: string;
+  readonly commit: string | null;
+  readonly detail: string | null;
+  readonly sig: string;
+}
+
+type KeptRow = {
+  agent_id: string;
+  rung: string;
+  at: string;
+  commit_hash: string | null;
+  detail: string | null;
+  sig: string;
+};
+
+const kept = (row: KeptRow): KeptReceipt => ({
+  agentId: row.agent_id,
+  rung: row.rung as Rung,
+  at: row.at,
+  commit: row.commit_hash,
+  detail: row.detail,
+  sig: row.sig,
+});
+
+export async function insertReceipt(tx: Write, receipt: TakenReceipt): Promise<void> {
+  await tx.run(
+    `INSERT INTO mesh_receipts (message_id, agent_id, rung, at, commit_hash, detail, sig)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    receipt.message_id,
+    receipt.agent_id,
+    receipt.rung,
+    receipt.at,
+    receipt.commit,
+    receipt.detail,
+    receipt.sig,
+  );
+}
+
+export async function readReceipt(
+  tx: Read,
+  messageId: string,
+  agentId: string,
+  rung: Rung,
+): Promise<KeptReceipt | undefined> {
+  const sql = "SELECT * FROM mesh_receipts WHERE message_id = ? AND agent_id = ? AND rung = ?";
+  const row = await tx.get<KeptRow>(sql, messageId, agentId, rung);
+  return row && kept(row);
+}
+
+export async function readReceipts(tx: Read, messageId: string): Promise<KeptReceipt[]> {
+  return (await tx.all<KeptRow>("SELECT * FROM mesh_receipts WHERE message_id = ?", messageId)).map(kept);
+}
+
+export async function countReceipts(tx: Read, messageId: string): Promise<number> {
+  const sql = "SELECT count(*) AS n FROM mesh_receipts WHERE message_id = ?";
+  return (await tx.get<{ n: number }>(sql, messageId))?.n ?? 0;
+}
+
+/** Whether an agent named a commit of its ledger in a receipt for this message. */
+export async function hasLedger(tx: Read, messageId: string, agentId: string): Promise<boolean> {
+  const sql =
+    "SELECT 1 AS yes FROM mesh_receipts WHERE message_id = ? AND agent_id = ? AND commit_hash IS NOT NULL";
+  return (await tx.get(sql, messageId, agentId)) !== undefined;
+}
+
+/** A rung whose message's author has still to be told of it. */
+export interface DueRung extends GivenRung {
+  readonly webhook: string;
+}
+
+type DueRow = {
+  message_id: string;
+  rung: string;
+  from_agent_id: string;
+  content_hash: string;
+  at_ms: number;
+  commit_hash: string | null;
+  detail: string | null;
+  webhook: string;
+};
+
+/** Notes that a rung is to be told; the oldest beyond `RECEIPTS_DUE_MAX` go. */
+export async function insertDue(tx: Write, due: DueRung): Promise<void> {
+  await tx.run(
+    `INSERT INTO mesh_receipts_due
+       (message_id, rung, from_agent_id, content_hash, at_ms, commit_hash, detail, webhook)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+    due.messageId,
+    due.rung,
+    due.from,
+    due.contentHash,
+    due.atMs,
+    due.commit,
+    due.detail,
+    due.webhook,
+  );
+  await tx.run(
+    "DELETE FROM mesh_receipts_due WHERE seq <= (SELECT max(seq) FROM mesh_receipts_due) - ?",
+    RECEIPTS_DUE_MAX,
+  );
+}
+
+/** Oldest first. */
+export async function readDue(tx: Read): Promise<DueRung[]> {
+  return (await tx.all<DueRow>("SELECT * FROM mesh_receipts_due ORDER BY seq")).map((row) => ({
+    messageId: row.message_id,
+    from: row.from_agent_id,
+    contentHash: row.content_hash,
+    rung: row.rung as Rung,
+    atMs: row.at_ms,
+    commit: row.commit_hash,
+    detail: row.detail,
+    webhook: row.webhook,
+  }));
+}
+
+export async function deleteDue(tx: Write, messageId: string, rung: Rung): Promise<void> {
+  await tx.run("DELETE FROM mesh_receipts_due WHERE message_id = ? AND rung = ?", messageId, rung);
+}
+
+/** Gives up on what is older than `beforeMs`; how many. */
+export function pruneDue(tx: Write, beforeMs: number): Promise<number> {
+  return tx.run("DELETE FROM mesh_receipts_due WHERE at_ms < ?", beforeMs);
+}
+
+/** Forgets what is due for a message. */
+export async function forgetDue(tx: Write, messageId: string): Promise<void> {
+  await tx.run("DELETE FROM mesh_receipts_due WHERE message_id = ?", messageId);
+}
