@@ -1,6 +1,6 @@
 // The agent that sends: a connected peer in a process of its own, with the webhook that its messages name. It
 // signs a round's messages beforehand, sends them, and tells how long that took.
-import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, hash, randomBytes, sign, verify } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";
 import type { Command, RoundOutcome } from "../lib/load.ts";
 import { createCutter, type Lane, openLane, postBytes } from "../lib/raw-http.ts";
@@ -11,6 +11,9 @@ const RECEIVED =
   'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{"success":true}';
 /** How long after the last answer a round waits for the last callback. */
 const CALLBACKS_WITHIN_MS = 30_000;
+/** Of the receipts of a round, one of so many is verified, after the round. */
+const RECEIPT_SAMPLE = 50;
+const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
 const agentId = publicKey.export({ format: "der", type: "spki" }).subarray(-32).toString("hex");
@@ -30,9 +33,10 @@ const webhook = createServer({ noDelay: true }, (socket) => {
   socket.on("error", () => socket.destroy());
 });
 
-function signedMessage(number: number): string {
+function signedMessage(number: number, receipts: boolean): string {
   const messageId = `msg-${randomBytes(6).toString("hex")}`;
   const content = `${number} ${randomBytes(CONTENT_BYTES).toString("base64")}`.slice(0, CONTENT_BYTES);
+  const linked = { receipts: 1, origin_agent_id: agentId, commit: randomBytes(32).toString("hex") };
   const timestamp = new Date().toISOString().replace("Z", "+00:00");
   const text = `${agentId}\n${messageId}\n${timestamp}\n${content}`;
   return JSON.stringify({
@@ -40,7 +44,7 @@ function signedMessage(number: number): string {
     content,
     webhook: `${home}/__darkmatter__/webhook/${messageId}`,
     hops_remaining: 10,
-    metadata: {},
+    metadata: receipts ? linked : {},
     timestamp,
     from_agent_id: agentId,
     from_public_key_hex: agentId,
@@ -59,11 +63,29 @@ function fail(error: Error): never {
   throw error;
 }
 
+/** Throws for a receipt that is not its giver's word that it has this message. */
+function checkReceipt(request: Buffer, answer: string): void {
+  const message = JSON.parse(request.subarray(request.indexOf("{")).toString("utf8"));
+  const { agent_id: by, message_id: id, rung, at, commit, detail, sig } = JSON.parse(answer).receipt;
+  const content = hash("sha256", message.content);
+  const lines = [by, id, agentId, content, rung, at, commit ?? "-", detail === null ? "-" : detail];
+  const key = createPublicKey({
+    key: Buffer.concat([SPKI_PREFIX, Buffer.from(by, "hex")]),
+    format: "der",
+    type: "spki",
+  });
+  const text = Buffer.from(["darkmatter.receipt.v1", ...lines].join("\n"));
+  const isGood = id === message.message_id && rung === "stored";
+  if (!isGood || !verify(null, text, key, Buffer.from(sig, "hex"))) throw new Error(`No receipt: ${answer}`);
+}
+
 function round(command: Extract<Command, { kind: "round" }>): Promise<RoundOutcome> {
-  const { url, count, inFlight, callbacks } = command;
+  const { url, count, inFlight, callbacks, receipts = false } = command;
   const requests = Array.from({ length: count }, (_, number) =>
-    postBytes(url, MESSAGE_PATH, signedMessage(number)),
+    postBytes(url, MESSAGE_PATH, signedMessage(number, receipts)),
   );
+  const sample: (readonly [request: Buffer, answer: string])[] = [];
+  let receipted = 0;
   const open = lanesTo(url, inFlight);
   const latencies: number[] = [];
   const refusals = new Set<string>();
@@ -77,11 +99,13 @@ function round(command: Extract<Command, { kind: "round" }>): Promise<RoundOutco
     const finish = () => {
       clearTimeout(late);
       onCall = () => {};
+      for (const [request, answer] of sample) checkReceipt(request, answer);
       resolve({
         acceptedMs,
         settledMs: performance.now() - start,
         accepted: latencies.length,
         called,
+        receipts: receipted,
         latencies: inFlight === 1 ? latencies : [],
         refusals: [...refusals],
       });
@@ -99,6 +123,10 @@ function round(command: Extract<Command, { kind: "round" }>): Promise<RoundOutco
         answered++;
         if (status === 200) latencies.push(performance.now() - sent);
         else refusals.add(`${status} ${body.slice(0, 200)}`);
+        if (receipts && body.includes('"receipt":{')) {
+          if (receipted % RECEIPT_SAMPLE === 0) sample.push([request, body]);
+          receipted++;
+        }
         if (answered === count) {
           acceptedMs = performance.now() - start;
           late = setTimeout(finish, CALLBACKS_WITHIN_MS);
@@ -111,11 +139,12 @@ function round(command: Extract<Command, { kind: "round" }>): Promise<RoundOutco
 }
 
 /** Asks a node on this machine for a connection: it accepts a neighbour at once. */
-async function connectTo(url: string): Promise<boolean> {
+async function connectTo(url: string, receipts: boolean): Promise<boolean> {
   const body = JSON.stringify({
     from_agent_id: agentId,
     from_agent_url: home,
     from_agent_public_key_hex: agentId,
+    ...(receipts && { features: ["receipts/1", "journal/1"] }),
   });
   const answer = await fetch(`${url}/__darkmatter__/connection_request`, {
     method: "POST",
@@ -126,7 +155,9 @@ async function connectTo(url: string): Promise<boolean> {
 }
 
 process.on("message", async (command: Command) => {
-  process.send?.(command.kind === "connect" ? await connectTo(command.url) : await round(command));
+  process.send?.(
+    command.kind === "connect" ? await connectTo(command.url, command.receipts) : await round(command),
+  );
 });
 process.on("disconnect", () => process.exit());
 

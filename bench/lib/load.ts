@@ -4,7 +4,7 @@ import { endChild, startChild } from "./home.ts";
 
 /** What the process that sends is told to do. */
 export type Command =
-  | { readonly kind: "connect"; readonly url: string }
+  | { readonly kind: "connect"; readonly url: string; readonly receipts: boolean }
   | {
       readonly kind: "round";
       readonly url: string;
@@ -12,6 +12,8 @@ export type Command =
       readonly inFlight: number;
       /** Whether the receiver calls the messages' webhooks: the round ends with the last call. */
       readonly callbacks: boolean;
+      /** Whether the messages name a commit of ours and ask for receipts: `received` is not called then. */
+      readonly receipts?: boolean | undefined;
     };
 
 export interface RoundOutcome {
@@ -21,6 +23,8 @@ export interface RoundOutcome {
   readonly settledMs: number;
   readonly accepted: number;
   readonly called: number;
+  /** Answers that carried a receipt, of which a sample was verified. */
+  readonly receipts: number;
   /** Milliseconds from request to answer, one by one; only with one in flight. */
   readonly latencies: readonly number[];
   /** What was answered otherwise than 200. */
@@ -29,7 +33,8 @@ export interface RoundOutcome {
 
 /** The agent that sends, in a process of its own. */
 export interface Load extends AsyncDisposable {
-  connect(url: string): Promise<void>;
+  /** `receipts`: it announces that it takes receipts and keeps a ledger. */
+  connect(url: string, options?: { readonly receipts?: boolean }): Promise<void>;
   /** Sends messages and resolves when all are answered. Throws when one was refused. */
   round(command: Omit<Extract<Command, { kind: "round" }>, "kind">): Promise<RoundOutcome>;
 }
@@ -44,13 +49,17 @@ export async function startLoad(): Promise<Load> {
   };
   await once(child, "message");
   return {
-    async connect(url) {
-      if (!(await ask<boolean>({ kind: "connect", url }))) throw new Error("The node did not connect.");
+    async connect(url, { receipts = false } = {}) {
+      if (!(await ask<boolean>({ kind: "connect", url, receipts })))
+        throw new Error("The node did not connect.");
     },
     async round(command) {
       const outcome = await ask<RoundOutcome>({ kind: "round", ...command });
       const [refusal] = outcome.refusals;
       if (refusal) throw new Error(`${command.count - outcome.accepted} refused, such as: ${refusal}`);
+      if (command.receipts && outcome.receipts !== outcome.accepted) {
+        throw new Error(`${outcome.accepted} messages accepted, ${outcome.receipts} with a receipt`);
+      }
       return outcome;
     },
     [Symbol.asyncDispose]: () => endChild(child),
