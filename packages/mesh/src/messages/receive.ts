@@ -8,6 +8,7 @@ import {
   sha256Hex,
 } from "@darkmatter/core";
 import type { SignedMessage } from "@darkmatter/proof";
+import type { Write } from "@darkmatter/store";
 import type { Background } from "../background.ts";
 import { countDeclined, countReceived, readStanding } from "../connections/connections.store.ts";
 import type { Connections } from "../connections/connections.ts";
@@ -117,6 +118,21 @@ export function createReceiving(
     throw meshError("TOO_MANY", `Rate limit exceeded for this connection (${limit} requests per 60s)`);
   }
 
+  function rememberHeard(tx: Write, message: Parsed, score: number, at: string): Promise<void> {
+    const { from, messageId, content, metadata } = message;
+    return remember(tx, {
+      messageId,
+      content,
+      from,
+      to: [self],
+      at,
+      entryType: isBroadcast(metadata) ? "broadcast" : "direct",
+      direction: "inbound",
+      trust: score,
+      metadata,
+    });
+  }
+
   function store(message: Parsed, { connected, score, signed }: Checked): Promise<Stored> {
     const { from, messageId, content, metadata } = message;
     const metadataText = JSON.stringify(metadata);
@@ -147,17 +163,7 @@ export function createReceiving(
         if (!isNew) throw meshError("DUPLICATE");
       }
       if (connected) await countReceived(tx, from, from, at);
-      await remember(tx, {
-        messageId,
-        content,
-        from,
-        to: [self],
-        at,
-        entryType: broadcast ? "broadcast" : "direct",
-        direction: "inbound",
-        trust: score,
-        metadata,
-      });
+      await rememberHeard(tx, message, score, at);
       if (connected && metadata.type === "disconnect_announcement") {
         await connections.close(tx, from, "announced by the peer");
       }
