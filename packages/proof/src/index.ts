@@ -9,3 +9,5 @@ export * from "./merkle.ts";
 export * from "./message-signatures.ts";
 export * from "./receipt.ts";
 export * from "./signatures.ts";
+export * from "./verify/report.ts";
+export { BUNDLE_BYTES_MAX, verifyBundle } from "./verify/verify-bundle.ts";

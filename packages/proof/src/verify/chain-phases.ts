@@ -1,0 +1,159 @@
+import { canon1, sha256Hex } from "@darkmatter/core";
+import { verifyAttestation } from "../attestation.ts";
+import {
+  bare,
+  chainHashV1,
+  chainHashV2,
+  commitEnvelope,
+  envelopeText,
+  exportChainHash,
+  prefixed,
+} from "../chain.ts";
+import type { Bundle, Step } from "./bundle-form.ts";
+import { firstReason, type Phase, type PhaseContext } from "./phase.ts";
+import { createTally } from "./tally.ts";
+
+/** The bare form of a hash whose form was checked. */
+export const bareHash = (prefixedHash: string): string => bare(prefixedHash) ?? prefixedHash;
+
+export function payloadsPhase(): Phase {
+  const tally = createTally("payloads", "payloads", "there is none");
+  return {
+    step({ passport: { id, payload, integrity } }, at) {
+      if (payload === null) return tally.leftOut("pruned");
+      const holds = integrity.payload_hash === prefixed(sha256Hex(canon1(payload)));
+      tally.judge(at, id, holds ? undefined : "the payload is not the one that was hashed");
+    },
+    report: tally.report,
+  };
+}
+
+export function chainPhase({ bundle }: PhaseContext): Phase {
+  const tally = createTally("chain", "steps", "");
+  return {
+    step: ({ passport }, at) => tally.judge(at, passport.id, linkReason(bundle, at)),
+    whole() {
+      const tip = bundle.steps.at(-1) ?? bundle.steps[0];
+      const reason = summaryReason(bundle, tip);
+      if (reason !== undefined) tally.judge(bundle.steps.length, tip.passport.id, reason);
+    },
+    report: tally.report,
+  };
+}
+
+function linkReason({ steps, metadata, node }: Bundle, at: number): string | undefined {
+  const { parent_id, integrity, lineage, trace_id, created_by } = steps[at]!.passport;
+  const before = steps[at - 1]?.passport;
+  const parentHash = before ? before.integrity.integrity_hash : null;
+  const hash = chainHashV1(bareHash(integrity.payload_hash), parentHash && bareHash(parentHash));
+  const isOne =
+    trace_id === metadata.trace_id && created_by.agent_id === steps[0].passport.created_by.agent_id;
+  return firstReason(
+    [
+      integrity.integrity_hash === prefixed(hash),
+      "the chain hash is not that of this payload after its parent",
+    ],
+    [parent_id === (before?.id ?? null), "parent_id is not the step before"],
+    [integrity.parent_hash === parentHash, "parent_hash is not the hash of the step before"],
+    [lineage.lineage_root === steps[0].passport.id, "lineage_root is not the first step"],
+    [!node || isOne, "the step is of another trace or another agent"],
+  );
+}
+
+/** Whether `metadata` and `integrity` say what the steps are. */
+function summaryReason(bundle: Bundle, { passport, flat }: Step): string | undefined {
+  const { metadata, integrity, steps } = bundle;
+  const root = steps[0];
+  const chain = {
+    chain_ids: steps.map((step) => step.passport.id),
+    chain_length: steps.length,
+    ctx_id: passport.id,
+    lineage_root: root.passport.id,
+    root_hash: root.passport.integrity.integrity_hash,
+    tip_hash: passport.integrity.integrity_hash,
+  };
+  const { from, to } = integrity.timestamp_range;
+  return firstReason(
+    [metadata.ctx_id === chain.ctx_id, "metadata.ctx_id is not the last step"],
+    [metadata.lineage_root === chain.lineage_root, "metadata.lineage_root is not the first step"],
+    [metadata.chain_length === chain.chain_length, "metadata.chain_length is not the number of steps"],
+    [integrity.root_hash === chain.root_hash, "integrity.root_hash is not the first step's"],
+    [integrity.tip_hash === chain.tip_hash, "integrity.tip_hash is not the last step's"],
+    [integrity.chain_hash === exportChainHash(chain), "integrity.chain_hash is not that of these steps"],
+    [
+      from === root.flat.timestamp && to === flat.timestamp,
+      "integrity.timestamp_range is not that of the steps",
+    ],
+  );
+}
+
+export function envelopesPhase({ bundle }: PhaseContext): Phase {
+  const tally = createTally("envelopes", "envelopes", "");
+  return {
+    step: (step, at) => tally.judge(at, step.passport.id, envelopeReason(step, bundle.steps[at - 1])),
+    report: tally.report,
+  };
+}
+
+function envelopeReason({ passport, flat }: Step, before: Step | undefined): string | undefined {
+  const second = passport.integrity_v2;
+  const parent = before ? bareHash(before.flat.integrity_hash) : null;
+  const text = envelopeText(
+    commitEnvelope({
+      agentId: flat.agent_id,
+      keyId: flat.key_id,
+      timestamp: flat.timestamp,
+      payloadHash: bareHash(flat.payload_hash),
+      parentIntegrityHash: parent,
+    }),
+  );
+  return firstReason(
+    [flat.parent_integrity_hash === (parent ?? "root"), "the envelope does not name the step before"],
+    [flat.integrity_hash === prefixed(chainHashV2(text)), "the commit's hash is not that of its envelope"],
+    [canon1(second.envelope) === text, "integrity_v2.envelope differs from the commit's members"],
+    [flat.payload_hash === passport.integrity.payload_hash, "two payload hashes of the step differ"],
+    [flat.agent_id === passport.created_by.agent_id, "the envelope names another agent than created_by"],
+    [
+      second.payload_hash === flat.payload_hash &&
+        second.integrity_hash === flat.integrity_hash &&
+        second.parent_integrity_hash === flat.parent_integrity_hash &&
+        second.key_id === flat.key_id,
+      "integrity_v2 differs from the commit's members",
+    ],
+  );
+}
+
+export function agentSignaturesPhase({ bundle: { node }, signatures }: PhaseContext): Phase {
+  const tally = createTally("agent_signatures", "signatures", "no commit is signed by its agent");
+  const logKey = node?.log.slice("mesh/".length);
+  return {
+    step({ passport, flat }, at) {
+      const { agent_public_key: key, agent_signature: signature, client_envelope } = flat;
+      if (signature === undefined || key === undefined) return tally.leftOut("unsigned");
+      const { id, integrity_v2 } = passport;
+      if (logKey !== undefined && key !== logKey)
+        return tally.judge(at, id, "signed by another key than the log's");
+      signatures.start(key, canon1(client_envelope ?? integrity_v2.envelope), signature, (valid) =>
+        tally.judge(at, id, valid ? undefined : "the agent's signature does not hold"),
+      );
+    },
+    report: tally.report,
+  };
+}
+
+export function attestationsPhase({ signatures, findings }: PhaseContext): Phase {
+  const tally = createTally("attestations", "attestations", "there is none");
+  return {
+    step({ passport: { id, parent_id, payload }, flat }, at) {
+      const { agent_id, client_attestation, metadata } = flat;
+      if (!client_attestation) return;
+      const commit = { agentId: agent_id, parentId: parent_id, payload: payload ?? undefined, metadata };
+      signatures.startOther(async (verify) => {
+        const failure = await verifyAttestation(client_attestation, commit, verify);
+        tally.judge(at, id, failure);
+        if (failure === undefined) findings.attested.add(id);
+      });
+    },
+    report: tally.report,
+  };
+}

@@ -1,0 +1,37 @@
+import { parseTime } from "@darkmatter/core";
+import { signedCheckpointOf } from "../checkpoint.ts";
+import { isHash, isSeconds, isSignature } from "../forms.ts";
+import { keyOfPem } from "../keys.ts";
+import { Mismatch, pattern, type Read, text, textOf } from "./reader.ts";
+
+/** The forms that several members of a bundle share (docs/proof.md section 3). */
+
+export const hash = textOf("64 lower-case hex characters", isHash);
+export const prefixedHash = pattern("sha256: and 64 lower-case hex characters", /^sha256:[0-9a-f]{64}$/);
+export const hashOrRoot = pattern("64 lower-case hex characters or root", /^(?:[0-9a-f]{64}|root)$/);
+export const signature = textOf("128 lower-case hex characters", isSignature);
+export const seconds = textOf("a time in seconds, YYYY-MM-DDTHH:MM:SSZ", isSeconds);
+export const commitId = pattern("the id of a commit", /^ctx_[0-9]{1,16}_(?:[0-9a-f]{12}|[0-9a-f]{8})$/);
+
+const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z$/;
+export const time = textOf(
+  "a time, YYYY-MM-DDTHH:MM:SS.sssZ",
+  (value) => TIME.test(value) && parseTime(value) !== undefined,
+);
+
+/** The hex of the key that a PEM holds. */
+export const pemKey: Read<string> = (value) => {
+  const key = keyOfPem(text(value));
+  if (key === undefined) throw new Mismatch("is not the PEM of an Ed25519 public key");
+  return key;
+};
+
+/** A signed checkpoint; `beside` names what else the object may hold. */
+export const signedCheckpoint =
+  (...beside: readonly string[]): Read<NonNullable<ReturnType<typeof signedCheckpointOf>>> =>
+  (value) => {
+    if (value === undefined) throw new Mismatch("is missing");
+    const signed = signedCheckpointOf(value, beside);
+    if (!signed) throw new Mismatch("is not a signed checkpoint");
+    return signed;
+  };

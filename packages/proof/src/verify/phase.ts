@@ -1,0 +1,41 @@
+import type { Bundle, Step } from "./bundle-form.ts";
+import type { Opened, Said } from "./disclosed.ts";
+import type { PhaseReport } from "./report.ts";
+import type { SignatureChecks } from "./signature-checks.ts";
+import type { Source } from "./source.ts";
+
+/** One phase of a check, from its first step to its report. */
+export interface Phase {
+  /** Called for each step, root first. */
+  step?(step: Step, at: number): void;
+  /** Called once after the steps. */
+  whole?(): void;
+  /** Called when every signature's outcome is known, in the order of the phases. */
+  report(): PhaseReport;
+}
+
+/** What every phase sees. */
+export interface PhaseContext {
+  readonly bundle: Bundle;
+  readonly source: Source;
+  readonly said: readonly Said[];
+  /** The disclosures, as listed. */
+  readonly opened: readonly Opened[];
+  readonly signatures: SignatureChecks;
+  readonly findings: Findings;
+}
+
+/** What earlier phases find out and later ones need. */
+export interface Findings {
+  /** The size of the largest checkpoint with a valid witness signature. */
+  witnessedUpTo: number;
+  /** Ids of the commits with a valid attestation. */
+  readonly attested: Set<string>;
+}
+
+/** The first of several reasons. Each is given as whether all is well, and what to say if not. */
+export function firstReason(
+  ...claims: readonly (readonly [holds: boolean, reason: string])[]
+): string | undefined {
+  return claims.find(([holds]) => !holds)?.[1];
+}
