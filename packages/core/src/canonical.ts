@@ -124,15 +124,11 @@ function integerText(token: string): string {
 }
 
 function arrayText(items: readonly string[]): string {
-  let text = "[";
-  for (let at = 0; at < items.length; at++) text += at === 0 ? items[at] : `,${items[at]}`;
-  return `${text}]`;
+  return `[${items.join()}]`;
 }
 
 function objectText(members: readonly Member[]): string {
-  let text = "{";
-  for (let at = 0; at < members.length; at++) text += at === 0 ? members[at]!.text : `,${members[at]!.text}`;
-  return `${text}}`;
+  return `{${members.map(({ text }) => text).join()}}`;
 }
 
 /** Above this, inserting one by one is slower than the library's sort. */

@@ -99,6 +99,7 @@ describe("reading", () => {
       "1.7976931348623157e308",
       '"\\ud83d\\ude80"',
       `[${depths(255)},${depths(255)}]`,
+      '\t\r\n {\r"a"\t:\n1\r,\t"\\u00E9\\/" : [ ] }\r',
     ];
 
     for (const text of texts) expect(plain(readExactJson(text))).toEqual(JSON.parse(text));
