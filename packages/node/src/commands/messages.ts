@@ -138,7 +138,7 @@ function sentList(messages: readonly JsonObject[]): string {
   if (messages.length === 0) return "Nothing was sent yet.";
   const shown = messages.map(
     (message) =>
-      `${plain(message.message_id)}  ${plain(message.status)}  ${plain(message.created_at)}\n` +
+      `${plain(message.message_id)}  ${plain(message.status)}, ${plain(message.state)}  ${plain(message.created_at)}\n` +
       `  ${brief(message.content, 200)}`,
   );
   return [...shown, "", "Its answers and its way: darkmatter sent MESSAGE"].join("\n");
@@ -148,9 +148,35 @@ function sentText(message: JsonObject): string {
   const way = rows(message, "updates").map(
     ({ type, agent_id: agent, timestamp }) => `  ${plain(timestamp)}  ${plain(type)} by ${shortId(agent)}`,
   );
+  const ladders = rows(message, "ladder").map(ladderText);
   const answer = answers(message);
-  return [plain(message.content), ...way, answer === "" ? "No answer yet." : answer].join("\n");
+  return [plain(message.content), ...ladders, ...way, answer === "" ? "No answer yet." : answer].join("\n");
 }
+
+const RUNG_WORDS: Readonly<Record<string, string>> = {
+  queued: "queued on this machine",
+  sent: "sent",
+  stored: "stored on its disk",
+  asked: "its agent was asked to wake",
+  woken: "its agent woke",
+  read: "read by its agent",
+  acted: "acted on",
+  refused: "refused",
+  expired: "dropped without an answer",
+};
+
+/** How far the message came with one agent; what that agent signed is told apart from what we know ourselves. */
+function ladderText(ladder: JsonObject): string {
+  const rungs = rows(ladder, "rungs").map(({ rung, at, detail, commit, signed }) => {
+    const words = `${RUNG_WORDS[plain(rung)] ?? plain(rung)}${detail ? ` ("${brief(detail, 100)}")` : ""}`;
+    const proof = commit ? `, signed, its commit ${plain(commit).slice(0, COMMIT_SHOWN)}` : ", signed";
+    return `  ${plain(at)}  ${words}${signed === true ? proof : ""}`;
+  });
+  const none = ["  no word yet"];
+  return [`${shortId(ladder.agent_id)}:`, ...(rungs.length > 0 ? rungs : none)].join("\n");
+}
+
+const COMMIT_SHOWN = 12;
 
 function answers(message: JsonObject): string {
   return rows(message, "responses")
