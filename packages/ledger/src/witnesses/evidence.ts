@@ -12,6 +12,7 @@ import { type Evidence, findEvidence, insertEvidence, markTold, untoldEvidence }
 /** Accusations taken in a minute, whoever brings them (mesh.md 22.6). */
 export const ACCUSATIONS_PER_MINUTE = 10;
 const TELL_TIMEOUT_MS = 5 * SECOND_MS;
+const TOLD_AT_ONCE_MAX = 16;
 
 /** What is to be kept about an agent, and from whom it came. */
 export type Finding = Pick<Evidence, "agentId" | "first" | "second" | "from">;
@@ -84,24 +85,29 @@ export function createEvidenceKeeper(
   async function tellPeers({ agentId, first, second, from }: Evidence): Promise<void> {
     const listeners = (await peers.all()).filter((peer) => peer.agentId !== agentId && peer.agentId !== from);
     const body = { agent_id: agentId, from_agent_id: signer.agentId, first, second };
-    const calls = listeners.map((peer) => post(peer, "evidence", body, TELL_TIMEOUT_MS));
-    const missed = (await Promise.all(calls)).filter(({ kind }) => kind === "silent").length;
-    if (missed > 0) report("ledger.evidence_missed", { agent: agentId, missed, of: calls.length });
+    let missed = 0;
+    for (let told = 0; told < listeners.length; told += TOLD_AT_ONCE_MAX) {
+      const batch = listeners.slice(told, told + TOLD_AT_ONCE_MAX);
+      const answers = await Promise.all(batch.map((peer) => post(peer, "evidence", body, TELL_TIMEOUT_MS)));
+      missed += answers.filter(({ kind }) => kind === "silent").length;
+    }
+    if (missed > 0 && !stop.aborted)
+      report("ledger.evidence_missed", { agent: agentId, missed, of: listeners.length });
   }
 
   return {
     async accuse(body) {
       const accusation = accusationOf(body);
       if (!accusation) return refused("MALFORMED");
-      const found = evidenceIn(accusation.first, accusation.second);
-      if (!found) return refused("NO_EVIDENCE");
+      const { first, second } = accusation;
+      if (!contradiction(first, second)) return refused("NO_EVIDENCE");
       // Only what could be evidence uses up a place, and before anything costly is done for it.
       if (!limiter.take("evidence", ACCUSATIONS_PER_MINUTE)) return refused("TOO_MANY");
       const connected = await peers.all();
       const agentId = await accused(accusation, connected);
       if (agentId === undefined) return refused("NO_EVIDENCE");
       const from = connected.some((peer) => peer.agentId === accusation.from) ? accusation.from : undefined;
-      const finding = { agentId, ...found, from: from ?? null };
+      const finding = { agentId, first, second, from: from ?? null };
       const kept = await db.write((tx) => keep(tx, finding, connected));
       return kept === "no room" ? refused("NO_ROOM") : { kind: "recorded" };
     },
@@ -111,17 +117,11 @@ export function createEvidenceKeeper(
   };
 }
 
-/** Two checkpoints in the order in which docs/proof.md calls them evidence; `undefined` when both can be true. */
+/** Two checkpoints in the order in which they are evidence; `undefined` when both can be true. */
 export function evidenceIn(
   one: SignedCheckpoint,
   other: SignedCheckpoint,
 ): Pick<Evidence, "first" | "second"> | undefined {
-  if (!contradiction(one, other)) return undefined;
-  return deniesPrevious(other, one) ? { first: other, second: one } : { first: one, second: other };
-}
-
-/** Whether `second` names `first` as the one before it, and says what cannot be true of it. */
-function deniesPrevious(first: SignedCheckpoint, second: SignedCheckpoint): boolean {
-  if (second.previous_cp_id !== first.checkpoint_id) return false;
-  return second.previous_tree_root !== first.tree_root || second.tree_size < first.tree_size;
+  if (contradiction(one, other)) return { first: one, second: other };
+  return contradiction(other, one) ? { first: other, second: one } : undefined;
 }
