@@ -1,10 +1,11 @@
-// npm run e2e [-- mcp|wire] [--short]: whole nodes as processes of their own, driven from outside. The short round is
+// npm run e2e [-- mcp|wire|browser] [--short]: whole nodes as processes of their own, driven from outside. The short round is
 // the whole one: it takes less than a minute. The last line is "N passed, N failed, N skipped".
+import { runBrowser } from "./browser/browser.ts";
 import { createChecks } from "./checks.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { runWire } from "./wire/wire.ts";
 
-const SUITES = { mcp: runMcp, wire: runWire };
+const SUITES = { mcp: runMcp, wire: runWire, browser: runBrowser };
 type SuiteName = keyof typeof SUITES;
 const isSuite = (name: string): name is SuiteName => Object.hasOwn(SUITES, name);
 
