@@ -28,6 +28,8 @@ export async function waitForResponse(
     const outcome = await touchedOr(services, messageId, AbortSignal.any([call.signal, pause]));
     if (outcome) return outcome;
     call.signal.throwIfAborted();
+    // A receipt touches the message too, which is no reason to tell the client that we still wait.
+    if (!pause.aborted) continue;
     const waitedMs = clock.monotonic() - startMs;
     if (waitedMs >= timeoutMs) {
       const state = await stateNow(services, messageId);
