@@ -1,5 +1,6 @@
-import { type Json, sha256Hex } from "@darkmatter/core";
+import { isJsonObject, type Json, parseJson, sha256Hex } from "@darkmatter/core";
 import { chainHashV1, chainHashV2, commitEnvelope, envelopeText, leafHash } from "@darkmatter/proof";
+import { ledgerError } from "../errors.ts";
 import { secondsTime } from "../times.ts";
 
 /** One act in this node's log. Hashes are bare lower-case hex. */
@@ -96,9 +97,12 @@ export function hashesOf(
   };
 }
 
-/** The payload of a commit that this node wrote; its hash says whether it still is what was written. */
-export function payloadOf({ payload }: Pick<Commit, "payload">): CommitPayload {
-  return JSON.parse(payload) as CommitPayload;
+/** The payload of a commit of this node; its hash says whether it is what was written. @throws LEDGER_DAMAGED */
+export function payloadOf({ payload, id }: Pick<Commit, "payload" | "id">): CommitPayload {
+  const value = parseJson(payload);
+  if (!isJsonObject(value) || typeof value.act !== "string" || !isJsonObject(value.fields))
+    throw ledgerError("LEDGER_DAMAGED", `The payload of the commit ${id} is unreadable.`);
+  return value as CommitPayload;
 }
 
 /** A field's value and its salt, 64 hex, as they lie apart from the commit. */

@@ -1,5 +1,5 @@
 import { fromHex, toHex } from "@darkmatter/core";
-import type { Migration, Read, Row, Write } from "@darkmatter/store";
+import type { Migration, Read, Write } from "@darkmatter/store";
 import { ledgerError } from "../errors.ts";
 import type { Commit } from "./commit.ts";
 import { EMPTY_TAIL, type Tail } from "./tail.ts";
@@ -77,8 +77,13 @@ type TailRow = { size: number; log_root: string | null; frontier: string };
 /** @throws LEDGER_DAMAGED */
 export async function readTail(read: Read): Promise<Tail> {
   const row = await read.get<TailRow>("SELECT size, log_root, frontier FROM ledger_tail WHERE one = 1");
-  if (!row) throw ledgerError("LEDGER_DAMAGED", "The ledger has lost the record of its end.");
-  if (row.log_root === null) return EMPTY_TAIL;
+  if (row?.size === 0) return EMPTY_TAIL;
+  if (
+    !row ||
+    !Number.isInteger(row.size) ||
+    [row.log_root, row.frontier].some((text) => typeof text !== "string")
+  )
+    throw ledgerError("LEDGER_DAMAGED", "The ledger has lost the record of its end.");
   return { size: row.size, logRoot: row.log_root, frontier: hashesIn(row.frontier) };
 }
 
@@ -92,7 +97,7 @@ export async function writeTail(tx: Write, { size, logRoot, frontier }: Tail): P
 }
 
 function hashesIn(text: string): string[] {
-  return Array.from({ length: text.length / HASH_CHARACTERS }, (_, at) =>
+  return Array.from({ length: Math.ceil(text.length / HASH_CHARACTERS) }, (_, at) =>
     text.slice(at * HASH_CHARACTERS, (at + 1) * HASH_CHARACTERS),
   );
 }
@@ -131,11 +136,11 @@ export interface Parent {
 
 type ParentRow = { position: number; chain_hash: Uint8Array; integrity_hash: Uint8Array };
 
-const parentOf = (row: ParentRow): Parent => ({
-  position: row.position,
-  chainHash: toHex(row.chain_hash),
-  integrityHash: toHex(row.integrity_hash),
-});
+function parentOf({ position, chain_hash, integrity_hash }: ParentRow): Parent {
+  if (!(chain_hash instanceof Uint8Array && integrity_hash instanceof Uint8Array))
+    throw ledgerError("LEDGER_DAMAGED", `The commit at position ${position} is unreadable.`);
+  return { position, chainHash: toHex(chain_hash), integrityHash: toHex(integrity_hash) };
+}
 
 const PARENT = "SELECT position, chain_hash, integrity_hash FROM ledger_commits";
 
@@ -153,7 +158,7 @@ export async function lastOfTrace(
   return row && parentOf(row);
 }
 
-export type CommitRow = ParentRow & {
+type CommitRow = ParentRow & {
   id: string;
   trace: string;
   parent: number | null;
@@ -165,18 +170,37 @@ export type CommitRow = ParentRow & {
   nodes: Uint8Array;
 };
 
-const fromRow = (row: CommitRow): Commit => ({
-  ...parentOf(row),
-  id: row.id,
-  trace: row.trace,
-  parent: row.parent,
-  acceptedMs: row.accepted_ms,
-  payload: row.payload,
-  payloadHash: toHex(row.payload_hash),
-  leaf: toHex(row.leaf),
-  logRoot: toHex(row.log_root),
-  nodes: hashesIn(toHex(row.nodes)),
-});
+function fromRow(row: CommitRow): Commit {
+  if (!isWhole(row))
+    throw ledgerError("LEDGER_DAMAGED", `The commit at position ${row.position} is unreadable.`);
+  return {
+    ...parentOf(row),
+    id: row.id,
+    trace: row.trace,
+    parent: row.parent,
+    acceptedMs: row.accepted_ms,
+    payload: row.payload,
+    payloadHash: toHex(row.payload_hash),
+    leaf: toHex(row.leaf),
+    logRoot: toHex(row.log_root),
+    nodes: hashesIn(toHex(row.nodes)),
+  };
+}
+
+/** The last millisecond that a `Date` can hold (ECMA-262 21.4.1.1). */
+const TIME_MAX_MS = 8.64e15;
+
+/** A flipped bit of a SQLite file may turn a column into one of another type. */
+function isWhole(row: CommitRow): boolean {
+  const hashes = [row.payload_hash, row.chain_hash, row.integrity_hash, row.leaf, row.log_root, row.nodes];
+  return (
+    [row.id, row.trace, row.payload].every((text) => typeof text === "string") &&
+    hashes.every((hash) => hash instanceof Uint8Array && hash.length % HASH_BYTES === 0) &&
+    (row.parent === null || Number.isInteger(row.parent)) &&
+    Number.isInteger(row.accepted_ms) &&
+    Math.abs(row.accepted_ms) <= TIME_MAX_MS
+  );
+}
 
 /** Commits that meet a condition, written in SQL after WHERE. */
 export async function commitsWhere(
@@ -184,7 +208,7 @@ export async function commitsWhere(
   condition: string,
   ...values: readonly (number | string | Uint8Array)[]
 ): Promise<Commit[]> {
-  const rows = await read.all<CommitRow & Row>(`SELECT * FROM ledger_commits WHERE ${condition}`, ...values);
+  const rows = await read.all<CommitRow>(`SELECT * FROM ledger_commits WHERE ${condition}`, ...values);
   return rows.map(fromRow);
 }
 
@@ -201,6 +225,15 @@ export async function lastPosition(read: Read): Promise<number | undefined> {
   return row?.position ?? undefined;
 }
 
+/** The first position from one on that has a row. */
+export async function nextPosition(read: Read, from: number): Promise<number | undefined> {
+  const row = await read.get<{ position: number | null }>(
+    "SELECT min(position) AS position FROM ledger_commits WHERE position >= ?",
+    from,
+  );
+  return row?.position ?? undefined;
+}
+
 /** The stored node of the tree; `undefined` when its row is gone or too short. */
 export async function storedNode(read: Read, level: number, index: number): Promise<string | undefined> {
   const row = await read.get<{ node: Uint8Array }>(
@@ -210,5 +243,5 @@ export async function storedNode(read: Read, level: number, index: number): Prom
          FROM ledger_commits WHERE position = ?`,
     (index + 1) * 2 ** level - 1,
   );
-  return row?.node.length === HASH_BYTES ? toHex(row.node) : undefined;
+  return row?.node instanceof Uint8Array && row.node.length === HASH_BYTES ? toHex(row.node) : undefined;
 }

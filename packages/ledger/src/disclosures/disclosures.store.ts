@@ -1,6 +1,7 @@
-import type { Json } from "@darkmatter/core";
+import { isJsonObject, type Json } from "@darkmatter/core";
 import type { Migration, Read, Write } from "@darkmatter/store";
 import type { Field } from "../commits/commit.ts";
+import { ledgerError } from "../errors.ts";
 
 // A row is emptied, never deleted: SQLite overwrites what an update shortens, but the rows it moves about when it
 // joins half-empty pages leave copies in the gaps, which no later erasing would find.
@@ -31,22 +32,62 @@ export async function insertFields(tx: Write, position: number, fields: string):
   await tx.run("INSERT INTO ledger_fields (position, fields) VALUES (?, ?)", position, fields);
 }
 
+type FieldsRow = { position: number; fields: string };
+
 /** The fields of a commit that are not erased, by name. */
 export async function fieldsOf(read: Read, position: number): Promise<Field[]> {
-  const row = await read.get<{ fields: string }>(
-    "SELECT fields FROM ledger_fields WHERE position = ?",
-    position,
-  );
-  return row ? fieldsIn(row.fields) : [];
+  const found = await fieldsBetween(read, position, position + 1);
+  return found.get(position) ?? [];
 }
 
-export type FieldsRow = { position: number; fields: string };
+/** The same for the commits from one position to before another. @throws LEDGER_DAMAGED */
+export async function fieldsBetween(read: Read, start: number, end: number): Promise<Map<number, Field[]>> {
+  const rows = await read.all<FieldsRow>(
+    "SELECT position, fields FROM ledger_fields WHERE position >= ? AND position < ?",
+    start,
+    end,
+  );
+  return new Map(rows.map(({ position, fields }) => [position, fieldsIn(fields, position)]));
+}
 
-export function fieldsIn(text: string): Field[] {
-  const fields = JSON.parse(text) as Record<string, { salt: string; value: Json }>;
-  return Object.entries(fields)
+/** Positions with fields, or with fields erased, that the log does not reach. */
+export async function countStrayFields(read: Read, size: number): Promise<number> {
+  const row = await read.get<{ stray: number }>(
+    `SELECT (SELECT count(*) FROM ledger_fields WHERE position < 0 OR position >= ?)
+       + (SELECT count(*) FROM ledger_erasures WHERE position < 0 OR position >= ?) AS stray`,
+    size,
+    size,
+  );
+  return row?.stray ?? 0;
+}
+
+function fieldsIn(text: unknown, position: number): Field[] {
+  const fields = parsed(text, position);
+  if (!isJsonObject(fields) || !Object.values(fields).every(isField)) throw unreadable(position);
+  return Object.entries(fields as Record<string, { salt: string; value: Json }>)
     .map(([name, { salt, value }]) => ({ name, salt, value }))
     .sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+/** Without a limit to its depth: the value had to pass one, and lies deeper here than it came. */
+function parsed(text: unknown, position: number): Json {
+  try {
+    return JSON.parse(String(text)) as Json;
+  } catch (cause) {
+    throw unreadable(position, cause);
+  }
+}
+
+function unreadable(position: number, cause?: unknown): Error {
+  return ledgerError(
+    "LEDGER_DAMAGED",
+    `The fields of the commit at position ${position} are unreadable.`,
+    cause,
+  );
+}
+
+function isField(field: Json): boolean {
+  return isJsonObject(field) && typeof field.salt === "string" && field.value !== undefined;
 }
 
 export async function replaceFields(tx: Write, position: number, fields: readonly Field[]): Promise<void> {
@@ -69,10 +110,28 @@ export async function insertErasure(tx: Write, position: number, erasure: Erasur
   );
 }
 
+/** The erased fields of a commit, by name. */
 export async function erasuresOf(read: Read, position: number): Promise<Erasure[]> {
-  const rows = await read.all<{ name: string; erased_ms: number }>(
-    "SELECT name, erased_ms FROM ledger_erasures WHERE position = ? ORDER BY name",
-    position,
+  const found = await erasuresBetween(read, position, position + 1);
+  return found.get(position) ?? [];
+}
+
+export async function erasuresBetween(
+  read: Read,
+  start: number,
+  end: number,
+): Promise<Map<number, Erasure[]>> {
+  const rows = await read.all<{ position: number; name: string; erased_ms: number }>(
+    `SELECT position, name, erased_ms FROM ledger_erasures WHERE position >= ? AND position < ?
+     ORDER BY position, name`,
+    start,
+    end,
   );
-  return rows.map((row) => ({ name: row.name, erasedMs: row.erased_ms }));
+  const found = Map.groupBy(rows, ({ position }) => position);
+  return new Map(
+    [...found].map(([position, erased]) => [
+      position,
+      erased.map((row) => ({ name: row.name, erasedMs: row.erased_ms })),
+    ]),
+  );
 }
