@@ -110,6 +110,10 @@ describe("an attestation", () => {
     expect(await check(attested(), { ...commit, metadata: undefined })).toBe("metadata_hash_mismatch");
   });
 
+  test("that claims neither yes nor no fails, even when that is what was signed", async () => {
+    expect(await check(attested(commit, "yes" as never))).toBe("envelope_hash_mismatch");
+  });
+
   test("that states other facts than it signed fails, whatever it is checked against", async () => {
     const signedForOther = attested({ ...commit, agentId: "dm_2" });
     signedForOther.set("agent_id", "dm_1");

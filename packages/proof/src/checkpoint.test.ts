@@ -156,6 +156,8 @@ describe("two checkpoints", () => {
     expect(contradiction(first, next({ tree_size: 6, log_position: 5 }))).toContain(
       "6 commits and that one 7",
     );
+    const asLarge = { log_position: 6, log_root: first.log_root, tree_root: first.tree_root, tree_size: 7 };
+    expect(contradiction(first, next(asLarge))).toBeUndefined();
     const ofAnother = { previous_cp_id: "cp_1_00000000", previous_tree_root: null, tree_size: 6 };
     expect(contradiction(first, next(ofAnother))).toBeUndefined();
     expect(contradiction(next({ previous_tree_root: null }), first)).toBeUndefined();

@@ -202,6 +202,24 @@ describe("a consistency proof", () => {
     }
   });
 
+  test("between equal sizes is empty", () => {
+    expect(verifyConsistency(claimOf(5, 5, []))).toBe(true);
+    expect(verifyConsistency(claimOf(5, 5, [LEAVES[0] ?? ""]))).toBe(false);
+  });
+
+  test("binds both sizes, even where the roots were made to fit", () => {
+    const toEight = claimOf(4, 8, subproof(4, LEAVES.slice(0, 8), true));
+    for (const secondSize of [9, 16, 17]) expect(verifyConsistency({ ...toEight, secondSize })).toBe(false);
+    // One hash more, under which both roots of a shorter proof are put.
+    const toFour = claimOf(3, 4, subproof(3, LEAVES.slice(0, 4), true));
+    const [above = ""] = LEAVES;
+    const [firstRoot, secondRoot] = [toFour.firstRoot, toFour.secondRoot].map((root) =>
+      nodeHash(above, root),
+    );
+    const made = { ...toFour, firstRoot: firstRoot ?? "", secondRoot: secondRoot ?? "" };
+    expect(verifyConsistency({ ...made, proof: [...toFour.proof, above] })).toBe(false);
+  });
+
   test("of a shrunk log does not exist", async () => {
     await expect(consistencyProof(log.readOf(4), 4, 3)).rejects.toThrow(RangeError);
     await expect(consistencyProof(log.readOf(4), 0, 3)).rejects.toThrow(RangeError);
