@@ -1,1 +1,12 @@
+export type { BundleWishes, ExportedBundle } from "./bundles/bundle.ts";
+export type { Checkpoints, WitnessSignature } from "./checkpoints/checkpoints.ts";
+export { type Commit, type CommitPayload, type Field, payloadOf } from "./commits/commit.ts";
+export type { Commits } from "./commits/commits.ts";
+export { createLedgerJournal } from "./commits/journal.ts";
+export type { Disclosures, Erasure } from "./disclosures/disclosures.ts";
+export { ledgerError } from "./errors.ts";
+export type { FsckReport, Problem, ProblemKind } from "./fsck/report.ts";
+export { createLedger, type Ledger } from "./ledger.ts";
 export type { LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
+export { createLedgerReader, type LedgerReader, type ReaderPorts } from "./reader.ts";
+export { ledgerMigrations } from "./schema.ts";

@@ -97,6 +97,13 @@ export function hashesOf(
   };
 }
 
+/** Whether a commit is linked to the one before it of its trace, and is what its hashes say. */
+export function isSound(commit: Commit, parent: Commit | undefined, agentId: string): boolean {
+  if (commit.parent !== (parent?.position ?? null)) return false;
+  const hashes = hashesOf(agentId, commit, parent);
+  return (Object.keys(hashes) as (keyof CommitHashes)[]).every((name) => hashes[name] === commit[name]);
+}
+
 /** The payload of a commit of this node; its hash says whether it is what was written. @throws LEDGER_DAMAGED */
 export function payloadOf({ payload, id }: Pick<Commit, "payload" | "id">): CommitPayload {
   const value = parseJson(payload);

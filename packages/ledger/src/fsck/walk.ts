@@ -123,6 +123,12 @@ export async function walkFrom(read: Read, agentId: string, size: number): Promi
   return new Walk(read, agentId, { size, frontier, logRoot: size === 0 ? null : logRoot });
 }
 
+/** What is wrong with one commit: its hashes, links, leaf, nodes and log root, each computed again. */
+export async function checkCommit(read: Read, agentId: string, commit: Commit): Promise<ProblemKind[]> {
+  const walk = await walkFrom(read, agentId, commit.position);
+  return walk.step(commit);
+}
+
 /** A message's commits have its id as their trace, all others the agent they are about: no hash covers the trace. */
 function isOffTrace(commit: Commit): boolean {
   const payload = readablePayload(commit);

@@ -1,0 +1,88 @@
+import { reasonOf } from "@darkmatter/core";
+import type { Journal } from "@darkmatter/store";
+import { type Guard, type Job, type Route, ready, type Tool } from "@darkmatter/surface";
+import { checkpointJobs } from "./checkpoints/checkpoints.jobs.ts";
+import { type Checkpoints, createCheckpoints } from "./checkpoints/checkpoints.ts";
+import { tryLogKey } from "./checkpoints/log-key.ts";
+import { createLedgerJournal } from "./commits/journal.ts";
+import { ledgerError } from "./errors.ts";
+import { quickCheck } from "./fsck/quick-check.ts";
+import type { Problem } from "./fsck/report.ts";
+import { createLog } from "./log/log.ts";
+import type { LedgerPorts } from "./ports.ts";
+import { createLedgerReader, type LedgerReader } from "./reader.ts";
+import { witnessJobs } from "./witnesses/witnesses.jobs.ts";
+import { witnessRoutes } from "./witnesses/witnesses.routes.ts";
+import { createWitnesses } from "./witnesses/witnesses.ts";
+
+/** A node's ledger: its ways in, as data, and its life. */
+export interface Ledger {
+  /** For whatever acts: each act becomes a commit. After damage was found it refuses with LEDGER_DAMAGED. */
+  readonly journal: Journal;
+  readonly routes: readonly Route[];
+  readonly tools: readonly Tool[];
+  readonly jobs: readonly Job[];
+  readonly read: LedgerReader;
+  /** Tries the key, and looks at the end of a migrated ledger. Damage is reported, and ends the appending. */
+  start(): Promise<void>;
+  /** Signs the log as it is, then ends what is under way. */
+  stop(): Promise<void>;
+}
+
+/** @param guards what its routes ask after whether the node is ready: the node's limit over all requests */
+export function createLedger(ports: LedgerPorts, guards: readonly Guard[] = []): Ledger {
+  const { db, signer, report } = ports;
+  let damage: Problem | undefined;
+  let isReady = false;
+  const refuseDamaged = () => {
+    if (damage) throw ledgerError("LEDGER_DAMAGED", sentenceOf(damage));
+  };
+
+  const log = createLog();
+  const signing = createCheckpoints(ports, log);
+  // Nothing new is signed over what is damaged.
+  const checkpoints: Checkpoints = {
+    ...signing,
+    make: async (tx) => {
+      refuseDamaged();
+      return signing.make(tx);
+    },
+  };
+  const witnesses = createWitnesses(ports, log, checkpoints);
+  const jobs = [...checkpointJobs(db, checkpoints), ...witnessJobs(witnesses)];
+
+  return {
+    journal: createLedgerJournal(ports, refuseDamaged),
+    routes: witnessRoutes(witnesses, [ready(() => isReady), ...guards]),
+    tools: [],
+    jobs: jobs.map((job) => ({ ...job, run: async () => (damage ? undefined : job.run()) })),
+    read: createLedgerReader(ports),
+
+    async start() {
+      await tryLogKey(ports);
+      damage = await quickCheck(db, { agentId: signer.agentId, checkpoints });
+      if (damage) report("ledger.damaged", { ...contextOf(damage) });
+      isReady = true;
+    },
+
+    async stop() {
+      isReady = false;
+      try {
+        if (!damage) await db.write((tx) => checkpoints.make(tx));
+      } catch (error) {
+        // The log is whole without it; whatever is to be stopped still is.
+        report("ledger.checkpoint", { reason: reasonOf(error) });
+      }
+      await witnesses.stop();
+    },
+  };
+}
+
+function sentenceOf({ kind, position, id }: Problem): string {
+  const where = id ?? (position === null ? "its end" : `position ${position}`);
+  return `The ledger is damaged at ${where} (${kind}).`;
+}
+
+function contextOf({ kind, position, id }: Problem): Record<string, string | number> {
+  return { kind, ...(position !== null && { position }), ...(id !== null && { id }) };
+}

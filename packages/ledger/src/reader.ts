@@ -1,0 +1,52 @@
+import type { Read } from "@darkmatter/store";
+import { type BundleWishes, type ExportedBundle, exportBundle } from "./bundles/bundle.ts";
+import { storedSources } from "./bundles/bundle-sources.ts";
+import { type Checkpoints, createCheckpoints } from "./checkpoints/checkpoints.ts";
+import type { Commit } from "./commits/commit.ts";
+import { type Commits, commits } from "./commits/commits.ts";
+import { createDisclosures, type Disclosures } from "./disclosures/disclosures.ts";
+import { type FsckOptions, fsck } from "./fsck/fsck.ts";
+import type { FsckReport, ProblemKind } from "./fsck/report.ts";
+import { checkCommit } from "./fsck/walk.ts";
+import { createLog, type Log } from "./log/log.ts";
+import type { LedgerPorts } from "./ports.ts";
+
+/** What can be done with a ledger that nobody writes to: also with a database opened for reading alone. */
+export interface LedgerReader {
+  readonly commits: Commits;
+  readonly disclosures: Pick<Disclosures, "fieldsOf" | "erasuresOf">;
+  readonly checkpoints: Omit<Checkpoints, "make">;
+  readonly log: Log;
+  /** What is wrong with one commit, each of its hashes computed again; empty when nothing is. */
+  checkCommit(read: Read, commit: Commit): Promise<ProblemKind[]>;
+  /** @throws NO_SUCH_COMMIT, CHECKPOINT_NEEDED, LEDGER_DAMAGED, BUNDLE_TOO_LARGE */
+  exportBundle(read: Read, wishes: BundleWishes): Promise<ExportedBundle>;
+  /** Looks through all of it. @throws the signal's reason when aborted */
+  fsck(read: Read, options?: Pick<FsckOptions, "progress" | "signal">): Promise<FsckReport>;
+}
+
+/** What a reader stands on: a key, and neither network nor writing. */
+export type ReaderPorts = Pick<LedgerPorts, "clock" | "random" | "signer" | "verifier" | "agentName">;
+
+export function createLedgerReader(ports: ReaderPorts): LedgerReader {
+  const { clock, random, signer, verifier } = ports;
+  const { agentId } = signer;
+  const log = createLog();
+  const checkpoints = createCheckpoints(ports, log);
+  return {
+    commits,
+    disclosures: createDisclosures(ports),
+    checkpoints,
+    log,
+    checkCommit: (read, commit) => checkCommit(read, agentId, commit),
+
+    async exportBundle(read, wishes) {
+      const agentName = await ports.agentName();
+      const bundlePorts = { clock, random, signer, checkpoints, sources: storedSources, agentName };
+      return exportBundle(read, bundlePorts, wishes);
+    },
+
+    fsck: (read, options) =>
+      fsck(read, { ...options, agentId, checkpoints, verifier, turn: () => clock.turn() }),
+  };
+}
