@@ -1,5 +1,5 @@
-import { type Json, reasonOf, sha256Hex } from "@darkmatter/core";
-import { receiptOf, type TakenReceipt, verifyReceipt } from "@darkmatter/proof";
+import { isJsonObject, type Json, reasonOf, sha256Hex } from "@darkmatter/core";
+import { isSignature, receiptOf, type TakenReceipt, verifyReceipt } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
 import { shortId } from "../connections/connection.ts";
 import { isBlocked } from "../connections/connections.store.ts";
@@ -45,6 +45,7 @@ export function createTaking(
     report("receipt.refused", { agent: shortId(agentId), reason: reasonOf(error) });
 
   async function verified(sent: SentMessage, agentId: string, value: Json | undefined) {
+    if (isJsonObject(value) && !isSignature(value.sig)) throw refuse("A receipt must be signed.");
     const receipt = receiptOf(value ?? null);
     if (!receipt) throw meshError("BAD_REQUEST", "Invalid field: receipt is not a receipt of a known rung.");
     if (receipt.agent_id !== agentId) throw refuse("The receipt is another agent's.");

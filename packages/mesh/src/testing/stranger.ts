@@ -1,7 +1,8 @@
-import { isoTime, type Json, type JsonObject } from "@darkmatter/core";
+import { isoTime, type Json, type JsonObject, sha256Hex } from "@darkmatter/core";
 import type { VirtualClock } from "@darkmatter/core/testing";
 import { createSigner, messageText, replyText, type Signer, signText } from "@darkmatter/identity";
 import type { MemoryHost } from "@darkmatter/net/testing";
+import { type Receipt, receiptText } from "@darkmatter/proof";
 import { callHandler, type HandlerAnswer } from "@darkmatter/surface/testing";
 import type { TestNode } from "./memory-network.ts";
 
@@ -27,6 +28,11 @@ export interface Stranger {
   message(fields?: JsonObject): JsonObject;
   /** A signed reply to a message of another agent. */
   reply(messageId: string, response: string, fields?: JsonObject): JsonObject;
+  /**
+   * A signed receipt for a message it was sent, and with whatever is given instead: `content` and `from_agent_id` as
+   * the signature is to cover them, the rest as it is told.
+   */
+  receipt(message: JsonObject, fields?: JsonObject): JsonObject;
   /** A request to connect. */
   request(fields?: JsonObject): JsonObject;
   post(node: TestNode, path: string, body: object | string, remote?: string): Promise<HandlerAnswer>;
@@ -101,6 +107,15 @@ export function stranger(
         signature_hex: signText(signer, text),
         ...fields,
       };
+    },
+
+    receipt({ message_id, content, from_agent_id }, fields = {}) {
+      const { content: words, from_agent_id: from, ...told } = { content, from_agent_id, ...fields };
+      const rung = { rung: "read", at: isoTime(clock.now()), commit: null, detail: null };
+      const receipt = { agent_id: id, message_id, ...rung, ...told } as unknown as Receipt;
+      const covered = { from_agent_id: String(from), content_hash: sha256Hex(String(words)) };
+      const sig = signText(signer, receiptText({ ...receipt, ...covered }));
+      return { ...receipt, sig, ...told };
     },
 
     request: (fields = {}) => ({
