@@ -114,7 +114,10 @@ describe("an attestation", () => {
     expect(await check(attested(commit, "yes" as never))).toBe("envelope_hash_mismatch");
   });
 
-  test("that states other facts than it signed fails, whatever it is checked against", async () => {
+  test("that states other facts than it signed fails, and so does one signed for others", async () => {
+    const stating = attested();
+    stating.set("agent_id", "dm_2");
+    expect(await check(stating)).toBe("envelope_hash_mismatch");
     const signedForOther = attested({ ...commit, agentId: "dm_2" });
     signedForOther.set("agent_id", "dm_1");
     expect(await check(signedForOther)).toBe("envelope_hash_mismatch");
