@@ -1,0 +1,1 @@
+export { type TestLedger, type TestLedgerOptions, testEvent, testLedger } from "./testing/test-ledger.ts";
