@@ -92,7 +92,7 @@ const refused: ReadonlyArray<
     ({ bo, message, tell }) => tell(bo, bo.receipt(message, { content: "may I not?" })),
   ],
   [
-    "for other content, whatever hash it comes with",
+    "for other content that states its hash",
     403,
     ({ bo, message, tell }) => {
       const receipt = bo.receipt(message, { content: "may I not?" });
@@ -136,7 +136,7 @@ const refused: ReadonlyArray<
   ],
   ["without a signature", 403, ({ bo, message, tell }) => tell(bo, { ...bo.receipt(message), sig: null })],
   [
-    "of another message, as it is",
+    "of another message unchanged",
     403,
     async ({ ana, bo, tell }) => {
       await ana.tool("send_message", { content: "may I?", target_agent_id: bo.id });
@@ -144,7 +144,7 @@ const refused: ReadonlyArray<
     },
   ],
   [
-    "of another message, under this one's id",
+    "of another message under this one's id",
     403,
     async ({ ana, bo, id, tell }) => {
       await ana.tool("send_message", { content: "may I?", target_agent_id: bo.id });
