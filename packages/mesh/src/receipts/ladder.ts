@@ -7,9 +7,13 @@ import { holdersOf } from "./receipt.ts";
 import { type KeptReceipt, readReceipts } from "./receipts.store.ts";
 
 /** `queued` and `sent` are what we know ourselves; the rest was signed by who has the message. */
-type Step =
-  | { readonly rung: "queued" | "sent"; readonly at: string }
-  | (KeptReceipt & { readonly rung: Rung });
+interface Step {
+  readonly rung: "queued" | "sent" | Rung;
+  readonly at: string;
+  readonly detail: string | null;
+  readonly commit: string | null;
+  readonly signed: boolean;
+}
 
 /** How far a message of ours came with one agent, in the order of the ladder (mesh.md 22.2). */
 export interface Ladder {
@@ -22,32 +26,38 @@ export async function readLadders(tx: Read, sent: SentMessage, self: string): Pr
   const receipts = await readReceipts(tx, sent.messageId);
   const holders = holdersOf(sent, await readUpdates(tx, sent.messageId), self);
   return [...holders.keys()].map((agentId) => {
-    const signed = receipts
+    const given = receipts
       .filter((receipt) => receipt.agentId === agentId)
       .sort((one, other) => RUNGS.indexOf(one.rung) - RUNGS.indexOf(other.rung));
-    return { agentId, steps: [...ownSteps(sent, agentId), ...signed] };
+    return { agentId, steps: [...ownSteps(sent, agentId), ...given.map(stepOf)] };
   });
 }
 
+const stepOf = ({ rung, at, detail, commit }: KeptReceipt): Step => ({
+  rung,
+  at,
+  detail,
+  commit,
+  signed: true,
+});
+
 function ownSteps({ targets, copies, createdAt }: SentMessage, agentId: string): Step[] {
   if (!targets.includes(agentId)) return [];
+  const unsigned = { detail: null, commit: null, signed: false };
+  const queued: Step = { rung: "queued", at: createdAt, ...unsigned };
   const sentAt = copies[agentId]?.sentAt;
-  return [{ rung: "queued", at: createdAt }, ...(sentAt ? [{ rung: "sent" as const, at: sentAt }] : [])];
+  return sentAt ? [queued, { rung: "sent", at: sentAt, ...unsigned }] : [queued];
 }
 
 /** Whether a ladder holds words that its agent chose. */
 export function isQuoting({ steps }: Ladder): boolean {
-  return steps.some((step) => "sig" in step && step.detail !== null);
+  return steps.some(({ detail }) => detail !== null);
 }
 
 export function shownLadders(ladders: readonly Ladder[]): JsonObject[] {
   return ladders.map(({ agentId, steps }) => ({
     agent_id: agentId,
-    rungs: steps.map((step) => {
-      const signed = "sig" in step;
-      const { rung, at } = step;
-      return { rung, at, detail: signed ? step.detail : null, commit: signed ? step.commit : null, signed };
-    }),
+    rungs: steps.map((step) => ({ ...step })),
   }));
 }
 

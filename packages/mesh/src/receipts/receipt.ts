@@ -50,9 +50,11 @@ export function holdersOf(
   const holders = new Map<string, string[]>(sent.targets.map((agentId) => [agentId, [self]]));
   for (const update of updates) {
     if (update.type !== "forwarded" || !holders.has(update.agent_id)) continue;
-    const bringers = holders.get(update.target_agent_id) ?? [];
-    if (!bringers.includes(update.agent_id) && bringers.length < BRINGERS_MAX) bringers.push(update.agent_id);
-    holders.set(update.target_agent_id, bringers);
+    const { agent_id: from, target_agent_id: to } = update;
+    if (!isHash(to)) continue;
+    const bringers = holders.get(to) ?? [];
+    if (!bringers.includes(from) && bringers.length < BRINGERS_MAX) bringers.push(from);
+    holders.set(to, bringers);
   }
   return holders;
 }

@@ -7,7 +7,8 @@ export const receiptMigrations: readonly Migration[] = [
     name: "mesh/007-receipts",
     dialects: ["sqlite"],
     sql: [
-      // Without the hash of the content, which would let anybody with the file test guesses at what was erased.
+      // What proves a receipt lies in the journal, where it can be erased: a hash or a signature over a short content
+      // would let anybody with the file test guesses at it.
       `CREATE TABLE mesh_receipts (
          message_id TEXT NOT NULL REFERENCES mesh_sent (message_id) ON DELETE CASCADE,
          agent_id TEXT NOT NULL,
@@ -15,7 +16,6 @@ export const receiptMigrations: readonly Migration[] = [
          at TEXT NOT NULL,
          commit_hash TEXT,
          detail TEXT,
-         sig TEXT NOT NULL,
          PRIMARY KEY (message_id, agent_id, rung)
        ) WITHOUT ROWID`,
       `CREATE TABLE mesh_receipts_due (
@@ -41,7 +41,6 @@ export interface KeptReceipt {
   readonly at: string;
   readonly commit: string | null;
   readonly detail: string | null;
-  readonly sig: string;
 }
 
 type KeptRow = {
@@ -50,7 +49,6 @@ type KeptRow = {
   at: string;
   commit_hash: string | null;
   detail: string | null;
-  sig: string;
 };
 
 const kept = (row: KeptRow): KeptReceipt => ({
@@ -59,20 +57,17 @@ const kept = (row: KeptRow): KeptReceipt => ({
   at: row.at,
   commit: row.commit_hash,
   detail: row.detail,
-  sig: row.sig,
 });
 
 export async function insertReceipt(tx: Write, receipt: TakenReceipt): Promise<void> {
   await tx.run(
-    `INSERT INTO mesh_receipts (message_id, agent_id, rung, at, commit_hash, detail, sig)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    "INSERT INTO mesh_receipts (message_id, agent_id, rung, at, commit_hash, detail) VALUES (?, ?, ?, ?, ?, ?)",
     receipt.message_id,
     receipt.agent_id,
     receipt.rung,
     receipt.at,
     receipt.commit,
     receipt.detail,
-    receipt.sig,
   );
 }
 
