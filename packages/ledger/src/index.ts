@@ -4,9 +4,11 @@ export { type Commit, type CommitPayload, type Field, payloadOf } from "./commit
 export type { Commits } from "./commits/commits.ts";
 export { createLedgerJournal } from "./commits/journal.ts";
 export type { Disclosures, Erasure } from "./disclosures/disclosures.ts";
+export type { ErasurePlan } from "./disclosures/erasure.ts";
 export { ledgerError } from "./errors.ts";
 export type { FsckReport, Problem, ProblemKind } from "./fsck/report.ts";
+export type { LedgerSurroundings } from "./ledger.tools.ts";
 export { createLedger, type Ledger } from "./ledger.ts";
 export type { LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
-export { createLedgerReader, type LedgerReader, type ReaderPorts } from "./reader.ts";
+export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPorts } from "./reader.ts";
 export { ledgerMigrations } from "./schema.ts";

@@ -1,13 +1,15 @@
-import { reasonOf } from "@darkmatter/core";
+import { type DarkMatterError, reasonOf } from "@darkmatter/core";
 import type { Journal } from "@darkmatter/store";
 import { type Guard, type Job, type Route, ready, type Tool } from "@darkmatter/surface";
 import { checkpointJobs } from "./checkpoints/checkpoints.jobs.ts";
 import { type Checkpoints, createCheckpoints } from "./checkpoints/checkpoints.ts";
 import { tryLogKey } from "./checkpoints/log-key.ts";
+import { readTail } from "./commits/commits.store.ts";
 import { createLedgerJournal } from "./commits/journal.ts";
 import { ledgerError } from "./errors.ts";
 import { quickCheck } from "./fsck/quick-check.ts";
 import type { Problem } from "./fsck/report.ts";
+import { ALONE, type LedgerSurroundings, ledgerTools } from "./ledger.tools.ts";
 import { createLog } from "./log/log.ts";
 import type { LedgerPorts } from "./ports.ts";
 import { createLedgerReader, type LedgerReader } from "./reader.ts";
@@ -23,6 +25,8 @@ export interface Ledger {
   readonly tools: readonly Tool[];
   readonly jobs: readonly Job[];
   readonly read: LedgerReader;
+  /** Why nothing more is appended, naming the first bad commit; known after `start`. */
+  damage(): DarkMatterError | undefined;
   /** Tries the key, and looks at the end of a migrated ledger. Damage is reported, and ends the appending. */
   start(): Promise<void>;
   /** Signs the log as it is, then ends what is under way. */
@@ -30,12 +34,23 @@ export interface Ledger {
 }
 
 /** @param guards what its routes ask after whether the node is ready: the node's limit over all requests */
-export function createLedger(ports: LedgerPorts, guards: readonly Guard[] = []): Ledger {
+export function createLedger(
+  ports: LedgerPorts,
+  guards: readonly Guard[] = [],
+  surroundings: LedgerSurroundings = ALONE,
+): Ledger {
   const { db, signer, report } = ports;
   let damage: Problem | undefined;
   let isReady = false;
+  let hasCommits = false;
+  const refusal = () => (damage ? ledgerError("LEDGER_DAMAGED", sentenceOf(damage)) : undefined);
   const refuseDamaged = () => {
-    if (damage) throw ledgerError("LEDGER_DAMAGED", sentenceOf(damage));
+    const reason = refusal();
+    if (reason) throw reason;
+  };
+  const beforeAppend = () => {
+    refuseDamaged();
+    hasCommits = true;
   };
 
   const log = createLog();
@@ -49,19 +64,22 @@ export function createLedger(ports: LedgerPorts, guards: readonly Guard[] = []):
     },
   };
   const witnesses = createWitnesses(ports, log, checkpoints);
+  const read = createLedgerReader(ports);
   const jobs = [...checkpointJobs(db, checkpoints), ...witnessJobs(witnesses)];
 
   return {
-    journal: createLedgerJournal(ports, refuseDamaged),
+    journal: createLedgerJournal(ports, beforeAppend),
     routes: witnessRoutes(witnesses, [ready(() => isReady), ...guards]),
-    tools: [],
+    tools: ledgerTools({ ports, surroundings, checkpoints, witnesses, read, hasCommits: () => hasCommits }),
     jobs: jobs.map((job) => ({ ...job, run: async () => (damage ? undefined : job.run()) })),
-    read: createLedgerReader(ports),
+    read,
+    damage: refusal,
 
     async start() {
       await tryLogKey(ports);
       damage = await quickCheck(db, { agentId: signer.agentId, checkpoints });
       if (damage) report("ledger.damaged", { ...contextOf(damage) });
+      hasCommits = !damage && (await readTail(db)).size > 0;
       isReady = true;
     },
 

@@ -48,9 +48,16 @@ export interface ExportedBundle {
   /** canon-1 text. */
   readonly text: string;
   readonly exportId: string;
+  /** Prefixed. */
+  readonly exportHash: string;
+  /** Scheme 2 of the tip, bare. */
+  readonly tipHash: string;
   readonly steps: number;
-  readonly disclosed: number;
+  /** How often each field is disclosed, and how often each stays closed or is erased. */
+  readonly open: Readonly<Record<string, number>>;
+  readonly closed: Readonly<Record<string, number>>;
   readonly checkpointId: string;
+  readonly checkpointSize: number;
   readonly witnesses: number;
 }
 
@@ -95,7 +102,7 @@ export async function exportBundle(
   const parts = await writeSteps(read, ports, wishes, chain, covering, facts);
   const peers = [...parts.peers];
   const exportId = `bundle_${nowMs}_${toHex(ports.random.bytes(EXPORT_ID_RANDOM_BYTES))}`;
-  const text = sealed(ports.signer, {
+  const { text, exportHash } = sealed(ports.signer, {
     _spec: canon1OfJson(SPEC),
     chain: `[${parts.passports.join(",")}]`,
     checkpoint: canon1OfJson(coveringJson(covering)),
@@ -128,9 +135,13 @@ export async function exportBundle(
   return {
     text,
     exportId,
+    exportHash,
+    tipHash: tip.integrityHash,
     steps: chain.length,
-    disclosed: parts.disclosures.length,
+    open: parts.open,
+    closed: parts.closed,
     checkpointId: covering.checkpoint.checkpoint_id,
+    checkpointSize: covering.checkpoint.tree_size,
     witnesses: covering.signatures.length,
   };
 }
@@ -148,6 +159,8 @@ async function writeSteps(
   const commits: string[] = [];
   const disclosures: string[] = [];
   const peers = new Set<string>();
+  const open: Record<string, number> = {};
+  const closed: Record<string, number> = {};
   const room = createRoom();
   for (const [at, commit] of chain.entries()) {
     if (at % TURN_STEPS === TURN_STEPS - 1) await clock.turn();
@@ -157,17 +170,27 @@ async function writeSteps(
     const flat = await flatMembersOf(step, facts, signer.sign, readNode, checkpoint);
     passports.push(room.take(canon1OfJson(passport)));
     commits.push(room.take(canon1OfJson({ ...passport, ...flat })));
-    for (const text of await disclosuresOf(read, step, wishes)) disclosures.push(room.take(text));
+    const shown = await disclosuresOf(read, step, wishes);
+    for (const { text } of shown) disclosures.push(room.take(text));
+    const names = new Set(shown.map(({ name }) => name));
+    for (const name of Object.keys(step.payload.fields)) countOne(names.has(name) ? open : closed, name);
   }
-  return { passports, commits, disclosures, peers, readNode };
+  return { passports, commits, disclosures, open, closed, peers, readNode };
 }
 
-async function disclosuresOf(read: Read, { commit }: Step, wishes: BundleWishes): Promise<string[]> {
+function countOne(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
+}
+
+async function disclosuresOf(read: Read, { commit }: Step, wishes: BundleWishes) {
   const isShown = (name: string) => (PROVING_FIELDS.has(name) ? !wishes.bare : wishes.disclose(name, commit));
   const fields = await fieldsOf(read, commit.position);
   return fields
     .filter(({ name }) => isShown(name))
-    .map(({ name, salt, value }) => canon1OfJson({ commit: commit.integrityHash, name, salt, value }));
+    .map(({ name, salt, value }) => ({
+      name,
+      text: canon1OfJson({ commit: commit.integrityHash, name, salt, value }),
+    }));
 }
 
 /** Refuses what no verifier would read, before it fills the memory. */
@@ -200,15 +223,15 @@ function integrityOf(chain: readonly Commit[], root: Commit, tip: Commit): JsonO
 }
 
 /** The whole object from the canon-1 texts of its members, with its signature and its hash. */
-function sealed(signer: Signer, members: Readonly<Record<string, string>>): string {
+function sealed(signer: Signer, members: Readonly<Record<string, string>>) {
   const signature = signer.sign(`darkmatter.export.v1\n${sha256Hex(objectText(members))}`);
   const signed = { ...members, export_sig: JSON.stringify(signature) };
-  const hash = prefixed(sha256Hex(objectText(signed)));
-  const text = objectText({ ...signed, export_hash: JSON.stringify(hash) });
+  const exportHash = prefixed(sha256Hex(objectText(signed)));
+  const text = objectText({ ...signed, export_hash: JSON.stringify(exportHash) });
   // A character takes three bytes at most (a pair of them, four): only a long text has to be counted.
   const mayBeTooLarge = 3 * text.length > BUNDLE_BYTES_MAX;
   if (mayBeTooLarge && utf8(text).length > BUNDLE_BYTES_MAX) throw ledgerError("BUNDLE_TOO_LARGE");
-  return text;
+  return { text, exportHash };
 }
 
 /** canon-1 of an object whose names are ASCII. */
