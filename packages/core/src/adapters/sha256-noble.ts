@@ -9,3 +9,9 @@ export function sha256(data: string | Uint8Array): Uint8Array {
 export function sha256Hex(data: string | Uint8Array): string {
   return toHex(sha256(data));
 }
+
+export function sha256HexOf(pieces: Iterable<Uint8Array>): string {
+  const running = digest.create();
+  for (const piece of pieces) running.update(piece);
+  return toHex(running.digest());
+}

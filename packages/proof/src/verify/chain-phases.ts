@@ -17,7 +17,7 @@ import { createTally } from "./tally.ts";
 export const bareHash = (prefixedHash: string): string => bare(prefixedHash) ?? prefixedHash;
 
 export function payloadsPhase(): Phase {
-  const tally = createTally("payloads", "payloads", "there is none");
+  const tally = createTally("payloads", "payload", "there is none");
   return {
     step({ passport: { id, payload, integrity } }, at) {
       if (payload === null) return tally.leftOut("pruned");
@@ -29,7 +29,7 @@ export function payloadsPhase(): Phase {
 }
 
 export function chainPhase({ bundle }: PhaseContext): Phase {
-  const tally = createTally("chain", "steps", "");
+  const tally = createTally("chain", "step", "");
   return {
     step: ({ passport }, at) => tally.judge(at, passport.id, linkReason(bundle, at)),
     whole() {
@@ -88,7 +88,7 @@ function summaryReason(bundle: Bundle, { passport, flat }: Step): string | undef
 }
 
 export function envelopesPhase({ bundle }: PhaseContext): Phase {
-  const tally = createTally("envelopes", "envelopes", "");
+  const tally = createTally("envelopes", "envelope", "");
   return {
     step: (step, at) => tally.judge(at, step.passport.id, envelopeReason(step, bundle.steps[at - 1])),
     report: tally.report,
@@ -124,7 +124,7 @@ function envelopeReason({ passport, flat }: Step, before: Step | undefined): str
 }
 
 export function agentSignaturesPhase({ bundle: { node }, signatures }: PhaseContext): Phase {
-  const tally = createTally("agent_signatures", "signatures", "no commit is signed by its agent");
+  const tally = createTally("agent_signatures", "signature", "no commit is signed by its agent");
   const logKey = node?.log.slice("mesh/".length);
   return {
     step({ passport, flat }, at) {
@@ -142,7 +142,7 @@ export function agentSignaturesPhase({ bundle: { node }, signatures }: PhaseCont
 }
 
 export function attestationsPhase({ signatures, findings }: PhaseContext): Phase {
-  const tally = createTally("attestations", "attestations", "there is none");
+  const tally = createTally("attestations", "attestation", "there is none");
   return {
     step({ passport: { id, parent_id, payload }, flat }, at) {
       const { agent_id, client_attestation, metadata } = flat;

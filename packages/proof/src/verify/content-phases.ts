@@ -9,7 +9,12 @@ import { closedObject, oneOf, orNull, type Read, text } from "./reader.ts";
 import { createTally } from "./tally.ts";
 
 export function disclosuresPhase({ said, opened: all }: PhaseContext): Phase {
-  const tally = createTally("disclosures", "fields opened", "only a node's bundle has fields");
+  const tally = createTally(
+    "disclosures",
+    "field opened",
+    "only a node's bundle has fields",
+    "fields opened",
+  );
   return {
     whole() {
       let before: Opened | undefined;
@@ -64,7 +69,7 @@ const signedForm: Read<SignedMessage> = closedObject({
 });
 
 export function messageSignaturesPhase({ bundle, said, opened, signatures }: PhaseContext): Phase {
-  const tally = createTally("message_signatures", "signatures", "no message in it is signed");
+  const tally = createTally("message_signatures", "signature", "no message in it is signed");
   return {
     whole() {
       const agentId = bundle.node?.log.slice("mesh/".length) ?? "";
@@ -156,7 +161,7 @@ function isAllFinite(value: Json): boolean {
 }
 
 export function receiptsPhase({ said, opened, signatures }: PhaseContext): Phase {
-  const tally = createTally("receipts", "receipts", "there is none");
+  const tally = createTally("receipts", "receipt", "there is none");
   return {
     whole() {
       const sent = sentContents(said);

@@ -1,4 +1,3 @@
-import { sha256Hex } from "@darkmatter/core";
 import { prefixed } from "../chain.ts";
 import { firstReason, type Phase, type PhaseContext } from "./phase.ts";
 import { createTally } from "./tally.ts";
@@ -7,7 +6,7 @@ export function exportHashPhase({ bundle, source }: PhaseContext): Phase {
   const tally = createTally("export_hash", "hash of the whole file", "");
   return {
     whole() {
-      const holds = bundle.export_hash === prefixed(sha256Hex(source.canonicalWithout("export_hash")));
+      const holds = bundle.export_hash === prefixed(source.hashWithout("export_hash"));
       const id = bundle.metadata.export_id;
       tally.judge(0, id, holds ? undefined : "the file is not what its export_hash was made of");
     },
@@ -15,9 +14,9 @@ export function exportHashPhase({ bundle, source }: PhaseContext): Phase {
   };
 }
 
-/** The text a node signs of a bundle: `canonical` is the object's without `export_hash` and `export_sig`. */
-function exportText(canonical: string): string {
-  return `darkmatter.export.v1\n${sha256Hex(canonical)}`;
+/** The text a node signs of a bundle: `hash` is of canon-1 of the object without `export_hash` and `export_sig`. */
+function exportText(hash: string): string {
+  return `darkmatter.export.v1\n${hash}`;
 }
 
 export function exportSignaturePhase({ bundle, source, signatures }: PhaseContext): Phase {
@@ -32,7 +31,7 @@ export function exportSignaturePhase({ bundle, source, signatures }: PhaseContex
         [server_pubkey.public_key === key, "server_pubkey and exported_by name different keys"],
       );
       if (reason !== undefined) return tally.judge(0, key, reason);
-      const text = exportText(source.canonicalWithout("export_hash", "export_sig"));
+      const text = exportText(source.hashWithout("export_hash", "export_sig"));
       signatures.start(key, text, node.export_sig, (valid) =>
         tally.judge(0, key, valid ? undefined : "the exporter did not sign this"),
       );

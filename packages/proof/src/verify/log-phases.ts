@@ -9,7 +9,7 @@ import { firstReason, type Phase, type PhaseContext } from "./phase.ts";
 import { createTally } from "./tally.ts";
 
 export function leavesPhase({ bundle }: PhaseContext): Phase {
-  const tally = createTally("leaves", "leaves", "");
+  const tally = createTally("leaves", "leaf", "", "leaves");
   return {
     step: (step, at) => tally.judge(at, step.passport.id, leafReason(step, bundle.steps[at - 1])),
     report: tally.report,
@@ -31,7 +31,7 @@ function leafReason({ passport, flat }: Step, before: Step | undefined): string 
 }
 
 export function inclusionPhase({ bundle: { checkpoint } }: PhaseContext): Phase {
-  const tally = createTally("inclusion", "steps", "");
+  const tally = createTally("inclusion", "step", "");
   return {
     step({ passport, flat }, at) {
       tally.judge(at, passport.id, inclusionReason(flat._proof, checkpoint));
@@ -90,7 +90,7 @@ export function checkpointPhase({ bundle, signatures }: PhaseContext): Phase {
 }
 
 export function witnessesPhase(context: PhaseContext): Phase {
-  const tally = createTally("witnesses", "witness signatures", "no witness signed the checkpoint");
+  const tally = createTally("witnesses", "witness signature", "no witness signed the checkpoint");
   const { checkpoint } = context.bundle;
   return {
     whole() {
@@ -136,7 +136,7 @@ function judgeWitnesses(
 }
 
 export function consistencyPhase(context: PhaseContext): Phase {
-  const tally = createTally("consistency", "earlier checkpoints", "there is no earlier checkpoint");
+  const tally = createTally("consistency", "earlier checkpoint", "there is no earlier checkpoint");
   const { bundle, signatures } = context;
   const { checkpoint, node, server_pubkey } = bundle;
   return {

@@ -33,7 +33,7 @@ export function witnessedPhase({ bundle: { node }, signatures }: PhaseContext): 
 
 /** Two checkpoints of one log that cannot both be true. */
 export function evidencePhase({ bundle: { node }, signatures }: PhaseContext): Phase {
-  const tally = createTally("evidence", "split histories", "it accuses nobody");
+  const tally = createTally("evidence", "split history", "it accuses nobody", "split histories");
   return {
     whole() {
       for (const [at, { agent_id, first, second }] of (node?.evidence ?? []).entries()) {
@@ -54,7 +54,7 @@ export function evidencePhase({ bundle: { node }, signatures }: PhaseContext): P
 
 /** Whether each step's claimed level is one that the file shows. */
 export function assurancePhase({ bundle, findings }: PhaseContext): Phase {
-  const tally = createTally("assurance", "claimed levels", "");
+  const tally = createTally("assurance", "claimed level", "");
   return {
     report() {
       for (const [at, step] of bundle.steps.entries()) {

@@ -5,49 +5,69 @@ import {
   isExactObject,
   type JsonBuilder,
   readJson,
+  sha256Hex,
+  sha256HexOf,
   stringValue,
+  utf8,
 } from "@darkmatter/core";
 
-/** A JSON text that was read, and the canonical texts of the object it holds. */
+/** A JSON text that was read, and the hashes of the object it holds. */
 export interface Source {
   readonly value: ExactJson;
-  /** canon-1 of the object without these members. */
-  canonicalWithout(...names: readonly string[]): string;
+  /** H(canon-1 of the object without these members). */
+  hashWithout(...names: readonly string[]): string;
 }
 
 /** A member, and where it would end if the text were canonical and had no commas and brackets around it. */
-type Member = readonly [key: string, value: ExactJson, end: number];
+type Member = readonly [name: string, value: ExactJson, end: number];
 
 /**
- * Reads a text without loss. A bundle is written as its canon-1 text, and most of its bytes need not be written a
- * second time to be hashed: while it is read, it is noticed whether the text is canonical.
+ * Reads a text without loss. A bundle is written as its canon-1 text, and need not be written a second time to be
+ * hashed: while it is read, it is noticed whether the text is canonical.
  *
+ * @param utf8Bytes the text's, where they are at hand
  * @throws as `readExactJson`
  */
-export function readSource(text: string): Source {
+export function readSource(text: string, utf8Bytes?: Uint8Array): Source {
   const reading = canonicalReading();
   const value = readJson(text, reading.builder);
-  const top = reading.isCanonical(text) && isExactObject(value) ? reading.lastObject() : undefined;
+  let bytes = utf8Bytes;
   return {
     value,
-    canonicalWithout(...names) {
-      if (top) return slicesWithout(text, top, names);
-      if (!isExactObject(value)) return canon1(value);
-      return canon1(new Map([...value].filter(([name]) => !names.includes(name))));
+    hashWithout(...names) {
+      if (reading.isCanonical(text)) {
+        bytes ??= utf8(text);
+        return sha256HexOf(bytesWithout(text, bytes, reading.lastObject(), names));
+      }
+      const kept = isExactObject(value) ? [...value].filter(([name]) => !names.includes(name)) : [];
+      return sha256Hex(canon1(new Map(kept)));
     },
   };
 }
 
-function slicesWithout(text: string, members: readonly Member[], names: readonly string[]): string {
-  const kept: string[] = [];
+/** The canonical text of an object without some of its members: the bytes before, between and after them. */
+function bytesWithout(
+  text: string,
+  bytes: Uint8Array,
+  members: readonly Member[],
+  names: readonly string[],
+): readonly Uint8Array[] {
+  // Counted from the end, as little follows the members that are left out.
+  const byteAt = (at: number) => bytes.length - utf8(text.slice(at)).length;
+  const pieces: Uint8Array[] = [];
+  let from = 0;
   // After the opening brace, and after each comma.
   let start = 1;
   for (const [at, [name, , end]] of members.entries()) {
     const stop = 1 + end + at;
-    if (!names.includes(name)) kept.push(text.slice(start, stop));
+    if (names.includes(name)) {
+      const isLast = at === members.length - 1;
+      pieces.push(bytes.subarray(from, byteAt(isLast ? start - 1 : start)));
+      from = byteAt(isLast ? stop : stop + 1);
+    }
     start = stop + 1;
   }
-  return `{${kept.join(",")}}`;
+  return [...pieces, bytes.subarray(from)];
 }
 
 /**
@@ -59,16 +79,19 @@ function canonicalReading() {
   let isPlain = true;
   let last: readonly Member[] = [];
 
+  function stringOf(text: string, start: number, end: number, escapes: "none" | "short" | "other"): string {
+    length += end - start;
+    const value = stringValue(text, start, end, escapes);
+    if (escapes === "other") isPlain &&= JSON.stringify(value) === text.slice(start, end);
+    return value;
+  }
+
   const builder: JsonBuilder<ExactJson, Member> = {
     literal(value) {
       length += value === false ? "false".length : "null".length;
       return value;
     },
-    string(text, start, end, escapes) {
-      length += end - start;
-      if (escapes === "other") isPlain = false;
-      return stringValue(text, start, end, escapes);
-    },
+    string: stringOf,
     number(token, isFloat) {
       length += token.length;
       const number = new ExactNumber(token);
@@ -80,9 +103,9 @@ function canonicalReading() {
       return items;
     },
     member(text, keyStart, keyEnd, escapes, value) {
-      length += keyEnd - keyStart + 1;
-      if (escapes === "other") isPlain = false;
-      return [stringValue(text, keyStart, keyEnd, escapes), value, length];
+      const name = stringOf(text, keyStart, keyEnd, escapes);
+      length += 1;
+      return [name, value, length];
     },
     object(members) {
       length += bracketsAndCommas(members.length);
@@ -110,12 +133,15 @@ function bracketsAndCommas(inside: number): number {
 
 const FIRST_SURROGATE = 0xd800;
 
-/** Whether a name comes later by code points. From the surrogates on, which order by units differently, it says no. */
+/**
+ * Whether a name comes later by code points. Where both differ from the surrogates on, which units order otherwise, it
+ * says no.
+ */
 function isSurelyAfter(name: string, before: string): boolean {
   const length = Math.min(name.length, before.length);
   for (let at = 0; at < length; at++) {
     const [unit, unitBefore] = [name.charCodeAt(at), before.charCodeAt(at)];
-    if (unit !== unitBefore) return unit > unitBefore && unit < FIRST_SURROGATE;
+    if (unit !== unitBefore) return unit > unitBefore && unitBefore < FIRST_SURROGATE;
   }
   return name.length > before.length;
 }

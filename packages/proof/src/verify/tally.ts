@@ -13,10 +13,10 @@ export interface Tally {
 }
 
 /**
- * @param things what is counted, in the plural: "payloads"
+ * @param one what is counted: "payload"
  * @param nothing why it is not checked when there is nothing to check
  */
-export function createTally(phase: PhaseName, things: string, nothing: string): Tally {
+export function createTally(phase: PhaseName, one: string, nothing: string, several = `${one}s`): Tally {
   let checked = 0;
   let first: { readonly order: number; readonly id: string; readonly reason: string } | undefined;
   const left = new Map<string, number>();
@@ -33,7 +33,12 @@ export function createTally(phase: PhaseName, things: string, nothing: string): 
       const also = [...left].map(([what, count]) => `${count} ${what}`);
       if (first) return { phase, status: "fail", checked, detail: first.reason, failing: first.id };
       if (checked === 0) return { phase, status: "not checked", checked, detail: also.join(", ") || nothing };
-      return { phase, status: "pass", checked, detail: [`${checked} ${things}`, ...also].join(", ") };
+      return {
+        phase,
+        status: "pass",
+        checked,
+        detail: [`${checked} ${checked === 1 ? one : several}`, ...also].join(", "),
+      };
     },
   };
 }

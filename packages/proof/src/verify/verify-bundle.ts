@@ -74,9 +74,9 @@ interface Read {
 function readForm(given: string | Uint8Array): Read | string {
   if (isTooLarge(given)) return `it is larger than ${BUNDLE_BYTES_MAX / 1e6} MB`;
   try {
-    const text = typeof given === "string" ? given : utf8Text(given);
+    const [text, bytes] = typeof given === "string" ? [given] : [utf8Text(given), given];
     if (text === undefined) return "it is not UTF-8 text";
-    const source = readSource(text);
+    const source = readSource(text, bytes);
     return { source, bundle: readBundle(source.value) };
   } catch (error) {
     if (error instanceof Mismatch) return `${error.path.slice(1) || "the file"} ${error.reason}`;
