@@ -43,7 +43,7 @@ function proofInput(): ProofInput {
 }
 
 async function runInPage(executable: string, input: ProofInput): Promise<ProofRun> {
-  const script = await bundledForBrowser(join(import.meta.dirname, "page.ts"));
+  const script = await bundledForBrowser(join(import.meta.dirname, "children/page.ts"));
   await using open = await openPage(executable);
   await open.page.addScriptTag({ content: script, type: "module" });
   const text = JSON.stringify(input);

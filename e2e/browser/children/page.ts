@@ -1,6 +1,6 @@
 // What runs in the page: the same as in Node, but with noble's SHA-256 and Web Crypto's Ed25519.
 import { fromHex, isAdmissibleKey, utf8 } from "@darkmatter/core";
-import { type ProofInput, type ProofRun, runProof } from "./proof-run.ts";
+import { type ProofInput, type ProofRun, runProof } from "../proof-run.ts";
 
 const SIGNATURE_BYTES = 64;
 
