@@ -10,17 +10,21 @@ import {
   rootOf,
   SALT_BYTES,
   spkiPem,
+  type Verdict,
   type VerifySignature,
+  verifyBundle,
   witnessId,
 } from "@darkmatter/proof";
 import { canonical } from "../../vectors/runner/ledger/canonical.ts";
 import type { Kind } from "../../vectors/runner/outcome.ts";
 import { proofKinds } from "../../vectors/runner/proof/kinds.ts";
 
-/** What both sides are given: documents of vectors by area and file, and bundles as they lie in a file. */
+/** What both sides are given. */
 export interface ProofInput {
+  /** Documents of vectors, by file. */
   readonly vectors: Readonly<Record<string, Json>>;
-  readonly bundles: readonly string[];
+  /** Bundles as they lie in a file, and what to say of each. */
+  readonly bundles: readonly { readonly text: string; readonly verdict: Verdict }[];
 }
 
 /** Everything that was computed, in an order of its own: where it ran must not show. */
@@ -40,7 +44,14 @@ export async function runProof(input: ProofInput, verify: VerifySignature): Prom
       else problems.push(`${name} "${outcome.name}": ${JSON.stringify(outcome)}`);
     }
   }
-  return { passed, problems, values: [...(await treeValues()), ...fieldValues()] };
+  const reports: string[] = [];
+  for (const [at, { text, verdict }] of input.bundles.entries()) {
+    const report = await verifyBundle(text, verify);
+    reports.push(JSON.stringify(report));
+    if (report.verdict === verdict) passed++;
+    else problems.push(`bundle ${at} is ${report.verdict} instead of ${verdict}: ${reports.at(-1)}`);
+  }
+  return { passed, problems, values: [...(await treeValues()), ...fieldValues(), ...reports] };
 }
 
 function kindOf(name: string, verify: VerifySignature): Kind {

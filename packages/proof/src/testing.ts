@@ -1,0 +1,1 @@
+export { makeConversation } from "./testing/conversation.ts";
