@@ -1,6 +1,6 @@
 import { type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { Database, Write } from "@darkmatter/store";
-import type { Job, Route, Tool, ToolTable } from "@darkmatter/surface";
+import type { Guard, Job, Route, Tool, ToolTable } from "@darkmatter/surface";
 import { type Background, createBackground } from "./background.ts";
 import { connectionRoutes } from "./connections/connections.routes.ts";
 import { connectionTools } from "./connections/connections.tools.ts";
@@ -12,6 +12,7 @@ import { createRequests } from "./connections/requests.ts";
 import { discoveryJobs } from "./discovery/discovery.jobs.ts";
 import { discoveryTools } from "./discovery/discovery.tools.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
+import { globalRate } from "./guards.ts";
 import { identityRoutes } from "./identity/identity.routes.ts";
 import { identityTools } from "./identity/identity.tools.ts";
 import { createIdentity, GENERIC_BIOS } from "./identity/identity.ts";
@@ -61,6 +62,10 @@ export interface Mesh {
   stop(): Promise<void>;
   /** Resolves when no background work is left. */
   idle(): Promise<void>;
+  /** The name this agent gives itself; empty before the first start. */
+  name(): Promise<string>;
+  /** Counts a request against the limit over all, for routes that other layers add. */
+  readonly globalRate: Guard;
   /** Connected agents that keep a ledger too, best impression first. */
   witnesses(): Promise<readonly PeerAddress[]>;
   /** All connected agents, in the order they were connected. */
@@ -123,6 +128,8 @@ export function createMesh(ports: MeshPorts): Mesh {
     },
 
     idle: () => background.idle(),
+    name: async () => (await services.identity.profile(ports.db)).displayName,
+    globalRate: globalRate(services),
     witnesses: () => readWitnesses(ports.db),
     peersAll: () => readPeerAddresses(ports.db),
     erase,
