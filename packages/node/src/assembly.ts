@@ -1,12 +1,19 @@
+import type { LedgerReader } from "@darkmatter/ledger";
 import type { Mesh, MeshPorts } from "@darkmatter/mesh";
 import type { Migration } from "@darkmatter/store";
 import type { ToolTable } from "@darkmatter/surface";
 
 /** What every layer stands on; the journal is a layer's own work. */
-export type NodePorts = Omit<MeshPorts, "journal">;
+export type NodePorts = Omit<MeshPorts, "journal"> & {
+  /** Keeps what an agent exported where it can find it, for this user alone; its path. */
+  readonly keepExport: (name: string, text: string) => Promise<string>;
+};
 
 /** A layer as the node runs it. Nothing is written and nothing is sent before `start`. */
-export type Layer = Pick<Mesh, "routes" | "tools" | "jobs" | "stateFiles" | "start" | "stop">;
+export type Layer = Pick<Mesh, "routes" | "tools" | "jobs" | "stateFiles" | "start" | "stop"> & {
+  /** Absent where acts are not kept as commits. */
+  readonly ledger?: LedgerReader;
+};
 
 /** What a node is made of: the mesh, or a small stand-in where only the owner and its sessions are tried. */
 export interface Assembly {

@@ -37,6 +37,15 @@ const KINDS = {
   ),
   STATE_FILE_KEPT: kind("The file is not this agent's state file.", "Move it away, or name another file."),
   UNREADABLE_FILE: kind("The file cannot be used.", "Check its name and its content."),
+  FILE_TOO_LARGE: kind("The file is too large.", "Ask for the export of a shorter conversation."),
+  FILE_EXISTS: kind("There is such a file already.", "Name another with -o, or replace it with --force."),
+  NO_LEDGER: kind("This node keeps no ledger.", "Run it as it comes: darkmatter up"),
+  COMMIT_UNKNOWN: kind(
+    "Nothing of that name is in this agent's ledger.",
+    "List what there is: darkmatter recent. A number of that list, a commit's id or a message's id will do.",
+  ),
+  FIELD_UNKNOWN: kind("There is no such field.", "List which there are: darkmatter disclose COMMIT --list"),
+  NOT_CONFIRMED: kind("Nothing was erased.", "Confirm it on a terminal, or say --yes."),
 } satisfies Record<string, ErrorKind>;
 
 export type NodeErrorCode = keyof typeof KINDS;

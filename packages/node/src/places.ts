@@ -14,6 +14,8 @@ export interface Places {
   /** Who the owner is and where it listens: for people and for messages, never for deciding anything. */
   readonly ownerCard: string;
   readonly log: string;
+  /** Bundles an agent asked for. */
+  readonly exports: string;
 }
 
 export function placesOf(home: string, agentId: string): Places {
@@ -24,5 +26,6 @@ export function placesOf(home: string, agentId: string): Places {
     database: join(folder, "darkmatter.db"),
     ownerCard: join(folder, "owner.json"),
     log: join(folder, "node.log"),
+    exports: join(folder, "exports"),
   };
 }

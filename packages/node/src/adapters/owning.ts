@@ -99,6 +99,6 @@ export async function servePreview(options: OwningOptions, stream: Duplex): Prom
 
 export async function assemblyOf({ assembly }: OwningOptions): Promise<Assembly> {
   if (assembly) return assembly();
-  const { meshAssembly } = await import("../mesh-assembly.ts");
-  return meshAssembly;
+  const { nodeAssembly } = await import("../node-assembly.ts");
+  return nodeAssembly;
 }

@@ -17,6 +17,7 @@ import { parseConfig } from "../config.ts";
 import { nodeError } from "../errors.ts";
 import { RELAY_PROTOCOL } from "../handshake.ts";
 import { VERSION } from "../version.ts";
+import { keepExportIn } from "./exports-folder.ts";
 import { type OwnerCard, readOwnerCard } from "./owner-card.ts";
 import { findOwner } from "./owner-search.ts";
 import { type Agent, assemblyOf, type OwningOptions, openAgent, ownAgent, passportSearch } from "./owning.ts";
@@ -75,6 +76,20 @@ export async function visit<T>(
   return await use(near);
 }
 
+/**
+ * Reads an agent's state from its database, whether or not a node runs, and changes nothing.
+ * @throws NO_NODE, DATABASE_*
+ */
+export async function look<T>(
+  options: OwningOptions,
+  body: (state: { readonly agent: Agent; readonly db: Database; readonly layer: Layer }) => Promise<T>,
+): Promise<T> {
+  await requirePassport(options);
+  const agent = await openAgent(options);
+  await using undo = new AsyncDisposableStack();
+  return await body({ agent, ...(await openLayer(options, agent, "read", undo)) });
+}
+
 /** Looking must not make an agent where there is none. @throws NO_NODE */
 async function requirePassport(options: OwningOptions): Promise<void> {
   const { exists } = await findPassport(nodeFiles, passportSearch(options));
@@ -110,6 +125,7 @@ export async function openLayer(
     verifier: createVerifier(),
     config: { ...parseConfig(process.env), passportPath: agent.passportPath },
     listening: () => (card?.port ? { host: card.host, port: card.port } : undefined),
+    keepExport: keepExportIn(agent.places.exports),
     report: () => undefined,
   });
   return { db, layer };

@@ -4,6 +4,10 @@ import { runMcpSession } from "../adapters/mcp-session.ts";
 import type { MainOptions } from "../main-options.ts";
 import { owningOptions } from "./context.ts";
 import { demoCommand } from "./demo.ts";
+import { careCommands } from "./ledger-care.ts";
+import { eraseCommand } from "./ledger-erase.ts";
+import { exportCommands } from "./ledger-export.ts";
+import { historyCommands } from "./ledger-history.ts";
 import { messageCommands } from "./messages.ts";
 import { passportCommands } from "./passport.ts";
 import { peerCommands } from "./peers.ts";
@@ -27,6 +31,10 @@ export function commandTable(main: MainOptions): Command[] {
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),
+    ...historyCommands(main),
+    ...exportCommands(main),
+    eraseCommand(main),
+    ...careCommands(main),
     ...stateCommands(main),
     ...passportCommands(main),
   ].map(usageAware);

@@ -1,0 +1,89 @@
+import type { JsonObject } from "@darkmatter/core";
+import type { FsckReport, Problem } from "@darkmatter/ledger";
+import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { createProgress } from "../adapters/progress.ts";
+import type { MainOptions } from "../main-options.ts";
+import { brief, plain, rows, shortId, visiting } from "./context.ts";
+import { lookingAtLedger } from "./ledger-look.ts";
+
+/** `checkpoint` and `fsck`: signing the ledger as it is, and looking through all of it. */
+export function careCommands(main: MainOptions): Command[] {
+  return [
+    {
+      name: "checkpoint",
+      summary: "sign the ledger as it is now, and have connected agents witness it",
+      arguments: [],
+      options: [],
+      run: (input) => checkpoint(input, main),
+    },
+    {
+      name: "fsck",
+      summary: "check every hash, signature and value of this agent's ledger",
+      arguments: [],
+      options: [],
+      run: (input) => fsck(input, main),
+    },
+  ];
+}
+
+async function checkpoint(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  const result = await visiting(input, main, "act", ({ call }) => call("darkmatter_ledger_checkpoint"));
+  input.out.result(checkpointText(result), result);
+  return EXIT_OK;
+}
+
+function checkpointText(result: JsonObject): string {
+  const signed = result.checkpoint;
+  if (signed === null || typeof signed !== "object" || Array.isArray(signed)) {
+    return "There is nothing to sign yet: this agent's ledger is empty.";
+  }
+  const asked = rows(result, "asked").map(
+    ({ agent_id, outcome, reason }) =>
+      `  ${shortId(agent_id)}  ${plain(outcome)}${reason === "" ? "" : ` (${brief(reason, 60)})`}`,
+  );
+  const witnesses = rows(result, "witnesses").length;
+  return [
+    `${plain(signed.checkpoint_id)}: ${signed.tree_size} commits, signed ${plain(signed.timestamp)}`,
+    `  root         ${plain(signed.tree_root)}`,
+    `  witnesses    ${witnesses}`,
+    ...(asked.length > 0
+      ? ["Asked just now:", ...asked]
+      : ["No connected agent could be asked to witness it."]),
+  ].join("\n");
+}
+
+async function fsck(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  using progress = createProgress(!input.json);
+  const report = await lookingAtLedger(input, main, ({ db, ledger }) =>
+    ledger.fsck(db, {
+      progress: (done, total) => progress.show(`${done} of ${total} commits`),
+      signal: input.signal,
+    }),
+  );
+  progress.clear();
+  input.out.result(fsckText(report), {
+    ...report,
+    first: report.first && { ...report.first },
+    problems: { ...report.problems },
+  });
+  return report.isSound ? EXIT_OK : EXIT_FAILURE;
+}
+
+function fsckText(report: FsckReport): string {
+  const { commits, checkpoints, values, erased, first } = report;
+  const looked = `${commits} commits, ${checkpoints} checkpoints, ${values} values held, ${erased} erased`;
+  if (report.isSound) return `Sound: ${looked}.`;
+  const kinds = Object.entries(report.problems).map(([kind, count]) => `  ${kind}: ${count}`);
+  return [
+    `DAMAGED: ${looked}.`,
+    ...(first ? [`The first that is wrong: ${problemText(first)}`] : []),
+    `Bad commits: ${report.badCommits}, bad checkpoints: ${report.badCheckpoints}`,
+    ...kinds,
+    "Nothing was changed. Put the whole state folder back from a backup; what is sound can still be read and exported.",
+  ].join("\n");
+}
+
+function problemText({ kind, position, id }: Problem): string {
+  const where = position === null ? "the record of the log's end" : `position ${position}`;
+  return `${id === null ? where : `${plain(id)} at ${where}`} (${kind})`;
+}

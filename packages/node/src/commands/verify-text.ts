@@ -1,0 +1,73 @@
+import type { BundleAbout, BundleReport, CheckStatus, PhaseReport } from "@darkmatter/proof";
+import { brief, plain, shortId } from "./context.ts";
+
+/** Characters of a detail shown: it may quote what the file says. */
+const DETAIL_MAX = 200;
+const NAME_MAX = 24;
+
+const WORDS: Readonly<Record<CheckStatus, string>> = { pass: "PASS", fail: "FAIL", "not checked": "SKIP" };
+
+/** One line: `FAIL  chain               ctx_…: why`. */
+export function phaseLine({ phase, status, detail, failing }: PhaseReport): string {
+  const where = failing === undefined ? "" : `${brief(failing, 80)}: `;
+  return `${WORDS[status]}  ${phase.padEnd(18)}  ${where}${brief(detail, DETAIL_MAX)}`;
+}
+
+/** `Ana (ab12cd34ef56)`: the name is the file's word, the key is what was checked. */
+export function agentText(agentId: string, name: string | null): string {
+  const called = brief(name ?? "", NAME_MAX);
+  return called === "" || called === agentId ? shortId(agentId) : `${called} (${shortId(agentId)})`;
+}
+
+/** Whether everything that the bundle claims of itself was checked and holds. */
+export function isProven({ verdict, phases }: BundleReport): boolean {
+  const levels = phases.find(({ phase }) => phase === "assurance");
+  return verdict === "verified" && levels?.status === "pass";
+}
+
+/** Who exported what, when it was, and who else signed. */
+export function aboutText(about: BundleAbout): string {
+  const { steps, peers, witnesses, checkpoint, accused } = about;
+  const with_ = peers.length === 0 ? "" : ` with ${peers.map(shortId).join(", ")}`;
+  const lines = [
+    `${steps} ${steps === 1 ? "step" : "steps"} of ${brief(about.traceId ?? "an unnamed trace", 80)}${with_}, ` +
+      `${plain(about.from)} to ${plain(about.to)}`,
+    `exported by ${agentText(about.exportedBy, about.agentName)} at ${plain(about.exportedAt)}`,
+    checkpoint === null
+      ? "under no checkpoint"
+      : `under checkpoint ${plain(checkpoint.id)} of ${checkpoint.size} commits, signed ${plain(checkpoint.timestamp)}`,
+  ];
+  const signers = witnesses.map(
+    ({ id, name }) => `${brief(name ?? "", NAME_MAX) || "(no name)"} (${plain(id)})`,
+  );
+  if (signers.length > 0) lines.push(`witnessed by ${signers.join(", ")}`);
+  if (accused.length > 0)
+    lines.push(`holds evidence of a split history of ${accused.map(shortId).join(", ")}`);
+  return lines.map((line) => `  ${line}`).join("\n");
+}
+
+/** What the check of one file says to a person. */
+export function reportText(file: string, report: BundleReport): string {
+  const { phases, about, notProven } = report;
+  const failed = phases.filter(({ status }) => status === "fail").length;
+  const skipped = phases.filter(({ status }) => status === "not checked").length;
+  const counts = `${phases.length - failed - skipped} passed, ${failed} failed, ${skipped} not checked`;
+  const verdict = isProven(report)
+    ? "VERIFIED"
+    : failed > 0
+      ? "FAILED"
+      : "NOT VERIFIED: a claimed level could not be checked";
+  return [
+    plain(file),
+    ...(about === null ? [] : [aboutText(about)]),
+    ...phases.map(phaseLine),
+    `${verdict} (${counts})`,
+    ...notProvenLines(notProven),
+  ].join("\n");
+}
+
+export function notProvenLines(sentences: readonly string[]): string[] {
+  return sentences.length === 0
+    ? []
+    : ["Not proven:", ...sentences.map((said) => `  - ${brief(said, DETAIL_MAX)}`)];
+}
