@@ -1,6 +1,7 @@
-import { createLedger, type LedgerPeers, ledgerMigrations } from "@darkmatter/ledger";
+import { createLedger, type LedgerPeers, type LedgerReader, ledgerMigrations } from "@darkmatter/ledger";
 import { createMesh, INSTRUCTIONS, type Mesh, meshMigrations } from "@darkmatter/mesh";
-import type { Guard } from "@darkmatter/surface";
+import type { Read } from "@darkmatter/store";
+import type { Guard, Tool } from "@darkmatter/surface";
 import type { Assembly, Layer, NodePorts } from "./assembly.ts";
 
 /** The node people run: a mesh whose every act is a commit of its ledger. */
@@ -38,7 +39,13 @@ function createLayers({ keepExport, ...ports }: NodePorts): Layer {
 
   return {
     routes: [...mesh.routes, ...ledger.routes],
-    tools: { ...mesh.tools, tools: [...mesh.tools.tools, ...ledger.tools] },
+    tools: {
+      ...mesh.tools,
+      tools: [
+        ...mesh.tools.tools.map((tool) => tellingEvidence(tool, ports.db, ledger.read)),
+        ...ledger.tools,
+      ],
+    },
     jobs: [...mesh.jobs, ...ledger.jobs],
     stateFiles: mesh.stateFiles,
     ledger: ledger.read,
@@ -57,3 +64,22 @@ function createLayers({ keepExport, ...ports }: NodePorts): Layer {
     },
   };
 }
+
+/** An agent that looks at its status is told which agents showed two histories. */
+function tellingEvidence(tool: Tool, db: Read, ledger: LedgerReader): Tool {
+  if (tool.name !== "darkmatter_status") return tool;
+  return {
+    ...tool,
+    async handle(input, call) {
+      const result = await tool.handle(input, call);
+      const { evidence } = await ledger.state(db);
+      if (evidence.length === 0 || !("text" in result)) return result;
+      const lines = evidence.map(({ agentId }) => `ACTION: Agent ${agentId} ${SPLIT}`);
+      return { text: [String(result.text), ...lines.slice(0, EVIDENCE_SHOWN_MAX)].join("\n") };
+    },
+  };
+}
+
+const SPLIT =
+  "signed two logs that cannot both be true: believe nothing it exports, and consider blocking it.";
+const EVIDENCE_SHOWN_MAX = 5;

@@ -2,6 +2,7 @@ import { hasCode, type JsonObject } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import type { MainOptions } from "../main-options.ts";
 import { brief, plain, rows, shortId, visiting } from "./context.ts";
+import { lookingAtLedger } from "./ledger-look.ts";
 import { theOne } from "./naming.ts";
 
 const CONNECTION = "darkmatter_connection";
@@ -82,6 +83,8 @@ export async function agentNamed(call: Call, wanted: string): Promise<string> {
 }
 
 async function peers(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  const { evidence } = await lookingAtLedger(input, main, ({ db, ledger }) => ledger.state(db));
+  const isSplit = (agentId: unknown) => evidence.some((found) => found.agentId === agentId);
   const { connections, requests } = await visiting(input, main, "read", async ({ call }) => ({
     connections: rows(await call("darkmatter_list_connections"), "connections"),
     requests: rows(await call("darkmatter_list_pending_requests"), "requests"),
@@ -89,7 +92,8 @@ async function peers(input: CommandInput, main: MainOptions): Promise<ExitCode> 
   const lines = connections.map(
     (peer) =>
       `${shortId(peer.agent_id)}  ${brief(peer.display_name, 24).padEnd(24)}  ` +
-      `sent ${peer.messages_sent}, received ${peer.messages_received}  ${plain(peer.agent_url)}`,
+      `sent ${peer.messages_sent}, received ${peer.messages_received}  ${plain(peer.agent_url)}` +
+      (isSplit(peer.agent_id) ? "  SPLIT HISTORY: see darkmatter status" : ""),
   );
   const asking = requests.map(
     (request) =>
@@ -100,6 +104,7 @@ async function peers(input: CommandInput, main: MainOptions): Promise<ExitCode> 
     ...(lines.length > 0 ? lines : ["No connections. Ask for one: darkmatter connect http://HOST:PORT"]),
     ...(asking.length > 0 ? ["", "Asking to connect:", ...asking] : []),
   ].join("\n");
-  input.out.result(human, { connections, requests });
+  const shown = connections.map((peer) => ({ ...peer, split_history: isSplit(peer.agent_id) }));
+  input.out.result(human, { connections: shown, requests });
   return EXIT_OK;
 }

@@ -1,6 +1,7 @@
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import type { MainOptions } from "../main-options.ts";
-import { plain, rows, visiting } from "./context.ts";
+import { brief, plain, rows, shortId, visiting } from "./context.ts";
+import { lookingAtLedger } from "./ledger-look.ts";
 
 export function statusCommand(main: MainOptions): Command {
   return {
@@ -35,6 +36,7 @@ async function status(input: CommandInput, main: MainOptions): Promise<ExitCode>
       log: agent.places.log,
     };
   });
+  const ledger = await ledgerState(input, main);
   const node = found.running
     ? `runs as process ${found.pid} (version ${found.version}) at ${found.url}`
     : "does not run; start it with: darkmatter up";
@@ -45,9 +47,46 @@ async function status(input: CommandInput, main: MainOptions): Promise<ExitCode>
     `Passport ${found.passport}`,
     `State    ${found.state}`,
     `Log      ${found.log}`,
+    ledgerLine(ledger),
+    ...ledger.split_histories.map(splitLine),
   ].join("\n");
-  input.out.result(human, found);
+  input.out.result(human, { ...found, ledger });
   return EXIT_OK;
+}
+
+async function ledgerState(input: CommandInput, main: MainOptions) {
+  const { commits, checkpoint, witnesses, evidence } = await lookingAtLedger(input, main, ({ db, ledger }) =>
+    ledger.state(db),
+  );
+  return {
+    commits,
+    checkpoint: checkpoint
+      ? { id: checkpoint.checkpoint_id, size: checkpoint.tree_size, at: checkpoint.timestamp }
+      : null,
+    witnesses: witnesses.map(({ agentId }) => agentId),
+    split_histories: evidence.map(({ agentId, recordedAt, from }) => ({
+      agent_id: agentId,
+      recorded_at: recordedAt,
+      told_by: from,
+    })),
+  };
+}
+
+type LedgerShown = Awaited<ReturnType<typeof ledgerState>>;
+
+function ledgerLine({ commits, checkpoint, witnesses }: LedgerShown): string {
+  if (commits === 0) return "Ledger   empty";
+  const signed = checkpoint
+    ? `signed at ${checkpoint.size} on ${checkpoint.at}, witnessed by ${witnesses.length}`
+    : "not signed yet";
+  return `Ledger   ${commits} commits, ${signed}`;
+}
+
+function splitLine({ agent_id, recorded_at }: LedgerShown["split_histories"][number]): string {
+  return (
+    `SPLIT HISTORY of ${shortId(agent_id)} (known since ${brief(recorded_at, 30)}): it signed two logs that cannot ` +
+    `both be true. Believe nothing it exports; end the connection with: darkmatter block ${shortId(agent_id)}`
+  );
 }
 
 /** An address as it stands in a URL; one that means every address is reached at this machine's own. */

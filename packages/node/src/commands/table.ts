@@ -8,6 +8,7 @@ import { careCommands } from "./ledger-care.ts";
 import { eraseCommand } from "./ledger-erase.ts";
 import { exportCommands } from "./ledger-export.ts";
 import { historyCommands } from "./ledger-history.ts";
+import { verifyCommand } from "./ledger-verify.ts";
 import { messageCommands } from "./messages.ts";
 import { passportCommands } from "./passport.ts";
 import { peerCommands } from "./peers.ts";
@@ -34,6 +35,7 @@ export function commandTable(main: MainOptions): Command[] {
     ...historyCommands(main),
     ...exportCommands(main),
     eraseCommand(main),
+    verifyCommand(main),
     ...careCommands(main),
     ...stateCommands(main),
     ...passportCommands(main),

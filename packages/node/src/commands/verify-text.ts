@@ -62,7 +62,8 @@ export function reportText(file: string, report: BundleReport): string {
     ...(about === null ? [] : [aboutText(about)]),
     ...phases.map(phaseLine),
     `${verdict} (${counts})`,
-    ...notProvenLines(notProven),
+    // Where a check failed, nothing that the file says is proven.
+    ...(failed > 0 ? [] : notProvenLines(notProven)),
   ].join("\n");
 }
 
