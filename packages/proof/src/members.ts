@@ -1,6 +1,6 @@
 import { type ExactJson, ExactNumber, type Json } from "@darkmatter/core";
 
-const INTEGER = /^(?:0|[1-9]\d{0,15})$/;
+const INTEGER = /^(?:-?0|[1-9]\d{0,15})$/;
 
 /** An object's members; integers from 0 to 2^53 - 1 as numbers, and what is none stays what no form accepts. */
 export function membersOf(value: ExactJson | Json): ReadonlyMap<string, unknown> | undefined {
@@ -12,7 +12,7 @@ export function membersOf(value: ExactJson | Json): ReadonlyMap<string, unknown>
 }
 
 function plain(member: ExactJson): unknown {
-  return member instanceof ExactNumber && INTEGER.test(member.token) ? Number(member.token) : member;
+  return member instanceof ExactNumber && INTEGER.test(member.token) ? Number(member.token) + 0 : member;
 }
 
 /** Which members an object must have, and what each has to be. */

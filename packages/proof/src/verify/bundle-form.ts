@@ -1,11 +1,12 @@
 import { canon1, type ExactJson, ExactNumber, type ExactObject, isExactObject } from "@darkmatter/core";
 import type { SignedCheckpoint } from "../checkpoint.ts";
-import { hash, pemKey, prefixedHash, seconds, signature, signedCheckpoint, time } from "./forms.ts";
+import { hash, pemKey, prefixedHash, seconds, signature, signedCheckpoint } from "./forms.ts";
 import {
   anObject,
   closedObject,
   constant,
   count,
+  flag,
   listOf,
   Mismatch,
   openObject,
@@ -27,6 +28,7 @@ export interface WitnessSignature {
   readonly witness_name: string | null;
   readonly witness_sig: string;
   readonly witnessed_at: string;
+  readonly sig_valid: boolean;
   /** Hex. */
   readonly public_key_pem: string;
 }
@@ -109,8 +111,8 @@ const witnessSignatures = listOf<WitnessSignature>(
     witness_id: pattern("the id of a witness", /^wit_[0-9a-f]{16}$/),
     witness_name: orNull(text),
     witness_sig: signature,
-    witnessed_at: time,
-    sig_valid: constant(true),
+    witnessed_at: text,
+    sig_valid: flag,
     public_key_pem: pemKey,
   }),
 );
@@ -135,13 +137,13 @@ const nodeMembers = {
       proof: listOf(hash),
     }),
   ),
-  disclosures: listOf<Disclosure>(closedObject({ commit: hash, name: text, salt: hash, value: anything })),
+  disclosures: listOf<Disclosure>(closedObject({ commit: hash, name: text, salt: text, value: anything })),
   witnessed: listOf<Witnessed>(
     closedObject({
       agent_id: hash,
       checkpoint: signedCheckpoint(),
       witness_sig: signature,
-      witnessed_at: time,
+      witnessed_at: text,
     }),
   ),
   evidence: listOf<Accusation>(
@@ -161,12 +163,12 @@ const topMembers = {
   }),
   metadata: openObject({
     export_version: constant("1.0"),
-    export_id: pattern("the id of an export", /^bundle_[0-9]{1,16}_[0-9a-f]{8}$/),
+    export_id: pattern("the id of an export", /^bundle_[0-9]+_[0-9a-f]{8}$/),
     ctx_id: text,
     lineage_root: text,
     chain_length: count,
     trace_id: orNull(text),
-    exported_at: time,
+    exported_at: text,
     exported_by: text,
   }),
   integrity: closedObject({

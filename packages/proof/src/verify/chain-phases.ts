@@ -46,8 +46,7 @@ function linkReason({ steps, metadata, node }: Bundle, at: number): string | und
   const before = steps[at - 1]?.passport;
   const parentHash = before ? before.integrity.integrity_hash : null;
   const hash = chainHashV1(bareHash(integrity.payload_hash), parentHash && bareHash(parentHash));
-  const isOne =
-    trace_id === metadata.trace_id && created_by.agent_id === steps[0].passport.created_by.agent_id;
+  const agentId = node ? node.log.slice("mesh/".length) : steps[0].passport.created_by.agent_id;
   return firstReason(
     [
       integrity.integrity_hash === prefixed(hash),
@@ -56,7 +55,8 @@ function linkReason({ steps, metadata, node }: Bundle, at: number): string | und
     [parent_id === (before?.id ?? null), "parent_id is not the step before"],
     [integrity.parent_hash === parentHash, "parent_hash is not the hash of the step before"],
     [lineage.lineage_root === steps[0].passport.id, "lineage_root is not the first step"],
-    [!node || isOne, "the step is of another trace or another agent"],
+    [trace_id === metadata.trace_id, "the step is of another trace"],
+    [created_by.agent_id === agentId, "the step is of another agent"],
   );
 }
 
@@ -127,13 +127,13 @@ export function agentSignaturesPhase({ bundle: { node }, signatures }: PhaseCont
   const tally = createTally("agent_signatures", "signature", "no commit is signed by its agent");
   const logKey = node?.log.slice("mesh/".length);
   return {
-    step({ passport, flat }, at) {
-      const { agent_public_key: key, agent_signature: signature, client_envelope } = flat;
-      if (signature === undefined || key === undefined) return tally.leftOut("unsigned");
-      const { id, integrity_v2 } = passport;
-      if (logKey !== undefined && key !== logKey)
-        return tally.judge(at, id, "signed by another key than the log's");
-      signatures.start(key, canon1(client_envelope ?? integrity_v2.envelope), signature, (valid) =>
+    step({ passport: { id, integrity_v2 }, flat }, at) {
+      const { agent_public_key: key, agent_signature: signature } = flat;
+      if (signature === undefined && !node) return tally.leftOut("unsigned");
+      if (signature === undefined || key === undefined)
+        return tally.judge(at, id, "signature or key is missing");
+      if (node && key !== logKey) return tally.judge(at, id, "signed by another key than the log's");
+      signatures.start(key, canon1(integrity_v2.envelope), signature, (valid) =>
         tally.judge(at, id, valid ? undefined : "the agent's signature does not hold"),
       );
     },

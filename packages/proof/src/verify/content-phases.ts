@@ -5,7 +5,7 @@ import { type TakenReceipt, takenReceiptOf, verifyReceipt } from "../receipt.ts"
 import { inForm, isObject, type Opened, type Said } from "./disclosed.ts";
 import { hash, signature } from "./forms.ts";
 import { firstReason, type Phase, type PhaseContext } from "./phase.ts";
-import { closedObject, oneOf, orNull, type Read, text } from "./reader.ts";
+import { closedObject, constant, oneOf, type Read, textOf } from "./reader.ts";
 import { createTally } from "./tally.ts";
 
 export function disclosuresPhase({ said, opened: all }: PhaseContext): Phase {
@@ -27,7 +27,7 @@ export function disclosuresPhase({ said, opened: all }: PhaseContext): Phase {
         before = opened;
       }
       const closed = said.flatMap(({ payload, disclosed }) =>
-        [...payload.fields.keys()].filter((name) => !disclosed.has(name)),
+        [...(payload?.fields.keys() ?? [])].filter((name) => !disclosed.has(name)),
       );
       tally.leftOut("stay closed", closed.length);
     },
@@ -39,7 +39,7 @@ function openingReason({ said, name, salt, value }: Opened, before: Opened | und
   if (!said) return "no commit of this bundle has the hash that a disclosure names";
   return firstReason(
     [
-      said.payload.fields.get(name) === fieldCommitment({ salt, name, value }),
+      said.payload?.fields.get(name) === fieldCommitment({ salt, name, value }),
       `the disclosed ${JSON.stringify(name)} is not what was committed to`,
     ],
     [!before || isLater({ said, name }, before), "disclosures are repeated or out of order"],
@@ -57,45 +57,61 @@ function isLater({ said, name }: Pick<Opened, "said" | "name">, before: Opened):
   return other === undefined || (points[first]?.codePointAt(0) ?? 0) > (other.codePointAt(0) ?? 0);
 }
 
-const signedForm: Read<SignedMessage> = closedObject({
-  scheme: oneOf("dm_sig", "signature_hex", "reply"),
+const line = textOf("a text without line breaks", (value) => !value.includes("\n"));
+const nothing = constant(null);
+const signedByHashes: Read<SignedMessage> = closedObject({
+  scheme: constant("dm_sig"),
   from: hash,
-  to: orNull(hash),
-  timestamp: text,
-  webhook: orNull(text),
+  to: hash,
+  timestamp: line,
+  webhook: line,
   content_hash: hash,
-  metadata_hash: orNull(hash),
+  metadata_hash: hash,
   signature,
 });
+/** Schemes that cover the words themselves, and neither recipient, webhook nor metadata. */
+const signedByWords: Read<SignedMessage> = closedObject({
+  scheme: oneOf("signature_hex", "reply"),
+  from: hash,
+  to: nothing,
+  timestamp: line,
+  webhook: nothing,
+  content_hash: hash,
+  metadata_hash: nothing,
+  signature,
+});
+const signedForm: Read<SignedMessage> = (value) => {
+  const isByHashes = value !== undefined && isObject(value) && value.get("scheme") === "dm_sig";
+  return (isByHashes ? signedByHashes : signedByWords)(value);
+};
 
-export function messageSignaturesPhase({ bundle, said, opened, signatures }: PhaseContext): Phase {
+export function messageSignaturesPhase({ bundle, said, signatures }: PhaseContext): Phase {
   const tally = createTally("message_signatures", "signature", "no message in it is signed");
   return {
     whole() {
       const agentId = bundle.node?.log.slice("mesh/".length) ?? "";
       for (const one of said) {
-        if (one.payload.fields.has("signed") && !one.disclosed.has("signed")) tally.leftOut("stay closed");
-      }
-      for (const { order, said: one, name, value } of opened) {
-        if (!one || name !== "signed") continue;
-        const { id } = one.step.passport;
+        const { at, disclosed, payload, step } = one;
+        const { id } = step.passport;
+        const value = disclosed.get("signed");
+        if (value === undefined) {
+          if (payload?.fields.has("signed")) tally.leftOut("stay closed");
+          continue;
+        }
         const signed = inForm(signedForm, value);
         const reason = typeof signed === "string" ? `signed: ${signed}` : signedReason(signed, one, agentId);
         if (typeof signed === "string" || reason !== undefined) {
-          tally.judge(order, id, reason);
+          tally.judge(at, id, reason);
           continue;
         }
         const content = contentOf(one, signed);
-        if (signed.scheme !== "dm_sig" && content === undefined) {
-          tally.leftOut("need a content that stays closed");
-          continue;
-        }
-        const signedText = signedMessageText(signed, one.payload.message_id ?? "", content);
-        if (signedText === undefined) tally.judge(order, id, "a line of the signed text holds a line break");
-        else
-          signatures.start(signed.from, signedText, signed.signature, (valid) =>
-            tally.judge(order, id, valid ? undefined : "the sender's signature does not hold"),
+        const text = signedMessageText(signed, payload?.message_id ?? "", content);
+        if (text !== undefined) {
+          signatures.start(signed.from, text, signed.signature, (valid) =>
+            tally.judge(at, id, valid ? undefined : "the sender's signature does not hold"),
           );
+        } else if (content === undefined) tally.leftOut("need a content that stays closed");
+        else tally.judge(at, id, "there is no text that it could have signed");
       }
     },
     report: tally.report,
@@ -111,30 +127,28 @@ function contentOf({ disclosed }: Said, { scheme }: SignedMessage): string | und
 /** What contradicts a `signed` before its signature is looked at. */
 function signedReason(signed: SignedMessage, said: Said, agentId: string): string | undefined {
   const { payload, disclosed } = said;
-  const { content_hash, from, metadata_hash, scheme, to, webhook } = signed;
-  const covers = [to, webhook, metadata_hash];
-  const isFull = scheme === "dm_sig";
+  const { content_hash, from, metadata_hash, scheme, to } = signed;
   const words = disclosed.get(scheme === "reply" ? "response" : "content");
   const metadata = disclosed.get("metadata");
   return firstReason(
-    [covers.every((one) => (one !== null) === isFull), "its members are not those of its scheme"],
     [
-      payload.act === (scheme === "reply" ? "message.answered" : "message.received"),
+      payload?.act === (scheme === "reply" ? "message.answered" : "message.received"),
       `a signature of scheme ${scheme} does not belong to this act`,
     ],
-    [payload.message_id !== undefined, "the commit names no message"],
-    [from === payload.peer, "it is signed by another agent than the peer"],
+    [payload?.message_id?.includes("\n") === false, "the commit names no message"],
+    [from === payload?.peer, "it is signed by another agent than the peer"],
     [to === null || to === agentId, "it is addressed to another agent"],
     [
       words === undefined || (typeof words === "string" && sha256Hex(words) === content_hash),
       "the disclosed content is not what was signed",
     ],
     [
-      metadata === undefined || metadata_hash === null || jcsHash(metadata) === metadata_hash,
+      metadata === undefined ||
+        (isObject(metadata) && (metadata_hash === null || jcsHash(metadata) === metadata_hash)),
       "the disclosed metadata are not what was signed",
     ],
     [
-      metadata === undefined || namesPeerCommit(metadata, payload.peer_commit),
+      metadata === undefined || namesPeerCommit(metadata, payload?.peer_commit),
       "metadata.commit is not peer_commit",
     ],
   );
@@ -160,29 +174,30 @@ function isAllFinite(value: Json): boolean {
   return typeof value !== "object" || value === null || Object.values(value).every(isAllFinite);
 }
 
-export function receiptsPhase({ said, opened, signatures }: PhaseContext): Phase {
+export function receiptsPhase({ said, signatures }: PhaseContext): Phase {
   const tally = createTally("receipts", "receipt", "there is none");
   return {
     whole() {
       const sent = sentContents(said);
       const given = new Set<string>();
-      for (const one of said) {
-        if (one.payload.fields.has("receipt") && !one.disclosed.has("receipt")) tally.leftOut("stay closed");
-      }
-      for (const { order, said: one, name, value } of opened) {
-        if (!one || name !== "receipt") continue;
-        const { id } = one.step.passport;
+      for (const { at, disclosed, payload, step } of said) {
+        const { id } = step.passport;
+        const value = disclosed.get("receipt");
+        if (value === undefined) {
+          if (payload?.fields.has("receipt")) tally.leftOut("stay closed");
+          continue;
+        }
         const receipt = takenReceiptOf(value);
         const reason = receipt
-          ? receiptReason(receipt, one, sent, given)
+          ? receiptReason(receipt, payload, sent, given)
           : "it has not the form of a receipt";
         if (!receipt || reason !== undefined) {
-          tally.judge(order, id, reason);
+          tally.judge(at, id, reason);
           continue;
         }
         signatures.startOther(async (verify) => {
           const valid = await verifyReceipt(receipt, verify);
-          tally.judge(order, id, valid ? undefined : "the receipt's signature does not hold");
+          tally.judge(at, id, valid ? undefined : "the receipt's signature does not hold");
         });
       }
     },
@@ -193,8 +208,8 @@ export function receiptsPhase({ said, opened, signatures }: PhaseContext): Phase
 /** What contradicts a receipt before its signature is looked at. `given` are the rungs seen so far, by agent. */
 function receiptReason(
   receipt: TakenReceipt,
-  { payload }: Said,
-  sent: SentContents,
+  payload: Said["payload"],
+  sent: ReadonlySet<string | undefined>,
   given: Set<string>,
 ): string | undefined {
   const { agent_id, commit, content_hash, message_id, rung } = receipt;
@@ -202,26 +217,20 @@ function receiptReason(
   const isFirst = !given.has(step);
   given.add(step);
   return firstReason(
-    [payload.act === "receipt.taken", "a receipt does not belong to this act"],
-    [agent_id === payload.peer, "the receipt is another agent's than the peer's"],
-    [message_id === payload.message_id, "the receipt is of another message"],
-    [commit === (payload.peer_commit ?? null), "the receipt names another commit than peer_commit"],
-    [(sent.get(message_id) ?? []).every((one) => one === content_hash), "the receipt is of another content"],
+    [payload?.act === "receipt.taken", "a receipt does not belong to this act"],
+    [agent_id === payload?.peer, "the receipt is another agent's than the peer's"],
+    [message_id === payload?.message_id, "the receipt is of another message"],
+    [commit === (payload?.peer_commit ?? null), "the receipt names another commit than peer_commit"],
+    [[...sent].every((one) => one === content_hash), "the receipt is of another content"],
     [isFirst, `the agent gave a receipt "${rung}" before`],
   );
 }
 
-/** Hashes of what was disclosed as sent, by message id; `undefined` for what is no text. */
-type SentContents = ReadonlyMap<string, readonly (string | undefined)[]>;
-
-function sentContents(said: readonly Said[]): SentContents {
-  const sent = new Map<string, (string | undefined)[]>();
-  for (const { payload, disclosed } of said) {
+/** Hashes of what was disclosed as sent: one, in a conversation about one message. `undefined` for what is no text. */
+function sentContents(said: readonly Said[]): ReadonlySet<string | undefined> {
+  const contents = said.flatMap(({ payload, disclosed }) => {
     const content = disclosed.get("content");
-    if (payload.act !== "message.sent" || payload.message_id === undefined || content === undefined) continue;
-    const hashes = sent.get(payload.message_id) ?? [];
-    hashes.push(typeof content === "string" ? sha256Hex(content) : undefined);
-    sent.set(payload.message_id, hashes);
-  }
-  return sent;
+    return payload?.act === "message.sent" && content !== undefined ? [content] : [];
+  });
+  return new Set(contents.map((content) => (typeof content === "string" ? sha256Hex(content) : undefined)));
 }

@@ -10,7 +10,8 @@ export interface Said {
   readonly step: Step;
   /** Bare scheme 2. */
   readonly commit: string;
-  readonly payload: NodePayload;
+  /** `null` when it was pruned. */
+  readonly payload: NodePayload | null;
   /** As disclosed; whether each opens a commitment is for the phase `disclosures` to say. */
   readonly disclosed: ReadonlyMap<string, ExactJson>;
 }
@@ -18,15 +19,19 @@ export interface Said {
 /** A node's bundle by what was said, root first; empty for a ledger server's. */
 export function saidIn({ node, steps }: Bundle): readonly Said[] {
   if (!node) return [];
-  const byCommit = Map.groupBy(node.disclosures, ({ commit }) => commit);
+  // Of two commits with one hash, which no valid chain has, the later counts.
+  const places = new Map(steps.map(({ flat }, at) => [bareHash(flat.integrity_hash), at]));
+  const disclosed = steps.map(() => new Map<string, ExactJson>());
+  for (const { commit, name, value } of node.disclosures)
+    disclosed[places.get(commit) ?? -1]?.set(name, value);
   return steps.map((step, at) => {
+    const { payload } = step.passport;
     const commit = bareHash(step.flat.integrity_hash);
-    const disclosed = new Map(byCommit.get(commit)?.map(({ name, value }) => [name, value]));
-    return { at, step, commit, payload: nodePayload(step.passport.payload ?? undefined), disclosed };
+    return { at, step, commit, payload: payload && nodePayload(payload), disclosed: disclosed[at]! };
   });
 }
 
-/** A disclosed value with the commit it belongs to. */
+/** A disclosure with the commit it is of. */
 export interface Opened extends Disclosure {
   /** Where it stands in the list. */
   readonly order: number;

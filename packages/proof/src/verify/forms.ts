@@ -1,4 +1,3 @@
-import { parseTime } from "@darkmatter/core";
 import { signedCheckpointOf } from "../checkpoint.ts";
 import { isHash, isSeconds, isSignature } from "../forms.ts";
 import { keyOfPem } from "../keys.ts";
@@ -11,13 +10,7 @@ export const prefixedHash = pattern("sha256: and 64 lower-case hex characters", 
 export const hashOrRoot = pattern("64 lower-case hex characters or root", /^(?:[0-9a-f]{64}|root)$/);
 export const signature = textOf("128 lower-case hex characters", isSignature);
 export const seconds = textOf("a time in seconds, YYYY-MM-DDTHH:MM:SSZ", isSeconds);
-export const commitId = pattern("the id of a commit", /^ctx_[0-9]{1,16}_(?:[0-9a-f]{12}|[0-9a-f]{8})$/);
-
-const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z$/;
-export const time = textOf(
-  "a time, YYYY-MM-DDTHH:MM:SS.sssZ",
-  (value) => TIME.test(value) && parseTime(value) !== undefined,
-);
+export const commitId = pattern("the id of a commit", /^ctx_[0-9]+_(?:[0-9a-f]{12}|[0-9a-f]{8})$/);
 
 /** The hex of the key that a PEM holds. */
 export const pemKey: Read<string> = (value) => {

@@ -121,6 +121,7 @@ function judgeWitnesses(
     const reason = firstReason(
       [id === witnessId(key), "the witness's id is not that of its key"],
       [!seen.has(id), "the witness is there twice"],
+      [witness.sig_valid, "the exporter itself calls the signature invalid"],
       [key !== bundle.server_pubkey.public_key, "the log's own key is no witness"],
     );
     seen.add(id);
@@ -138,7 +139,8 @@ function judgeWitnesses(
 export function consistencyPhase(context: PhaseContext): Phase {
   const tally = createTally("consistency", "earlier checkpoint", "there is no earlier checkpoint");
   const { bundle, signatures } = context;
-  const { checkpoint, node, server_pubkey } = bundle;
+  const { checkpoint, node, server_pubkey, steps } = bundle;
+  const root = steps[0].flat._proof.log_position;
   return {
     whole() {
       const earlier = node?.consistency ?? [];
@@ -146,7 +148,7 @@ export function consistencyPhase(context: PhaseContext): Phase {
       for (const [at, entry] of earlier.entries()) {
         const id = entry.checkpoint.checkpoint_id;
         const next = earlier[at + 1]?.checkpoint ?? checkpoint;
-        const reason = earlierReason(entry, next, checkpoint) ?? contradictions.add(entry.checkpoint);
+        const reason = earlierReason(entry, next, checkpoint, root) ?? contradictions.add(entry.checkpoint);
         signatures.startOther(async (verify) => {
           const valid = await verifyCheckpoint(entry.checkpoint, server_pubkey.public_key, verify);
           tally.judge(at, id, valid ? reason : "its form or the log's signature does not hold");
@@ -162,11 +164,12 @@ export function consistencyPhase(context: PhaseContext): Phase {
   };
 }
 
-/** @param next the checkpoint that comes after it; @param covering the bundle's own */
+/** @param next the checkpoint that comes after it; @param covering the bundle's own; @param root the first step's position */
 function earlierReason(
   { checkpoint: earlier, proof }: EarlierCheckpoint,
   next: SignedCheckpoint | null,
   covering: SignedCheckpoint | null,
+  root: number,
 ): string | undefined {
   if (!next || !covering) return "there is no checkpoint it could lead up to";
   const claim = {
@@ -177,6 +180,7 @@ function earlierReason(
     proof,
   };
   return firstReason(
+    [earlier.tree_size > root, "it does not cover the first step"],
     [earlier.tree_size <= next.tree_size, "it is larger than the one after it"],
     [earlier.timestamp <= next.timestamp, "it is later than the one after it"],
     [verifyConsistency(claim), "the log was rewritten since: the consistency proof does not hold"],

@@ -9,33 +9,49 @@ export const NO_FILE_PROVES: readonly string[] = [
   "that two witnesses are two parties",
 ];
 
-/** A member that no other evidence binds: only the exporter's signature vouches for it. */
+/**
+ * What an exporter is free to change of its own bundle without failing a check. `value`: to write something else of the
+ * same form. `presence`: to leave it out or to repeat it. `order`: to list it elsewhere. `members`: to add others to it.
+ */
+export type Freedom = "value" | "presence" | "order" | "members";
+
+/** A place that no other evidence binds: only the exporter's signature vouches for it. */
 export interface Unbound {
-  /** `*` stands for any index or name: `chain.*.created_at`. */
+  /** `*` stands for any index: `chain.*.created_at`. */
   readonly path: string;
-  /** Whether its value may change, or whether it may be left out or repeated. */
-  readonly freedom: "value" | "presence";
+  readonly freedom: Freedom;
 }
 
-const value = (...paths: readonly string[]): Unbound[] => paths.map((path) => ({ path, freedom: "value" }));
-const presence = (...paths: readonly string[]): Unbound[] =>
-  paths.map((path) => ({ path, freedom: "presence" }));
+const unbound = (freedom: Freedom, ...paths: readonly string[]): Unbound[] =>
+  paths.map((path) => ({ path, freedom }));
+const under = (path: string, ...names: readonly string[]) => names.map((name) => `${path}.${name}`);
 
 /**
- * What the exporter could have written otherwise without any other check failing. Short on purpose: descriptive texts,
- * and what an owner may choose to show.
+ * All that is unbound, short on purpose: descriptive texts, and what an owner chooses to show. Tests hold both ways:
+ * each entry passes when its exporter changes it and signs anew, and nothing else does.
  */
 export const UNBOUND: readonly Unbound[] = [
-  ...value("_spec.spec_url", "_spec.verifier_url", "_spec.verify_command", "_spec.phases", "_spec.phases.*"),
-  ...value("metadata.export_id", "metadata.exported_at"),
-  ...value("chain.*.$schema", "chain.*.created_at"),
-  ...value(
-    "chain.*.created_by.agent_name",
-    "chain.*.created_by.role",
-    "chain.*.created_by.provider",
-    "chain.*.created_by.model",
+  ...unbound("value", ...under("_spec", "spec_url", "verifier_url", "verify_command", "phases", "phases.*")),
+  ...unbound("value", ...under("metadata", "export_id", "exported_at")),
+  ...unbound("value", ...under("chain.*", "$schema", "created_at", "assurance_level")),
+  ...unbound("value", ...under("chain.*.created_by", "agent_name", "role", "provider", "model")),
+  ...unbound("value", ...under("chain.*.event", "label", "to_agent_id", "to_agent_name", "timestamp")),
+  ...unbound(
+    "value",
+    ...under("chain.*.integrity", "verification_status", "verification_reason", "verified_at"),
   ),
-  ...presence("disclosures.*", "consistency.*", "witnessed.*", "evidence.*"),
+  ...unbound("value", ...under("chain.*.lineage", "fork_of", "fork_point")),
+  ...unbound("value", "chain.*.integrity_v2.signature_status"),
+  ...unbound("value", ...under("commits.*._proof", "client_timestamp", "proof_status")),
+  ...unbound("value", ...under("checkpoint.witness_signatures.*", "witness_name", "witnessed_at")),
+  ...unbound("value", ...under("consistency.*.witness_signatures.*", "witness_name", "witnessed_at")),
+  ...unbound("value", "witnessed.*.witnessed_at", "evidence"),
+  ...unbound("presence", "_spec.phases.*", "disclosures.*", "consistency.*", "witnessed.*", "evidence.*"),
+  ...unbound("presence", "consistency.*.witness_signatures.*", "chain.*.event.label"),
+  ...unbound("order", "_spec.phases.*", "witnessed.*", "evidence.*"),
+  ...unbound("order", "checkpoint.witness_signatures.*", "consistency.*.witness_signatures.*"),
+  ...unbound("members", "_spec", "metadata", "chain.*"),
+  ...unbound("members", ...under("chain.*", "created_by", "event", "integrity", "lineage", "integrity_v2")),
 ];
 
 /** What a report says that it does not prove. */

@@ -33,11 +33,12 @@ export const text: Read<string> = (value) =>
 export const flag: Read<boolean> = (value) =>
   typeof value === "boolean" ? value : mismatch(value, "true or false");
 
-const COUNT = /^(?:0|[1-9][0-9]{0,15})$/;
+const COUNT = /^(?:-?0|[1-9][0-9]{0,15})$/;
 
 /** An integer token from 0 to 2^53 - 1. */
 export const count: Read<number> = (value) => {
-  const number = value instanceof ExactNumber && COUNT.test(value.token) ? Number(value.token) : Number.NaN;
+  const number =
+    value instanceof ExactNumber && COUNT.test(value.token) ? Number(value.token) + 0 : Number.NaN;
   return Number.isSafeInteger(number) ? number : mismatch(value, "a whole number from 0 to 2^53 - 1");
 };
 

@@ -1,6 +1,6 @@
-import type { ExactJson, ExactObject } from "@darkmatter/core";
+import type { ExactObject } from "@darkmatter/core";
 import type { InclusionStep } from "../merkle.ts";
-import { commitId, hash, hashOrRoot, pemKey, prefixedHash, seconds, signature, time } from "./forms.ts";
+import { commitId, hash, hashOrRoot, pemKey, prefixedHash, seconds, signature } from "./forms.ts";
 import {
   anObject,
   closedObject,
@@ -101,7 +101,7 @@ const integrity = openObject({
   parent_hash: orNull(prefixedHash),
   verification_status: text,
   verification_reason: orNull(text),
-  verified_at: orNull(time),
+  verified_at: orNull(text),
 });
 
 const lineage = openObject({
@@ -145,7 +145,7 @@ const passportMembers = {
   payload: orNull(anObject),
   integrity,
   lineage,
-  created_at: time,
+  created_at: text,
   assurance_level: oneOf("L1", "L2", "L3"),
   completeness_claim: orNull(flag),
   integrity_v2: openObject({
@@ -162,8 +162,9 @@ const passportMembers = {
 const anyPassport: Read<Passport> = openObject(passportMembers);
 const passport: Read<Passport> = (value) => {
   const read = anyPassport(value);
-  const isPruned = anObject(value).has("payload_pruned_at");
-  if (read.payload === null && !isPruned) throw new Mismatch("has neither payload nor payload_pruned_at");
+  const prunedAt = anObject(value).get("payload_pruned_at") ?? null;
+  if (read.payload === null && prunedAt === null)
+    throw new Mismatch("has neither payload nor payload_pruned_at");
   return read;
 };
 
@@ -185,9 +186,8 @@ export const nodePayload: Read<NodePayload> = closedObject({
 const nodePassport: Read<Passport> = (value) => {
   openObject({
     branch_key: constant("main"),
-    trace_id: text,
-    event: openObject({ type: constant("commit"), label: text }),
-    payload: nodePayload,
+    event: openObject({ type: constant("commit") }),
+    payload: orNull(nodePayload),
     completeness_claim: constant(null),
     integrity_v2: openObject({
       key_id: constant("default"),
@@ -228,8 +228,8 @@ const flatMembers = (isNode: boolean): Reads<FlatMembers> => ({
   payload_hash: prefixedHash,
   integrity_hash: prefixedHash,
   parent_integrity_hash: hashOrRoot,
-  agent_signature: isNode ? signature : optional(signature),
-  agent_public_key: isNode ? pemKey : optional(pemKey),
+  agent_signature: optional(signature),
+  agent_public_key: optional(pemKey),
   client_envelope: optional(anObject),
   client_attestation: optional(anObject),
   metadata: optional(anObject),
@@ -244,15 +244,9 @@ export interface StepForms {
 
 function stepForms(isNode: boolean): StepForms {
   const members = flatMembers(isNode);
-  const any: Read<FlatMembers> = openObject(members);
   return {
     passport: isNode ? nodePassport : passport,
-    flat(value: ExactJson | undefined) {
-      const flat = any(value);
-      const isKeyless = flat.agent_signature !== undefined && flat.agent_public_key === undefined;
-      if (isKeyless) throw new Mismatch("has an agent_signature, but no agent_public_key");
-      return flat;
-    },
+    flat: openObject(members),
     flatNames: new Set(Object.keys(members)),
   };
 }
