@@ -3,29 +3,16 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Program, startProgram, type TestHome, testHome } from "./testing/program.ts";
+import { command, real } from "./testing/commands.ts";
+import { testHome } from "./testing/program.ts";
 
 const SLOW = { timeout: 60_000 };
-const QUIET = { DARKMATTER_DISCOVERY: "false", DARKMATTER_PASSPHRASE: "correct horse battery" };
-
-/** The program as people have it: with the mesh. */
-function real(home: TestHome, argv: readonly string[]): Program {
-  return startProgram(home, argv, QUIET, new URL("./testing/real-main.ts", import.meta.url).pathname);
-}
-
 /** Asks until there is something. */
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
   }
-}
-
-/** What one command says under `--json`, and its exit code. */
-async function command(home: TestHome, ...argv: string[]) {
-  await using program = real(home, [...argv, "--json"]);
-  const code = await program.exited;
-  return { code, said: JSON.parse(program.stdoutText()) };
 }
 
 test(

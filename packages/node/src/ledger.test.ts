@@ -1,0 +1,219 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { command, real, typed } from "./testing/commands.ts";
+import { modeOf, type TestHome, testHome } from "./testing/program.ts";
+
+const SLOW = { timeout: 90_000 };
+const WORDS = "What does the parser return for an empty file?";
+const ANSWER = "An empty list, never null.";
+
+type Said = Awaited<ReturnType<typeof command>>["said"];
+
+const acts = ({ commits }: Said): string[] => commits.map(({ act }: { act: string }) => act);
+
+/** Ana asks Bo, whose node runs, and Bo answers; both nodes stand until the caller is done. */
+async function conversation(ana: TestHome, bo: TestHome) {
+  const nodes = [real(ana, ["up", "--json"]), real(bo, ["up", "--json"])] as const;
+  const [, { url }] = await Promise.all(nodes.map((node) => node.firstLine()));
+  await command(ana, "connect", url);
+  const { said } = await command(ana, "send", bo.agentId, WORDS);
+  await command(bo, "inbox", said.message_id);
+  await command(bo, "reply", said.message_id, ANSWER);
+  return {
+    message: said.message_id as string,
+    async stop() {
+      for (const node of nodes) node.child.kill("SIGTERM");
+      await Promise.all(nodes.map((node) => node.exited));
+    },
+    async [Symbol.asyncDispose]() {
+      for (const node of nodes) await node[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test(
+  "a newcomer's walk: what was said is listed, replayed, exported, checked, disclosed and erased",
+  SLOW,
+  async () => {
+    using ana = testHome();
+    using bo = testHome();
+    await using talk = await conversation(ana, bo);
+    const { message } = talk;
+
+    const recent = await command(bo, "recent");
+    expect(acts(recent.said)).toEqual(
+      expect.arrayContaining(["message.answered", "message.received", "connection.opened"]),
+    );
+    expect(recent.said.commits.every(({ valid }: Said) => valid)).toBe(true);
+    const listed = await typed(bo, "recent", "--limit", "2");
+    expect(listed.out).toMatch(/^ {2}1 {2}✓ +\d+ s {2}ctx_\d+_[0-9a-f]{12} {2}/);
+    expect(listed.out.split("\n").filter((line) => line.includes("ctx_"))).toHaveLength(2);
+
+    const replayed = await command(bo, "replay", message, "--full");
+    expect(replayed.said.steps[0]).toMatchObject({
+      step: 1,
+      act: "message.received",
+      peer: ana.agentId,
+      fields: expect.arrayContaining([{ name: "content", value: WORDS }]),
+    });
+    const lineage = await command(bo, "lineage", "1");
+    expect(lineage.said.commits.at(-1)).toMatchObject({ act: "message.received", valid: true });
+
+    const files = { ana: join(ana.temporary, "ana.json"), bo: join(bo.temporary, "b o.json") };
+    const exported = await command(ana, "export", message, "-o", files.ana, "--disclose", "content,response");
+    expect(exported).toMatchObject({
+      code: 0,
+      said: { file: files.ana, witnesses: 1, disclosed: { content: 1, response: 1, signed: 1 } },
+    });
+    expect(modeOf(files.ana)).toBe(0o600);
+    expect(await command(ana, "export", message, "-o", files.ana)).toMatchObject({
+      code: 1,
+      said: { error: expect.stringContaining("exists already"), hint: expect.stringContaining("--force") },
+    });
+    expect((await command(bo, "export", message, "-o", files.bo, "--bare")).said.disclosed).toEqual({});
+    expect(readFileSync(files.bo, "utf8")).not.toContain(WORDS);
+
+    const verified = await command(bo, "verify", files.ana);
+    expect(verified).toMatchObject({ code: 0, said: { verified: true } });
+    const shown = await typed(bo, "verify", files.ana);
+    expect(shown.out).toMatch(/PASS {2}witnesses +1/);
+    expect(shown.out).toContain("that a clock was right");
+
+    expect((await typed(ana, "disclose", message, "--list")).out).toMatch(/content: held/);
+    const disclosed = await typed(ana, "disclose", message, "response");
+    expect(disclosed.code).toBe(0);
+    const [name = ""] = readdirSync(ana.temporary).filter((file) => file.startsWith("darkmatter_ctx_"));
+    expect(readFileSync(join(ana.temporary, name), "utf8")).toContain(ANSWER);
+    expect(readFileSync(join(ana.temporary, name), "utf8")).not.toContain(WORDS);
+
+    expect(await command(ana, "erase", message)).toMatchObject({
+      code: 1,
+      said: { error: "Nothing was erased." },
+    });
+    const erased = await typed(ana, "erase", message, "--yes");
+    expect(erased.code).toBe(0);
+    expect(erased.out).toContain("What others hold is not erased");
+    expect((await command(ana, "replay", message, "--full")).said.steps[0].fields).toMatchObject([
+      { name: "content", erased_at: expect.any(String) },
+      { name: "metadata", erased_at: expect.any(String) },
+    ]);
+    expect(await command(ana, "fsck")).toMatchObject({ code: 0, said: { isSound: true } });
+    expect(await command(ana, "verify", message)).toMatchObject({ code: 0, said: { verified: true } });
+
+    await talk.stop();
+    expect(bytesHold(ana.home, WORDS)).toEqual([]);
+    expect(await command(ana, "recent", "--limit", "1")).toMatchObject({ code: 0 });
+    expect((await command(ana, "status")).said.ledger).toMatchObject({ split_histories: [] });
+  },
+);
+
+/** Files below a folder that hold a text, in whatever way. */
+function bytesHold(folder: string, text: string): string[] {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const paths = names.map((entry) => join(entry.parentPath, entry.name));
+  return paths.filter((path) => readFileSync(path).includes(text));
+}
+
+test("a byte changed in an export is caught, and the phase and the commit are named", SLOW, async () => {
+  using ana = testHome();
+  using bo = testHome();
+  await using talk = await conversation(ana, bo);
+  const file = join(ana.temporary, "a.json");
+  await command(ana, "export", talk.message, "-o", file, "--disclose", "all");
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replace(WORDS, WORDS.replace("parser", "parsel")));
+
+  const { code, said } = await command(ana, "verify", file);
+  expect(code).toBe(1);
+  const [sent] = (await command(ana, "replay", talk.message)).said.steps;
+  expect(said.files[0].phases).toContainEqual(
+    expect.objectContaining({ phase: "disclosures", status: "fail", failing: sent.commit }),
+  );
+  const shown = await typed(ana, "verify", file);
+  expect(shown.out).toContain(`FAIL  disclosures         ${sent.commit}`);
+  expect(shown.out).toMatch(/^FAILED/m);
+});
+
+test(
+  "damage is named where it is by fsck, recent and verify, and the rest can still be read",
+  SLOW,
+  async () => {
+    using ana = testHome();
+    using bo = testHome();
+    await using talk = await conversation(ana, bo);
+    await talk.stop();
+    const { said } = await command(ana, "replay", talk.message);
+    const [sent] = said.steps;
+    expect((await command(ana, "recent", "--limit", "1")).code).toBe(0);
+    using db = new DatabaseSync(ana.places.database);
+    db.exec("DROP TRIGGER ledger_commits_keep");
+    db.prepare("UPDATE ledger_commits SET payload = replace(payload, 'sent', 'gone') WHERE id = ?").run(
+      sent.commit,
+    );
+
+    expect(await command(ana, "fsck")).toMatchObject({
+      code: 1,
+      said: { isSound: false, first: { kind: "payload_hash", id: sent.commit } },
+    });
+    expect((await typed(ana, "fsck")).out).toContain(sent.commit);
+    const recent = await command(ana, "recent");
+    expect(recent.code).toBe(1);
+    const bad = recent.said.commits.filter(({ valid }: Said) => !valid);
+    expect(bad.map(({ commit }: Said) => commit)).toEqual([sent.commit]);
+    expect((await command(ana, "inbox")).code).toBe(0);
+    expect(await command(ana, "verify", talk.message)).toMatchObject({
+      code: 1,
+      said: { error: expect.stringContaining(sent.commit) },
+    });
+  },
+);
+
+test(
+  "a node does not start on a ledger whose end is damaged: the first bad commit is named, and reading goes on",
+  SLOW,
+  async () => {
+    using ana = testHome();
+    using bo = testHome();
+    await using talk = await conversation(ana, bo);
+    await talk[Symbol.asyncDispose]();
+    const [newest] = (await command(ana, "recent", "--limit", "1")).said.commits;
+    using db = new DatabaseSync(ana.places.database);
+    db.exec("DROP TRIGGER ledger_commits_keep");
+    db.prepare("UPDATE ledger_commits SET accepted_ms = accepted_ms + 5000 WHERE id = ?").run(newest.commit);
+
+    const refused = await command(ana, "up");
+    expect(refused).toMatchObject({ code: 1, said: { hint: expect.stringContaining("darkmatter fsck") } });
+    expect(refused.said.error).toContain(newest.commit);
+    expect((await command(ana, "inbox")).code).toBe(0);
+  },
+);
+
+test("what is not there is said, with what to type to see what is", SLOW, async () => {
+  using ana = testHome();
+  expect(await command(ana, "recent")).toMatchObject({ code: 1, said: { hint: "Start one: darkmatter up" } });
+  await using node = real(ana, ["up", "--json"]);
+  await node.firstLine();
+  expect(await command(ana, "recent")).toMatchObject({ code: 0, said: { commits: [] } });
+  expect(await command(ana, "checkpoint")).toMatchObject({ code: 0, said: { checkpoint: null } });
+  for (const argv of [
+    ["replay", "1"],
+    ["export", "ctx_1"],
+    ["lineage", "msg-000000000000"],
+  ]) {
+    expect(await command(ana, ...argv)).toMatchObject({
+      code: 1,
+      said: { hint: expect.stringContaining("darkmatter recent") },
+    });
+  }
+  expect(await command(ana, "recent", "--limit", "many")).toMatchObject({ code: 2 });
+  expect(await command(ana, "disclose", "1")).toMatchObject({ code: 2 });
+  expect(await command(ana, "verify", "nothing.json")).toMatchObject({
+    code: 1,
+    said: { error: expect.stringContaining("no file nothing.json") },
+  });
+  expect(existsSync(join(ana.places.folder, "exports"))).toBe(false);
+});
