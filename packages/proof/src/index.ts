@@ -10,4 +10,6 @@ export * from "./message-signatures.ts";
 export * from "./receipt.ts";
 export * from "./signatures.ts";
 export * from "./verify/report.ts";
+export type * from "./verify/together/statement.ts";
+export { type NamedBundle, verifyTogether } from "./verify/together/verify-together.ts";
 export { BUNDLE_BYTES_MAX, verifyBundle } from "./verify/verify-bundle.ts";

@@ -5,7 +5,15 @@ import { signedMessageText } from "../message-signatures.ts";
 import { type Receipt, receiptText } from "../receipt.ts";
 import { exportBundle, type Surroundings } from "./export-bundle.ts";
 import { type TestKey, testKey } from "./keys.ts";
-import { millisecondsText, START_S, type TestCommit, type TestLog, testClock, testLog } from "./test-log.ts";
+import {
+  millisecondsText,
+  START_S,
+  type TestAct,
+  type TestCommit,
+  type TestLog,
+  testClock,
+  testLog,
+} from "./test-log.ts";
 
 export interface ConversationOptions {
   readonly seed: number;
@@ -19,6 +27,8 @@ export interface ConversationOptions {
   readonly witnessed?: boolean;
   /** Whether dee, who hears the message too, shows two histories, and ana and bo know. Default false. */
   readonly splits?: boolean;
+  /** What an agent writes down instead: another history of the same conversation. */
+  readonly writes?: (name: AgentName, act: TestAct) => TestAct;
   /** Whether checkpoints cover everything. Default true. */
   readonly covered?: boolean;
 }
@@ -31,7 +41,7 @@ export interface Conversation {
   readonly logs: Readonly<Record<AgentName, TestLog>>;
   readonly keys: Readonly<Record<AgentName, TestKey>>;
   /** As that agent's node exports it. */
-  bundleOf(name: AgentName): Promise<JsonObject>;
+  bundleOf(name: AgentName, changes?: Partial<Surroundings>): Promise<JsonObject>;
 }
 
 /** What is said holds what JSON can hold: floats, escapes, characters beyond the first plane. */
@@ -43,7 +53,10 @@ export function makeConversation(options: ConversationOptions): Conversation {
   const clock = testClock();
   const keyOf = (name: string) => testKey(`${name} ${seed}`);
   const keys = { ana: keyOf("ana"), bo: keyOf("bo"), cy: keyOf("cy"), dee: keyOf("dee") };
-  const logOf = (name: AgentName) => testLog(keys[name], name, random, clock);
+  const logOf = (name: AgentName) => {
+    const log = testLog(keys[name], name, random, clock);
+    return { ...log, append: (act: TestAct) => log.append(options.writes?.(name, act) ?? act) };
+  };
   const logs = { ana: logOf("ana"), bo: logOf("bo"), cy: logOf("cy"), dee: logOf("dee") };
   const messageId = `msg-${toHex(random.bytes(8))}`;
   const talk = createTalk(messageId, random, options);
@@ -71,11 +84,12 @@ export function makeConversation(options: ConversationOptions): Conversation {
   const split = splits ? splitHistory(dee) : undefined;
   return {
     ...{ messageId, logs, keys },
-    bundleOf: (name) =>
+    bundleOf: (name, changes) =>
       exportBundle(logs[name], {
         ...surroundingsOf(logs[name], everybody, options.witnessed ?? true),
         ...(split && ["ana", "bo"].includes(name) && { evidence: [split] }),
         ...(options.discloses && { discloses: options.discloses }),
+        ...changes,
         ...{ trace: sent.trace, covered, random, now: START_S + 100_000 },
       }),
   };
