@@ -13,6 +13,8 @@ export interface Commit {
   readonly trace: string;
   /** The position of the commit before it of the same trace; `null` for the first. */
   readonly parent: number | null;
+  /** The position of the first commit of the same trace; its own for the first. */
+  readonly root: number;
   readonly acceptedMs: number;
   /** canon-1 text of `CommitPayload`. */
   readonly payload: string;
@@ -99,9 +101,17 @@ export function hashesOf(
 
 /** Whether a commit is linked to the one before it of its trace, and is what its hashes say. */
 export function isSound(commit: Commit, parent: Commit | undefined, agentId: string): boolean {
-  if (commit.parent !== (parent?.position ?? null)) return false;
+  if (commit.parent !== (parent?.position ?? null) || commit.root !== rootBelow(commit, parent)) return false;
   const hashes = hashesOf(agentId, commit, parent);
   return (Object.keys(hashes) as (keyof CommitHashes)[]).every((name) => hashes[name] === commit[name]);
+}
+
+/** The root that a commit on this parent has. */
+export function rootBelow(
+  { position }: Pick<Commit, "position">,
+  parent: Pick<Commit, "root"> | undefined,
+): number {
+  return parent?.root ?? position;
 }
 
 /** The payload of a commit of this node; its hash says whether it is what was written. @throws LEDGER_DAMAGED */

@@ -14,6 +14,7 @@ const commitColumns = (bytes: string, text: string) => `
   id ${text} NOT NULL UNIQUE,
   trace ${text} NOT NULL,
   parent BIGINT,
+  root BIGINT NOT NULL,
   accepted_ms BIGINT NOT NULL,
   payload TEXT NOT NULL,
   payload_hash ${bytes} NOT NULL,
@@ -33,7 +34,12 @@ const TAIL = [
   "INSERT INTO ledger_tail (one, size, log_root, frontier) VALUES (1, 0, NULL, '')",
 ];
 
-const BY_TRACE = "CREATE INDEX ledger_commits_trace ON ledger_commits (trace, position)";
+// Traces are random, and what is written all over an index costs a page for each row. So only a trace's first commit
+// is found by it, and the others by the first one's position: those rows lie together, at the index's end.
+const BY_TRACE = [
+  "CREATE UNIQUE INDEX ledger_commits_trace ON ledger_commits (trace) WHERE parent IS NULL",
+  "CREATE INDEX ledger_commits_root ON ledger_commits (root, position)",
+];
 
 export const commitMigrations: readonly Migration[] = [
   {
@@ -42,7 +48,7 @@ export const commitMigrations: readonly Migration[] = [
     sql: [
       // `INTEGER PRIMARY KEY` is SQLite's row number; `BIGINT` would be an index beside it.
       `CREATE TABLE ledger_commits (${commitColumns("BLOB", "TEXT").replace("BIGINT NOT NULL", "INTEGER")})`,
-      BY_TRACE,
+      ...BY_TRACE,
       `CREATE TRIGGER ledger_commits_keep BEFORE UPDATE ON ledger_commits
        BEGIN SELECT RAISE(ABORT, 'a commit is never changed'); END`,
       `CREATE TRIGGER ledger_commits_stay BEFORE DELETE ON ledger_commits
@@ -60,7 +66,7 @@ export const commitMigrations: readonly Migration[] = [
     sql: [
       // Ids are compared by their bytes, so that those with one beginning lie together.
       `CREATE TABLE ledger_commits (${commitColumns("BYTEA", 'TEXT COLLATE "C"')})`,
-      BY_TRACE,
+      ...BY_TRACE,
       `CREATE FUNCTION ledger_commits_refuse() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN RAISE EXCEPTION 'a commit is never changed or deleted'; END $$`,
       `CREATE TRIGGER ledger_commits_keep BEFORE UPDATE OR DELETE ON ledger_commits
@@ -104,12 +110,13 @@ function hashesIn(text: string): string[] {
 
 export async function insertCommit(tx: Write, commit: Commit): Promise<void> {
   await tx.run(
-    `INSERT INTO ledger_commits (position, id, trace, parent, accepted_ms, payload, payload_hash, chain_hash,
-       integrity_hash, leaf, log_root, nodes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO ledger_commits (position, id, trace, parent, root, accepted_ms, payload, payload_hash,
+       chain_hash, integrity_hash, leaf, log_root, nodes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     commit.position,
     commit.id,
     commit.trace,
     commit.parent,
+    commit.root,
     commit.acceptedMs,
     commit.payload,
     bytesOf(commit.payloadHash),
@@ -130,19 +137,22 @@ export function bytesOf(hash: string): Uint8Array {
 /** What the next commit of a trace has to know of the one before it. */
 export interface Parent {
   readonly position: number;
+  /** The position of the trace's first commit. */
+  readonly root: number;
   readonly chainHash: string;
   readonly integrityHash: string;
 }
 
-type ParentRow = { position: number; chain_hash: Uint8Array; integrity_hash: Uint8Array };
+type ParentRow = { position: number; root: number; chain_hash: Uint8Array; integrity_hash: Uint8Array };
 
-function parentOf({ position, chain_hash, integrity_hash }: ParentRow): Parent {
+function parentOf({ position, root, chain_hash, integrity_hash }: ParentRow): Parent {
   if (!(chain_hash instanceof Uint8Array && integrity_hash instanceof Uint8Array))
     throw ledgerError("LEDGER_DAMAGED", `The commit at position ${position} is unreadable.`);
-  return { position, chainHash: toHex(chain_hash), integrityHash: toHex(integrity_hash) };
+  return { position, root, chainHash: toHex(chain_hash), integrityHash: toHex(integrity_hash) };
 }
 
-const PARENT = "SELECT position, chain_hash, integrity_hash FROM ledger_commits";
+/** SQL for the rows of a trace. */
+export const OF_TRACE = "root = (SELECT position FROM ledger_commits WHERE trace = ? AND parent IS NULL)";
 
 /** The last commit of a trace, before a position when one is given. */
 export async function lastOfTrace(
@@ -151,7 +161,8 @@ export async function lastOfTrace(
   before = Number.MAX_SAFE_INTEGER,
 ): Promise<Parent | undefined> {
   const row = await read.get<ParentRow>(
-    `${PARENT} WHERE trace = ? AND position < ? ORDER BY position DESC LIMIT 1`,
+    `SELECT position, root, chain_hash, integrity_hash FROM ledger_commits
+     WHERE ${OF_TRACE} AND position < ? ORDER BY position DESC LIMIT 1`,
     trace,
     before,
   );
@@ -197,6 +208,7 @@ function isWhole(row: CommitRow): boolean {
     [row.id, row.trace, row.payload].every((text) => typeof text === "string") &&
     hashes.every((hash) => hash instanceof Uint8Array && hash.length % HASH_BYTES === 0) &&
     (row.parent === null || Number.isInteger(row.parent)) &&
+    Number.isInteger(row.root) &&
     Number.isInteger(row.accepted_ms) &&
     Math.abs(row.accepted_ms) <= TIME_MAX_MS
   );

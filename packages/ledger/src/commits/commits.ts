@@ -1,7 +1,7 @@
 import type { Read } from "@darkmatter/store";
 import { ledgerError } from "../errors.ts";
 import type { Commit } from "./commit.ts";
-import { bytesOf, commitsWhere, lastPosition } from "./commits.store.ts";
+import { bytesOf, commitsWhere, lastPosition, OF_TRACE } from "./commits.store.ts";
 
 /** Reading what was committed. */
 export interface Commits {
@@ -42,10 +42,10 @@ export const commits: Commits = {
   async chain(read, commitId) {
     const tip = await byId(read, commitId);
     if (tip?.id !== commitId) throw ledgerError("NO_SUCH_COMMIT");
-    return commitsWhere(read, "trace = ? AND position <= ? ORDER BY position", tip.trace, tip.position);
+    return commitsWhere(read, "root = ? AND position <= ? ORDER BY position", tip.root, tip.position);
   },
 
-  ofTrace: (read, trace) => commitsWhere(read, "trace = ? ORDER BY position", trace),
+  ofTrace: (read, trace) => commitsWhere(read, `${OF_TRACE} ORDER BY position`, trace),
 };
 
 async function byId(read: Read, start: string): Promise<Commit | undefined> {
@@ -78,7 +78,7 @@ async function byHash(read: Read, name: string): Promise<Commit | undefined> {
 }
 
 async function latestOf(read: Read, trace: string): Promise<Commit | undefined> {
-  const [latest] = await commitsWhere(read, "trace = ? ORDER BY position DESC LIMIT 1", trace);
+  const [latest] = await commitsWhere(read, `${OF_TRACE} ORDER BY position DESC LIMIT 1`, trace);
   return latest;
 }
 

@@ -2,7 +2,7 @@ import type { Journal } from "@darkmatter/store";
 import { insertFields } from "../disclosures/disclosures.store.ts";
 import type { LedgerPorts } from "../ports.ts";
 import { createChance } from "./chance.ts";
-import { hashesOf } from "./commit.ts";
+import { hashesOf, rootBelow } from "./commit.ts";
 import { insertCommit, lastOfTrace, readTail, writeTail } from "./commits.store.ts";
 import { draftOf } from "./draft.ts";
 import { tailAfter } from "./tail.ts";
@@ -39,6 +39,7 @@ export function createLedgerJournal(
         position,
         trace,
         parent: parent?.position ?? null,
+        root: rootBelow({ position }, parent),
         logRoot,
         nodes,
       });

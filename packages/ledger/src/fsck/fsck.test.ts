@@ -77,6 +77,7 @@ test.each([
   ["its trace", "UPDATE ledger_commits SET trace = 'msg-x' WHERE position = 33", ["parent"]],
   ["its parent", "UPDATE ledger_commits SET parent = 27 WHERE position = 33", ["parent"]],
   ["its parent, taken away", "UPDATE ledger_commits SET parent = NULL WHERE position = 33", ["parent"]],
+  ["its root", "UPDATE ledger_commits SET root = 30 WHERE position = 33", ["parent"]],
   ["a column's type", "UPDATE ledger_commits SET payload = x'00' WHERE position = 33", ["unreadable"]],
   [
     "a time beyond all times",

@@ -1,7 +1,14 @@
 import { DarkMatterError } from "@darkmatter/core";
 import { type Frontier, fieldCommitment, logRootAfter, nodeHash, rootOf } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
-import { type Commit, type CommitPayload, type Field, hashesOf, payloadOf } from "../commits/commit.ts";
+import {
+  type Commit,
+  type CommitPayload,
+  type Field,
+  hashesOf,
+  payloadOf,
+  rootBelow,
+} from "../commits/commit.ts";
 import { commitAt, lastOfTrace, storedNode } from "../commits/commits.store.ts";
 import type { Erasure } from "../disclosures/disclosures.store.ts";
 import { careful, isDamage, UNREADABLE } from "./careful.ts";
@@ -77,7 +84,10 @@ export class Walk {
     const problems: ProblemKind[] = [];
     const before = await careful(() => lastOfTrace(this.#read, commit.trace, commit.position));
     const parent = before === UNREADABLE ? undefined : before;
-    const isLinked = before !== UNREADABLE && commit.parent === (parent?.position ?? null);
+    const isLinked =
+      before !== UNREADABLE &&
+      commit.parent === (parent?.position ?? null) &&
+      commit.root === rootBelow(commit, parent);
     if (!isLinked || isOffTrace(commit)) problems.push("parent");
     const hashes = hashesOf(this.#agentId, commit, parent);
     if (hashes.payloadHash !== commit.payloadHash) problems.push("payload_hash");

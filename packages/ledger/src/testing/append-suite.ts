@@ -69,6 +69,7 @@ function shapeSuite(opened: Opened): void {
       id: expect.stringMatching(/^ctx_1795255200000_[0-9a-f]{12}$/),
       trace: "msg-one",
       parent: 0,
+      root: 0,
       acceptedMs: 1_795_255_200_000,
       payload,
       payloadHash,
@@ -145,6 +146,8 @@ function orderSuite(opened: Opened): void {
       expect(parent).toBe(last.get(trace) ?? null);
       last.set(trace, position);
     }
+    const roots = commits.map(({ trace }) => commits.findIndex((commit) => commit.trace === trace));
+    expect(commits.map(({ root }) => root)).toEqual(roots);
     await expectSound(ledger, 60);
   });
 

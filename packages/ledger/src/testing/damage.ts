@@ -10,6 +10,8 @@ const TRIGGERS = [
 export async function tamper(db: Database, sql: string, ...values: readonly SqlValue[]): Promise<void> {
   await db.write(async (tx) => {
     for (const trigger of TRIGGERS) await tx.run(`DROP TRIGGER IF EXISTS ${trigger}`);
+    await tx.run("DROP INDEX IF EXISTS ledger_commits_trace");
+    await tx.run("CREATE INDEX ledger_commits_trace ON ledger_commits (trace) WHERE parent IS NULL");
     await tx.run(sql, ...values);
   });
 }
