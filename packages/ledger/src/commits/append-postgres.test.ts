@@ -27,7 +27,9 @@ function urlOf(context: TestContext): string {
 }
 
 async function openSchema(context: TestContext, schema: string): Promise<Database> {
-  const db = await openPostgres({ url: urlOf(context), schema, connections: 8 });
+  // The server's stop may overtake the last words of a pool that is closed already.
+  const report = () => undefined;
+  const db = await openPostgres({ url: urlOf(context), schema, connections: 8, report });
   await migrate(db, [...storeMigrations, ...ledgerMigrations]);
   return db;
 }
