@@ -1,19 +1,31 @@
-// npm run e2e [-- mcp|wire|browser] [--short]: whole nodes as processes of their own, driven from outside. The short round is
-// the whole one: it takes less than a minute. The last line is "N passed, N failed, N skipped".
+// npm run e2e [-- mcp|wire|browser|mutations] [--short] [--count N]: whole nodes as processes of their own, driven from
+// outside, and the verifiers beside each other. The short round is the whole one, but for mutations: N of them, unless
+// told 100,000 when they alone are asked for and 2,000 otherwise. The last line is "N passed, N failed, N skipped".
+import { parseArgs } from "node:util";
 import { runBrowser } from "./browser/browser.ts";
-import { createChecks } from "./checks.ts";
+import { type Checks, createChecks } from "./checks.ts";
 import { runMcp } from "./mcp/mcp.ts";
+import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
 import { runWire } from "./wire/wire.ts";
 
-const SUITES = { mcp: runMcp, wire: runWire, browser: runBrowser };
+const SUITES = {
+  mcp: runMcp,
+  wire: runWire,
+  browser: runBrowser,
+  mutations: (all: Checks) => runMutations(all, { count: mutations }),
+};
 type SuiteName = keyof typeof SUITES;
 const isSuite = (name: string): name is SuiteName => Object.hasOwn(SUITES, name);
 
+const { positionals: wanted, values: options } = parseArgs({
+  options: { short: { type: "boolean" }, count: { type: "string" } },
+  allowPositionals: true,
+});
+const isLong = wanted.includes("mutations") && !options.short;
+const mutations = Number(options.count ?? (isLong ? MUTATIONS.whole : MUTATIONS.short));
 /** Nothing here takes longer, whatever happens. */
-const WHOLE_MS = 200_000;
+const WHOLE_MS = 200_000 + mutations * 30;
 
-const given = process.argv.slice(2);
-const wanted = given.filter((word) => word !== "--short");
 const unknown = wanted.filter((name) => !isSuite(name));
 if (unknown.length > 0) {
   console.error(`There is no ${unknown.join(", ")}; there are: ${Object.keys(SUITES).join(", ")}`);

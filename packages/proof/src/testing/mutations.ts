@@ -62,6 +62,9 @@ interface Change {
   readonly edit: Edit;
 }
 
+/** Between two cuts, and two bits that are flipped: a prime, so that they fall everywhere. */
+const BYTES_BETWEEN = 7;
+
 /** Every way in which this harness alters a bundle. */
 export function mutationsOf(subject: Subject): Mutations {
   const whole = readExactJson(subject.text);
@@ -85,8 +88,8 @@ export function mutationsOf(subject: Subject): Mutations {
       2 * duplicates.length,
       (index) => duplicateKey(subject, whole, duplicates[index >> 1]!, index % 2 === 0),
     ],
-    [subject.text.length, (index) => truncated(subject, index)],
-    [subject.text.length, (index) => bitFlipped(subject, index)],
+    [Math.floor(subject.text.length / BYTES_BETWEEN), (index) => truncated(subject, index * BYTES_BETWEEN)],
+    [Math.floor(subject.text.length / BYTES_BETWEEN), (index) => bitFlipped(subject, index * BYTES_BETWEEN)],
     [duplicates.length, (index) => rewritten(subject, whole, duplicates[index]!)],
   ];
   return {

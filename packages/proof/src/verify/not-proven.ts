@@ -48,6 +48,7 @@ export const UNBOUND: readonly Unbound[] = [
   ...unbound("value", "witnessed.*.witnessed_at", "evidence"),
   ...unbound("presence", "_spec.phases.*", "disclosures.*", "consistency.*", "witnessed.*", "evidence.*"),
   ...unbound("presence", "consistency.*.witness_signatures.*", "chain.*.event.label"),
+  ...unbound("presence", "commits.*._proof.checkpoint_inclusion"),
   ...unbound("order", "_spec.phases.*", "witnessed.*", "evidence.*"),
   ...unbound("order", "checkpoint.witness_signatures.*", "consistency.*.witness_signatures.*"),
   ...unbound("members", "_spec", "metadata", "chain.*"),

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { canon1OfJson } from "@darkmatter/core";
+import { verifyBundle } from "@darkmatter/proof";
+import {
+  type Mutation,
+  type Mutations,
+  makeConversation,
+  mutationsOf,
+  remembering,
+  verifyInline,
+} from "@darkmatter/proof/testing";
+import type { Checks } from "../checks.ts";
+import { hostileFiles } from "./hostile-files.ts";
+import { type Opinion, type PythonVerifier, pythonMissing, startPythonVerifier } from "./python-verifier.ts";
+
+export const MUTATIONS = { whole: 100_000, short: 2000 };
+/** Enough for both verifiers to work at once. */
+const ASKED_AT_ONCE = 64;
+const SHOWN_MAX = 20;
+const DEADLINE_MS = 3_000_000;
+const HOSTILE_DEADLINE_MS = 300_000;
+
+/** Bundles altered in every way, put to both verifiers: each change is caught, and they agree on what is wrong. */
+export async function runMutations(checks: Checks, { count }: { readonly count: number }): Promise<void> {
+  const missing = pythonMissing();
+  if (missing !== undefined) checks.skip("mutations: agreement with the verifier in Python", missing);
+  await using python = missing === undefined ? startPythonVerifier() : undefined;
+  const subjects = await makeSubjects();
+  const verify = remembering(verifyInline);
+  const own = async (bytes: Uint8Array): Promise<Opinion> => {
+    const { verdict, phases } = await verifyBundle(bytes, verify);
+    const failing = phases.filter(({ status }) => status === "fail").map(({ phase }) => phase);
+    return { verdict, failing: failing.sort() };
+  };
+  const both = { own, python };
+
+  for (const { name, text } of subjects) {
+    await checks.check(`mutations: ${name} as exported is verified by both`, async () => {
+      const { verdict, disagreement } = await judge(both, new TextEncoder().encode(text));
+      assert.deepEqual({ verdict, disagreement }, { verdict: "verified", disagreement: undefined });
+    });
+  }
+  const chosen = chosenFrom(subjects.map(mutationsOf), count);
+  await checks.check(`mutations: ${count} changes`, () => judgeAll(checks, both, chosen), DEADLINE_MS);
+  const short = count < MUTATIONS.whole;
+  for (const { name, bytes } of hostileFiles(subjects[0]?.text ?? "", { short })) {
+    await checks.check(
+      `mutations: ${name}`,
+      async () => assert.equal((await judge(both, bytes())).disagreement, undefined),
+      HOSTILE_DEADLINE_MS,
+    );
+  }
+}
+
+async function makeSubjects() {
+  const talks = [
+    makeConversation({ seed: 1, splits: true }),
+    makeConversation({ seed: 2, scheme: "signature_hex", answers: 2 }),
+    makeConversation({
+      seed: 3,
+      witnessed: false,
+      discloses: (_, name) => name === "signed" || name === "receipt",
+    }),
+    makeConversation({ seed: 4, covered: false, discloses: (_, name) => name !== "content" }),
+  ];
+  const exported = await Promise.all(
+    talks.flatMap((talk, at) =>
+      (["ana", "bo", "cy"] as const).map(async (name) => {
+        const text = canon1OfJson(await talk.bundleOf(name));
+        return { name: `${name} ${at + 1}`, text, key: talk.keys[name] };
+      }),
+    ),
+  );
+  // Pieces come from another agent's side of the same conversation, and from another conversation.
+  return exported.map((one, at) => {
+    const others = [exported[(at + 1) % exported.length], exported[(at + 3) % exported.length]];
+    return { ...one, others: others.map((other) => other?.text ?? "") };
+  });
+}
+
+/** Evenly over all there are. */
+function* chosenFrom(all: readonly Mutations[], count: number): Generator<Mutation> {
+  const total = all.reduce((sum, one) => sum + one.count, 0);
+  let given = 0;
+  for (let turn = 0; given < count && turn < total; turn++) {
+    // A step that shares no factor with the total visits everything once, from everywhere at once.
+    let index = (turn * coprimeStep(total)) % total;
+    for (const mutations of all) {
+      if (index < mutations.count) {
+        const mutation = mutations.at(index);
+        if (mutation) {
+          given++;
+          yield mutation;
+        }
+        break;
+      }
+      index -= mutations.count;
+    }
+  }
+}
+
+function coprimeStep(total: number): number {
+  const divisor = (one: number, other: number): number => (other === 0 ? one : divisor(other, one % other));
+  let step = Math.floor(total * 0.618);
+  while (divisor(step, total) !== 1) step++;
+  return step;
+}
+
+interface Both {
+  readonly own: (bytes: Uint8Array) => Promise<Opinion>;
+  readonly python: PythonVerifier | undefined;
+}
+
+async function judge({ own, python }: Both, bytes: Uint8Array) {
+  const asked = python?.ask(bytes);
+  // Awaited below, and not to be heard of before that.
+  asked?.catch(() => undefined);
+  const ours = await own(bytes);
+  const theirs = await asked;
+  const isAgreed = !theirs || JSON.stringify(ours) === JSON.stringify(theirs);
+  const disagreement = isAgreed ? undefined : `ours ${said(ours)}, Python's ${said(theirs)}`;
+  return { verdict: ours.verdict, disagreement };
+}
+
+const said = ({ verdict, failing }: Opinion) => `${verdict} [${failing.join(" ")}]`;
+
+async function judgeAll(checks: Checks, both: Both, mutations: Iterable<Mutation>): Promise<void> {
+  const counts = new Map<string, number>();
+  const wrong: string[] = [];
+  const inFlight = new Set<Promise<void>>();
+
+  const one = async ({ name, form, expected, bytes }: Mutation) => {
+    const { verdict, disagreement } = await judge(both, bytes);
+    const key = `${form}_${expected}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    const isRight = expected === "free" || (verdict === "failed") === (expected === "caught");
+    if (!isRight) wrong.push(`${name}: ${verdict}, and should be ${expected}`);
+    if (disagreement !== undefined) wrong.push(`${name}: ${disagreement}`);
+  };
+  for (const mutation of mutations) {
+    const done = one(mutation).finally(() => inFlight.delete(done));
+    inFlight.add(done);
+    if (inFlight.size >= ASKED_AT_ONCE) await Promise.race(inFlight);
+  }
+  await Promise.all(inFlight);
+  for (const [key, count] of [...counts].sort()) checks.figure(`mutations.${key}`, count, "bundles");
+  checks.figure("mutations.wrong", wrong.length, "bundles");
+  assert.equal(wrong.length, 0, wrong.slice(0, SHOWN_MAX).join("\n"));
+}
