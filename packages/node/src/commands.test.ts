@@ -209,7 +209,7 @@ test("the demo shows every step, ends in time and leaves nothing behind", SLOW, 
   const { code, said } = await command(home, "demo");
   expect(performance.now() - begun).toBeLessThan(10_000);
   expect(said.steps.filter(({ ok }: { ok: boolean }) => !ok)).toEqual([]);
-  expect([code, said.ok, said.steps.length]).toEqual([0, true, 7]);
+  expect([code, said.ok, said.steps.length]).toEqual([0, true, 10]);
   for (const step of said.steps) {
     for (const [, pid] of step.detail.matchAll(/process (\d+)/g))
       expect(existsSync(`/proc/${pid}`)).toBe(false);

@@ -130,7 +130,7 @@ test("a byte changed in an export is caught, and the phase and the commit are na
   const { code, said } = await command(ana, "verify", file);
   expect(code).toBe(1);
   const [sent] = (await command(ana, "replay", talk.message)).said.steps;
-  expect(said.files[0].phases).toContainEqual(
+  expect(said.phases).toContainEqual(
     expect.objectContaining({ phase: "disclosures", status: "fail", failing: sent.commit }),
   );
   const shown = await typed(ana, "verify", file);

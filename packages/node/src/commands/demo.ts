@@ -5,17 +5,22 @@ import { temporaryFolder } from "../adapters/temporary-folder.ts";
 import { visit } from "../adapters/visit.ts";
 import { nodeError } from "../errors.ts";
 import { plain, rows, shortId } from "./context.ts";
+import { checkTampered, checkTogether, type DemoFile, exportSide, provenWords } from "./demo-proof.ts";
 
 const QUESTION = "Bo, what is 6 times 7?";
 const ANSWER = "42, Ana.";
 const BEFORE_THE_CRASH = "Please remember this through a crash.";
 const AFTER_THE_CRASH = "Still there?";
+/** One byte of the answer, changed by whoever would rather have another. */
+const FORGED_ANSWER = "43, Ana.";
 const ANSWER_WITHIN_S = 5;
+/** Sent and received, answered and been answered. */
+const SAID_BY_BOTH = 4;
 
 export function demoCommand(): Command {
   return {
     name: "demo",
-    summary: "two agents on this machine talk, one is killed, and nothing said is lost",
+    summary: "two agents on this machine talk, one is killed, nothing said is lost, and all of it is proven",
     arguments: [],
     options: [],
     run: demo,
@@ -33,6 +38,9 @@ interface Step {
 interface Cast {
   ana: DemoNode;
   bo: DemoNode;
+  /** Id of the message that was answered. */
+  asked: string;
+  files: readonly DemoFile[];
 }
 
 async function demo(input: CommandInput): Promise<ExitCode> {
@@ -90,8 +98,10 @@ const SCRIPT: readonly (readonly [string, Act])[] = [
   ],
   [
     "Ana sends Bo a signed message, and Bo reads it",
-    async ({ ana, bo }, _folder, signal) => {
+    async (cast, _folder, signal) => {
+      const { ana, bo } = cast;
       const sent = await send(ana, bo, QUESTION, signal);
+      cast.asked = plain(sent);
       const [message] = await inbox(bo, signal);
       expectThat(
         message?.message_id === sent && message?.content === QUESTION,
@@ -141,6 +151,39 @@ const SCRIPT: readonly (readonly [string, Act])[] = [
         "the new message did not arrive",
       );
       return `Bo's inbox: ${contents.map((content) => `"${plain(content)}"`).join(", ")}`;
+    },
+  ],
+  [
+    "Each exports its side of the question and the answer, witnessed by the other",
+    async (cast, folder, signal) => {
+      const { ana, bo, asked } = cast;
+      cast.files = await Promise.all([ana, bo].map((node) => exportSide(node, asked, folder, signal)));
+      expectThat(
+        cast.files.every(({ witnesses }) => witnesses > 0),
+        "a file has no witness",
+      );
+      return cast.files.map(({ name, steps }) => `${name}: ${steps} steps`).join("; ");
+    },
+  ],
+  [
+    "Both files are checked together, offline: what was said is proven by both sides",
+    async ({ files }) => {
+      const report = await checkTogether(files);
+      expectThat(report.verdict === "verified", "the files do not verify");
+      const words = provenWords(report);
+      expectThat(words.length === SAID_BY_BOTH, `${words.length} acts are proven by both sides`);
+      return words.join("\n    ");
+    },
+  ],
+  [
+    "One byte of Bo's file is changed, and the check names the place",
+    async ({ files }) => {
+      const [, file] = files;
+      expectThat(file !== undefined, "there is no file");
+      const failed = await checkTampered(file, ANSWER, FORGED_ANSWER);
+      const place = failed.find(({ phase }) => phase === "disclosures");
+      expectThat(place !== undefined, "the change is not found");
+      return `"${FORGED_ANSWER}": ${failed.map(({ phase }) => phase).join(", ")} fail; ${plain(place.failing)}: ${plain(place.detail)}`;
     },
   ],
 ];

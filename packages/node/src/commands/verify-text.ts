@@ -46,29 +46,14 @@ export function aboutText(about: BundleAbout): string {
   return lines.map((line) => `  ${line}`).join("\n");
 }
 
-/** What the check of one file says to a person. */
-export function reportText(file: string, report: BundleReport): string {
-  const { phases, about, notProven } = report;
+/** `VERIFIED (16 passed, 0 failed, 3 not checked)` */
+export function verdictText(report: BundleReport): string {
+  const { phases } = report;
   const failed = phases.filter(({ status }) => status === "fail").length;
   const skipped = phases.filter(({ status }) => status === "not checked").length;
   const counts = `${phases.length - failed - skipped} passed, ${failed} failed, ${skipped} not checked`;
-  const verdict = isProven(report)
-    ? "VERIFIED"
-    : failed > 0
-      ? "FAILED"
-      : "NOT VERIFIED: a claimed level could not be checked";
-  return [
-    plain(file),
-    ...(about === null ? [] : [aboutText(about)]),
-    ...phases.map(phaseLine),
-    `${verdict} (${counts})`,
-    // Where a check failed, nothing that the file says is proven.
-    ...(failed > 0 ? [] : notProvenLines(notProven)),
-  ].join("\n");
-}
-
-export function notProvenLines(sentences: readonly string[]): string[] {
-  return sentences.length === 0
-    ? []
-    : ["Not proven:", ...sentences.map((said) => `  - ${brief(said, DETAIL_MAX)}`)];
+  if (failed > 0) return `FAILED (${counts})`;
+  return isProven(report)
+    ? `VERIFIED (${counts})`
+    : `NOT VERIFIED: a claimed level could not be checked (${counts})`;
 }
