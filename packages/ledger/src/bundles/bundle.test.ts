@@ -157,7 +157,7 @@ test("an erased field is not disclosed, and the bundle still verifies", async ()
 test("witnesses make it L2: the first witnessed checkpoint is the one it stands under", async () => {
   await using ledger = await conversation();
   await checkpoint(ledger);
-  await ledger.append();
+  await ledger.append({ trace: "msg-later" });
   const witnessed = await checkpoint(ledger);
   if (!witnessed) throw new Error("no checkpoint");
   await ledger.db.write((tx) =>

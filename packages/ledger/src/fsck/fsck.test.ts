@@ -125,6 +125,17 @@ test.each([
   expect(report.badCommits).toBeLessThanOrEqual(3);
 });
 
+test("a commit moved into a conversation of its own is found, though no hash covers where it lies", async () => {
+  await using ledger = await testLedger();
+  await ledger.append({ trace: "msg-a" });
+  await ledger.append({ act: "impression.set", trace: "ab".repeat(32), messageId: undefined });
+  await tamper(ledger.db, "UPDATE ledger_commits SET trace = 'x' WHERE position = 0");
+  const moved = { badCommits: 1, first: { kind: "parent", position: 0 } };
+  expect(await ledger.reader.fsck(ledger.db)).toMatchObject(moved);
+  await tamper(ledger.db, "UPDATE ledger_commits SET trace = 'y' WHERE position = 1");
+  expect(await ledger.reader.fsck(ledger.db)).toMatchObject({ ...moved, badCommits: 2 });
+});
+
 test("damage is named where it begins, and counted", async () => {
   await using ledger = await wholeLedger();
   await tamper(
@@ -192,6 +203,17 @@ test.each([
   const report = await ledger.reader.fsck(ledger.db);
   expect(report).toMatchObject({ isSound: false, badCommits: 0 });
   expect(Object.keys(report.problems).sort()).toEqual(kinds);
+});
+
+test("a checkpoint taken out from between others is missed", async () => {
+  await using ledger = await wholeLedger();
+  await tamper(ledger.db, "DELETE FROM ledger_witness_signatures");
+  await tamper(ledger.db, "DELETE FROM ledger_checkpoints WHERE tree_size = 50");
+  expect(await ledger.reader.fsck(ledger.db)).toMatchObject({
+    checkpoints: 2,
+    badCheckpoints: 1,
+    first: { kind: "checkpoint", position: 69 },
+  });
 });
 
 test.each([
