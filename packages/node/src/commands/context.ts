@@ -44,5 +44,5 @@ export function brief(value: unknown, max: number): string {
 
 /** Enough of an agent's id to name it. */
 export function shortId(agentId: unknown): string {
-  return plain(agentId).slice(0, 12);
+  return plain(agentId).replace(/\s+/g, " ").slice(0, 12);
 }

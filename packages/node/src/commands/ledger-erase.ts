@@ -8,7 +8,7 @@ import { look } from "../adapters/visit.ts";
 import { parseConfig } from "../config.ts";
 import type { MainOptions } from "../main-options.ts";
 import { commitNamed } from "./commit-naming.ts";
-import { brief, owningOptions, plain, rows, shortId, visiting } from "./context.ts";
+import { brief, owningOptions, rows, shortId, visiting } from "./context.ts";
 import { COMMIT } from "./ledger-history.ts";
 import { lookingAtLedger } from "./ledger-look.ts";
 
@@ -52,7 +52,7 @@ function planText({ steps, messageIds, hashesLeft }: ErasurePlan): string {
         `  ${commitId}  ${brief(act, 24).padEnd(18)}  ${fields.map((name) => brief(name, 40)).join(", ")}`,
     ),
     ...messageIds.map(
-      (id) => `  ${plain(id)}: its words in the inbox, in what was sent, and in conversations`,
+      (id) => `  ${brief(id, 128)}: its words in the inbox, in what was sent, and in conversations`,
     ),
     "What stays: the commits themselves (who, what kind of act, when) and commitments that nobody can open any more.",
     ...hashesLeft.map(

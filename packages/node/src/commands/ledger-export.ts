@@ -5,7 +5,7 @@ import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
 import { type BundleRequest, countsText, type MadeBundle, madeJson, makeBundle } from "./bundle-making.ts";
 import { commitJson, commitNamed } from "./commit-naming.ts";
-import { brief, owningOptions, plain, textOption } from "./context.ts";
+import { brief, owningOptions, textOption } from "./context.ts";
 import { COMMIT } from "./ledger-history.ts";
 import { chainSteps, lookingAtLedger } from "./ledger-look.ts";
 
@@ -99,12 +99,12 @@ function madeText(path: string, made: MadeBundle): string {
   const witnessed = witnesses === 0 ? "witnessed by nobody yet" : `witnessed by ${witnesses}`;
   return [
     path,
-    `  ${steps === 1 ? "1 step" : `${steps} steps`} of ${plain(trace)}, ${Math.ceil(made.text.length / 1000)} kB`,
+    `  ${steps === 1 ? "1 step" : `${steps} steps`} of ${brief(trace, 128)}, ${Math.ceil(made.text.length / 1000)} kB`,
     `  export hash  ${made.exportHash}`,
     `  tip          sha256:${made.tipHash}`,
     `  checkpoint   ${made.checkpointId} of ${made.checkpointSize} commits, ${witnessed}`,
-    `  disclosed    ${plain(countsText(made.open))}`,
-    `  closed       ${plain(countsText(made.closed))}`,
+    `  disclosed    ${brief(countsText(made.open), 500)}`,
+    `  closed       ${brief(countsText(made.closed), 500)}`,
     "Anybody can check it: darkmatter verify FILE, or with code that is not ours: interop/verify.py FILE",
   ].join("\n");
 }

@@ -4,7 +4,7 @@ import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode }
 import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
 import { actText, commitJson, commitNamed } from "./commit-naming.ts";
-import { brief, plain, shortId, textOption } from "./context.ts";
+import { brief, shortId, textOption } from "./context.ts";
 import {
   type ChainStep,
   type CheckedCommit,
@@ -122,7 +122,7 @@ async function replay(input: CommandInput, main: MainOptions): Promise<ExitCode>
   });
   const steps = chain.map((step, at) => ({ ...step, number: at + 1 })).slice(from - 1);
   const lines = steps.flatMap((step) => [stepLine(step), ...(isFull ? fieldLines(step) : [])]);
-  const human = [`${plain(chain[0]?.commit.trace)}: ${stepsText(chain.length)}`, ...lines].join("\n");
+  const human = [`${brief(chain[0]?.commit.trace, 128)}: ${stepsText(chain.length)}`, ...lines].join("\n");
   input.out.result(human, {
     trace: chain[0]?.commit.trace ?? null,
     length: chain.length,
@@ -174,7 +174,7 @@ async function lineage(input: CommandInput, main: MainOptions): Promise<ExitCode
   const trace = chain[0]?.commit.trace ?? null;
   const human = [
     ...chain.map(lineageLine),
-    `${stepsText(chain.length)} of ${plain(trace)}, the last line its first`,
+    `${stepsText(chain.length)} of ${brief(trace, 128)}, the last line its first`,
   ];
   input.out.result(human.join("\n"), {
     trace,

@@ -1,6 +1,6 @@
 import { isJsonObject, parseJson } from "@darkmatter/core";
 import type { Statement, TogetherReport } from "@darkmatter/proof";
-import { brief, plain, shortId } from "./context.ts";
+import { brief, shortId } from "./context.ts";
 import { agentText } from "./verify-text.ts";
 
 /** Characters of what was said that are shown. */
@@ -102,7 +102,7 @@ function briefName(agentId: string, names: Names): string {
 /** Every statement with what proves it and what does not. */
 export function statementLines(statements: readonly Statement[], names: Names): string[] {
   return statements.flatMap((statement, at) => [
-    `${String(at + 1).padStart(3)}. ${plain(statement.at)}  ${statementText(statement, names)}`,
+    `${String(at + 1).padStart(3)}. ${brief(statement.at, 30)}  ${statementText(statement, names)}`,
     `       proven by: ${proofsText(statement, names)}`,
     ...statement.notProven.map((sentence) => `       not proven: ${brief(sentence, WORDS_MAX)}`),
   ]);

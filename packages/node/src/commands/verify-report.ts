@@ -1,10 +1,11 @@
 import type { JsonObject } from "@darkmatter/core";
 import type { BundleReport, Problem, Proof, Statement, TogetherReport } from "@darkmatter/proof";
-import { brief, plain, shortId } from "./context.ts";
+import { brief, shortId } from "./context.ts";
 import { type Names, namesIn, statementLines } from "./statement-text.ts";
 import { aboutText, agentText, phaseLine, verdictText } from "./verify-text.ts";
 
 const SENTENCE_MAX = 300;
+const FILE_MAX = 200;
 
 /** What the check of one file, or of several together, says to a person. */
 export function togetherText(report: TogetherReport): string {
@@ -27,7 +28,7 @@ function fileLines(name: string, report: BundleReport, isAlone: boolean): string
   const { phases, about } = report;
   const shown = isAlone ? phases : phases.filter(({ status }) => status === "fail");
   return [
-    `${plain(name)}: ${verdictText(report)}`,
+    `${brief(name, FILE_MAX)}: ${verdictText(report)}`,
     ...(about === null ? [] : [aboutText(about)]),
     ...shown.map(phaseLine),
   ];
@@ -41,7 +42,7 @@ function togetherVerdict({ verdict, problems }: TogetherReport): string {
 function problemLine({ files, agentId, commit, what }: Problem, names: Names): string {
   const who = agentId === null ? "" : ` ${agentText(agentId, names.get(agentId) ?? null)}:`;
   const where = commit === null ? "" : ` (commit ${shortId(commit)}…)`;
-  return `PROBLEM  ${files.map(plain).join(" + ")}:${who} ${brief(what, SENTENCE_MAX)}${where}`;
+  return `PROBLEM  ${files.map((file) => brief(file, FILE_MAX)).join(" + ")}:${who} ${brief(what, SENTENCE_MAX)}${where}`;
 }
 
 /** Sentences that several files share are said once. */
@@ -51,7 +52,7 @@ function unprovenLines({ notProven, bundles }: TogetherReport): string[] {
     return { name, said: name === undefined ? sentence : sentence.slice(name.length + 2) };
   });
   return [...Map.groupBy(byFile, ({ said }) => said)].map(([said, from]) => {
-    const names = from.flatMap(({ name }) => (name === undefined ? [] : [plain(name)]));
+    const names = from.flatMap(({ name }) => (name === undefined ? [] : [brief(name, FILE_MAX)]));
     const which =
       bundles.length > 1 && names.length > 0 && names.length < bundles.length ? `${names.join(", ")}: ` : "";
     return `  - ${which}${brief(said, SENTENCE_MAX)}`;

@@ -1,5 +1,5 @@
 import type { BundleAbout, BundleReport, CheckStatus, PhaseReport } from "@darkmatter/proof";
-import { brief, plain, shortId } from "./context.ts";
+import { brief, shortId } from "./context.ts";
 
 /** Characters of a detail shown: it may quote what the file says. */
 const DETAIL_MAX = 200;
@@ -31,14 +31,14 @@ export function aboutText(about: BundleAbout): string {
   const with_ = peers.length === 0 ? "" : ` with ${peers.map(shortId).join(", ")}`;
   const lines = [
     `${steps} ${steps === 1 ? "step" : "steps"} of ${brief(about.traceId ?? "an unnamed trace", 80)}${with_}, ` +
-      `${plain(about.from)} to ${plain(about.to)}`,
-    `exported by ${agentText(about.exportedBy, about.agentName)} at ${plain(about.exportedAt)}`,
+      `${brief(about.from, 30)} to ${brief(about.to, 30)}`,
+    `exported by ${agentText(about.exportedBy, about.agentName)} at ${brief(about.exportedAt, 30)}`,
     checkpoint === null
       ? "under no checkpoint"
-      : `under checkpoint ${plain(checkpoint.id)} of ${checkpoint.size} commits, signed ${plain(checkpoint.timestamp)}`,
+      : `under checkpoint ${brief(checkpoint.id, 60)} of ${checkpoint.size} commits, signed ${brief(checkpoint.timestamp, 30)}`,
   ];
   const signers = witnesses.map(
-    ({ id, name }) => `${brief(name ?? "", NAME_MAX) || "(no name)"} (${plain(id)})`,
+    ({ id, name }) => `${brief(name ?? "", NAME_MAX) || "(no name)"} (${brief(id, 40)})`,
   );
   if (signers.length > 0) lines.push(`witnessed by ${signers.join(", ")}`);
   if (accused.length > 0)
