@@ -1,9 +1,10 @@
-// npm run e2e [-- mcp|wire|browser|mutations] [--short] [--count N]: whole nodes as processes of their own, driven from
+// npm run e2e [-- mcp|wire|conversation|browser|mutations] [--short] [--count N]: whole nodes as processes of their own, driven from
 // outside, and the verifiers beside each other. The short round is the whole one, but for mutations: N of them, unless
 // told 100,000 when they alone are asked for and 2,000 otherwise. The last line is "N passed, N failed, N skipped".
 import { parseArgs } from "node:util";
 import { runBrowser } from "./browser/browser.ts";
 import { type Checks, createChecks } from "./checks.ts";
+import { runConversation } from "./conversation/conversation.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
 import { runWire } from "./wire/wire.ts";
@@ -11,6 +12,7 @@ import { runWire } from "./wire/wire.ts";
 const SUITES = {
   mcp: runMcp,
   wire: runWire,
+  conversation: runConversation,
   browser: runBrowser,
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
 };

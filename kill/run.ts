@@ -7,6 +7,7 @@ import { seededRandom } from "@darkmatter/core/testing";
 import { createFigures, median } from "../bench/lib/figures.ts";
 import { within } from "../e2e/checks.ts";
 import { type Agents, startAgents } from "./agents.ts";
+import { judgeLedgers, type LedgerVerdict } from "./ledgers.ts";
 import { type Side, startSide, type Victim } from "./side.ts";
 import { judge } from "./verdict.ts";
 
@@ -46,7 +47,8 @@ const agents = startAgents(sender, receiver);
 const underWay = await killAll(agents);
 await agents.finish();
 await Promise.all([sender.stop(), receiver.stop()]);
-process.exitCode = report(underWay, await lastWord());
+const startedWell = await lastWord();
+process.exitCode = report(underWay, startedWell, await judgeLedgers([sender, receiver]));
 
 async function killAll({ account }: Agents): Promise<number> {
   const random = seededRandom(seed);
@@ -103,7 +105,7 @@ async function lastWord(): Promise<boolean> {
   return false;
 }
 
-function report(hits: number, startedWell: boolean): number {
+function report(hits: number, startedWell: boolean, ledgers: LedgerVerdict): number {
   const { account } = agents;
   const { lost, actedTwice, waiting } = judge(account, sender, receiver);
   const endedAlone = [...sender.endedAlone, ...receiver.endedAlone];
@@ -112,6 +114,8 @@ function report(hits: number, startedWell: boolean): number {
   for (const id of actedTwice) console.log(`acted on twice: ${id}`);
   for (const id of waiting) console.log(`waiting: ${id}`);
   for (const what of endedAlone) console.log(what);
+  for (const what of ledgers.brokenChains) console.log(`broken chain: ${what}`);
+  for (const what of ledgers.actsWithoutCommit) console.log(`without a commit: ${what}`);
 
   const figures = createFigures({ short: values.short });
   const takeoversMs = [...sender.takeoversMs, ...receiver.takeoversMs];
@@ -127,6 +131,10 @@ function report(hits: number, startedWell: boolean): number {
   figures.add("kill.acted_twice", actedTwice.length, "messages", { most: 0 });
   figures.add("kill.left_waiting", waiting.length, "messages", { most: 0 });
   figures.add("kill.ended_alone", endedAlone.length, "processes", { most: 0 });
+  figures.add("kill.commits", ledgers.commits, "commits", { least: account.acknowledged.size * 2 });
+  figures.add("kill.broken_chains", ledgers.brokenChains.length, "", { most: 0 });
+  figures.add("kill.leaves_without_commit", ledgers.leavesWithoutCommit, "leaves", { most: 0 });
+  figures.add("kill.acts_without_commit", ledgers.actsWithoutCommit.length, "acts", { most: 0 });
   figures.add("kill.started_well", startedWell ? 1 : 0, "of 1", { least: 1 });
   return figures.end();
 }

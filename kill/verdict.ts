@@ -12,12 +12,14 @@ export interface Verdict {
 }
 
 const WAITING = "SELECT message_id AS id FROM mesh_inbox";
-const RECEIVED = "SELECT message_id AS id FROM journal WHERE act = 'message.received'";
-const ANSWERED = "SELECT message_id AS id FROM journal WHERE act = 'message.answered'";
-const ANSWERS = `SELECT message_id || ' ' || json_extract(fields, '$.response') AS id FROM journal
-  WHERE act = 'message.answered'`;
+const RECEIVED = commitsOf("message.received", "message_id");
+const ANSWERED = commitsOf("message.answered", "message_id");
+const ANSWERS = commitsOf(
+  "message.answered",
+  "message_id || ' ' || json_extract(fields, '$.response.value')",
+);
 /** No text was sent by more than one call. */
-const TEXTS = `SELECT json_extract(fields, '$.content') AS id FROM journal WHERE act = 'message.received'`;
+const TEXTS = commitsOf("message.received", "json_extract(fields, '$.content.value')");
 /** What the sender could show, of the messages it still keeps. */
 const UNSHOWN = `SELECT message_id AS id FROM mesh_sent WHERE status <> 'responded'
   OR NOT EXISTS (SELECT 1 FROM mesh_responses WHERE mesh_responses.message_id = mesh_sent.message_id)`;
@@ -70,7 +72,15 @@ export function judge(account: Account, sender: Side, receiver: Side): Verdict {
   };
 }
 
-function openForReading({ home }: Side) {
+/** What the commits of one act say, as `id`. */
+export function commitsOf(act: string, what: string): string {
+  return `SELECT ${what} AS id FROM (
+    SELECT position, json_extract(payload, '$.act') AS act, json_extract(payload, '$.message_id') AS message_id,
+      json_extract(payload, '$.peer') AS peer FROM ledger_commits
+  ) LEFT JOIN ledger_fields USING (position) WHERE act = '${act}'`;
+}
+
+export function openForReading({ home }: Side) {
   const db = new DatabaseSync(home.database(), { readOnly: true });
   return {
     ids: (sql: string) =>

@@ -11,6 +11,8 @@ export interface Side {
   readonly url: string;
   readonly pid: number;
   readonly callbacks: boolean;
+  /** Whether its messages ask for receipts and name a commit. */
+  readonly receipts?: boolean;
 }
 
 export type Rounds = ReturnType<typeof createRounds>;
@@ -22,11 +24,12 @@ export function createRounds(load: Load, reader: Reader) {
     accepted: (side: Side) => accepted.get(side) ?? 0,
 
     async run(side: Side, count: number, inFlight: number): Promise<RoundOutcome & { usedUs?: number }> {
-      const { url, callbacks, pid } = side;
+      const { url, callbacks, receipts, pid } = side;
       const before = cpuUs(pid);
-      const round = load.round({ url, count, inFlight, callbacks });
+      const round = load.round({ url, count, inFlight, callbacks, receipts });
       // Under load the inbox is read all the while. Nobody works beside the probe, or beside a lone message.
-      const outcome = await (callbacks && inFlight > 1 ? reader.readWhile(round) : round);
+      const isNode = callbacks || receipts;
+      const outcome = await (isNode && inFlight > 1 ? reader.readWhile(round) : round);
       const after = cpuUs(pid);
       if (callbacks && outcome.called !== outcome.accepted) {
         throw new Error(`${outcome.accepted} messages accepted, ${outcome.called} received callbacks`);

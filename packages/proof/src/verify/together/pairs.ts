@@ -33,10 +33,22 @@ export function pairsOf(entries: Entries): { pairs: readonly Pair[]; problems: r
 function mismatchOf(naming: Entry, named: Entry): string | undefined {
   const [one, other] = [naming.said.payload, named.said.payload];
   if (one.peer !== named.side.agentId) return "it names a commit of another agent than its peer";
-  if (other.peer !== naming.side.agentId) return "the commit it names is of an act with another agent";
+  if (!isWith(named, naming)) return "the commit it names is of an act with another agent";
   if (one.message_id !== other.message_id) return "the commit it names is of another message";
   if (!otherSides(naming).includes(other.act)) return `the other side of ${one.act} cannot be ${other.act}`;
   return differingField(naming, named);
+}
+
+/** Whether the act that was named is one with the agent that names it, or may be with another. */
+function isWith(named: Entry, naming: Entry): boolean {
+  const { act, peer } = named.said.payload;
+  if (naming.said.payload.act !== "receipt.taken") return peer === naming.side.agentId;
+  // The author of a forwarded message gets receipts of whoever holds it: that one had it from the forwarder, whom the
+  // receipt names, or passed it on to the next.
+  if (act === "message.forwarded") return true;
+  if (act !== "message.received") return peer === naming.side.agentId;
+  const receipt = naming.disclosed.get("receipt");
+  return !isObject(receipt) || receipt.get("from_agent_id") === peer;
 }
 
 /** What the commit that an act names can be (docs/proof.md, "Several bundles together"). */
