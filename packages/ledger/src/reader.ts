@@ -1,7 +1,8 @@
 import type { SignedCheckpoint } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
-import { type BundleWishes, type ExportedBundle, exportBundle } from "./bundles/bundle.ts";
+import { type ExportedBundle, exportBundle } from "./bundles/bundle.ts";
 import { storedSources } from "./bundles/bundle-sources.ts";
+import type { BundleWishes } from "./bundles/steps.ts";
 import { type Checkpoints, createCheckpoints, type WitnessSignature } from "./checkpoints/checkpoints.ts";
 import type { Commit } from "./commits/commit.ts";
 import { type Commits, commits } from "./commits/commits.ts";

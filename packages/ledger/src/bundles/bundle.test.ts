@@ -7,7 +7,7 @@ import { insertWitnessSignature } from "../checkpoints/checkpoints.store.ts";
 import { tamper } from "../testing/damage.ts";
 import { type TestLedger, testEvent, testLedger } from "../testing/test-ledger.ts";
 import { insertEvidence, insertWitnessed } from "../witnesses/witnesses.store.ts";
-import type { BundleWishes } from "./bundle.ts";
+import type { BundleWishes } from "./steps.ts";
 
 const { verify } = createVerifier({ threads: "never" });
 const BO = createSigner(new Uint8Array(32).fill(5));
