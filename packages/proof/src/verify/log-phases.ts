@@ -93,13 +93,13 @@ export function witnessesPhase(context: PhaseContext): Phase {
   const tally = createTally("witnesses", "witness signature", "no witness signed the checkpoint");
   const { checkpoint } = context.bundle;
   return {
-    whole() {
+    *parts() {
       if (!checkpoint) return;
       const { witness_count, witness_signatures } = checkpoint;
       if (witness_count !== witness_signatures.length) {
         tally.judge(0, checkpoint.checkpoint_id, "witness_count is not the number of signatures");
       }
-      judgeWitnesses(context, checkpoint, witness_signatures, (at, witness, reason) =>
+      yield* judgeWitnesses(context, checkpoint, witness_signatures, (at, witness, reason) =>
         tally.judge(1 + at, witness.witness_id, reason),
       );
     },
@@ -107,13 +107,13 @@ export function witnessesPhase(context: PhaseContext): Phase {
   };
 }
 
-/** Judges the witness signatures under one checkpoint. */
-function judgeWitnesses(
+/** Judges the witness signatures under one checkpoint, and yields after each. */
+function* judgeWitnesses(
   { bundle, signatures, findings }: PhaseContext,
   checkpoint: SignedCheckpoint,
   witnesses: readonly WitnessSignature[],
   judge: (at: number, witness: WitnessSignature, reason: string | undefined) => void,
-): void {
+): Generator<void> {
   const text = checkpointText(checkpoint);
   const seen = new Set<string>();
   for (const [at, witness] of witnesses.entries()) {
@@ -125,14 +125,13 @@ function judgeWitnesses(
       [key !== bundle.server_pubkey.public_key, "the log's own key is no witness"],
     );
     seen.add(id);
-    if (reason !== undefined) {
-      judge(at, witness, reason);
-      continue;
-    }
-    signatures.start(key, text, witness_sig, (valid) => {
-      if (valid) findings.witnessedUpTo = Math.max(findings.witnessedUpTo, checkpoint.tree_size);
-      judge(at, witness, valid ? undefined : "the witness's signature does not hold");
-    });
+    if (reason !== undefined) judge(at, witness, reason);
+    else
+      signatures.start(key, text, witness_sig, (valid) => {
+        if (valid) findings.witnessedUpTo = Math.max(findings.witnessedUpTo, checkpoint.tree_size);
+        judge(at, witness, valid ? undefined : "the witness's signature does not hold");
+      });
+    yield;
   }
 }
 
@@ -142,7 +141,7 @@ export function consistencyPhase(context: PhaseContext): Phase {
   const { checkpoint, node, server_pubkey, steps } = bundle;
   const root = steps[0].flat._proof.log_position;
   return {
-    whole() {
+    *parts() {
       const earlier = node?.consistency ?? [];
       const contradictions = createContradictions();
       for (const [at, entry] of earlier.entries()) {
@@ -153,9 +152,15 @@ export function consistencyPhase(context: PhaseContext): Phase {
           const valid = await verifyCheckpoint(entry.checkpoint, server_pubkey.public_key, verify);
           tally.judge(at, id, valid ? reason : "its form or the log's signature does not hold");
         });
-        judgeWitnesses(context, entry.checkpoint, entry.witness_signatures, (_, { witness_id }, wrong) => {
-          if (wrong !== undefined) tally.judge(at, id, `${witness_id}: ${wrong}`);
-        });
+        yield* judgeWitnesses(
+          context,
+          entry.checkpoint,
+          entry.witness_signatures,
+          (_, { witness_id }, wrong) => {
+            if (wrong !== undefined) tally.judge(at, id, `${witness_id}: ${wrong}`);
+          },
+        );
+        yield;
       }
       const last = checkpoint && earlier.length > 0 ? contradictions.add(checkpoint) : undefined;
       if (checkpoint && last !== undefined) tally.judge(earlier.length, checkpoint.checkpoint_id, last);

@@ -13,7 +13,7 @@ export function witnessedPhase({ bundle: { node }, signatures }: PhaseContext): 
   );
   const logKey = node?.log.slice("mesh/".length) ?? "";
   return {
-    whole() {
+    *parts() {
       for (const [at, { agent_id, checkpoint, witness_sig }] of (node?.witnessed ?? []).entries()) {
         signatures.startOther(async (verify) => {
           const [own, theirs] = await Promise.all([
@@ -25,6 +25,7 @@ export function witnessedPhase({ bundle: { node }, signatures }: PhaseContext): 
             : "the checkpoint's form or its agent's signature does not hold";
           tally.judge(at, agent_id, own && theirs ? undefined : reason);
         });
+        yield;
       }
     },
     report: tally.report,
@@ -35,7 +36,7 @@ export function witnessedPhase({ bundle: { node }, signatures }: PhaseContext): 
 export function evidencePhase({ bundle: { node }, signatures }: PhaseContext): Phase {
   const tally = createTally("evidence", "split history", "it accuses nobody", "split histories");
   return {
-    whole() {
+    *parts() {
       for (const [at, { agent_id, first, second }] of (node?.evidence ?? []).entries()) {
         if (contradiction(first, second) === undefined) {
           tally.judge(at, agent_id, "both checkpoints can be true: it is no evidence");
@@ -46,6 +47,7 @@ export function evidencePhase({ bundle: { node }, signatures }: PhaseContext): P
           const valid = (await Promise.all(both)).every(Boolean);
           tally.judge(at, agent_id, valid ? undefined : "the accused did not sign both checkpoints");
         });
+        yield;
       }
     },
     report: tally.report,

@@ -10,6 +10,8 @@ export interface Phase {
   step?(step: Step, at: number): void;
   /** Called once after the steps. */
   whole?(): void;
+  /** Likewise, where there may be many signatures: it yields now and then, so that they do not pile up. */
+  parts?(): Iterable<unknown>;
   /** Called when every signature's outcome is known, in the order of the phases. */
   report(): PhaseReport;
 }

@@ -8,8 +8,8 @@ import {
   envelopesPhase,
   payloadsPhase,
 } from "./chain-phases.ts";
-import { disclosuresPhase, messageSignaturesPhase, receiptsPhase } from "./content-phases.ts";
 import { openedIn, saidIn } from "./disclosed.ts";
+import { disclosuresPhase } from "./disclosures-phase.ts";
 import { exportHashPhase, exportSignaturePhase } from "./export-phases.ts";
 import {
   checkpointPhase,
@@ -18,10 +18,12 @@ import {
   leavesPhase,
   witnessesPhase,
 } from "./log-phases.ts";
+import { messageSignaturesPhase } from "./message-signatures-phase.ts";
 import { NO_FILE_PROVES, notProvenBy } from "./not-proven.ts";
 import { assurancePhase, evidencePhase, witnessedPhase } from "./peer-phases.ts";
 import type { Phase, PhaseContext } from "./phase.ts";
 import { Mismatch } from "./reader.ts";
+import { receiptsPhase } from "./receipts-phase.ts";
 import { type BundleAbout, type BundleReport, PHASES, type PhaseReport } from "./report.ts";
 import { createSignatureChecks } from "./signature-checks.ts";
 import { readSource, type Source } from "./source.ts";
@@ -145,7 +147,7 @@ async function checkPhases(
   }
   for (const phase of phases) {
     phase.whole?.();
-    await signatures.room();
+    for (const _ of phase.parts?.() ?? []) await signatures.room();
   }
   await signatures.settled();
   return phases.map((phase) => phase.report());
