@@ -1,10 +1,10 @@
 // The node with its journal as a plain SQL table, as it was before it kept a ledger: what the ledger is compared with.
 import { createMesh, INSTRUCTIONS, meshMigrations } from "@darkmatter/mesh";
 import { type Assembly, main } from "@darkmatter/node";
-import { createSqlJournal } from "@darkmatter/store";
+import { createSqlJournal, journalMigrations } from "@darkmatter/store";
 
 const assembly: Assembly = {
-  migrations: meshMigrations,
+  migrations: [...journalMigrations, ...meshMigrations],
   create: (ports) => createMesh({ ...ports, journal: createSqlJournal(ports.clock) }),
   preview: {
     tools: [],

@@ -1,6 +1,6 @@
 import { isoTime, type JsonObject, MINUTE_MS } from "@darkmatter/core";
 import { messageDigestText, signText } from "@darkmatter/identity";
-import { migrate, openSqlite, storeMigrations } from "@darkmatter/store";
+import { journalMigrations, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import { createFaults, sqliteFault } from "@darkmatter/store/testing";
 import { describe, expect, test } from "vitest";
 import { meshMigrations } from "./schema.ts";
@@ -132,7 +132,7 @@ describe("who speaks", () => {
 test("a message is answered with success only when it is on disk", async () => {
   const faults = createFaults();
   const db = await openSqlite({ path: ":memory:", onStatement: faults.onStatement });
-  await migrate(db, [...storeMigrations, ...meshMigrations]);
+  await migrate(db, [...storeMigrations, ...journalMigrations, ...meshMigrations]);
   await using net = await memoryNetwork({ nodes: ["ana"], dbOf: { ana: db } });
   const { ana } = net.nodes;
   const bo = stranger(net.clock, net.hosts.ana);

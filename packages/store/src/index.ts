@@ -1,7 +1,6 @@
 import type { Migration } from "./database.ts";
 import { onceMigrations } from "./once.ts";
 import { seenMigrations } from "./seen.ts";
-import { journalMigrations } from "./sql-journal.ts";
 
 export { nodeFiles } from "./adapters/node-files.ts";
 export { openPostgres, type PostgresOptions } from "./adapters/postgres.ts";
@@ -11,11 +10,7 @@ export * from "./journal.ts";
 export * from "./migrate.ts";
 export { forgetOnce, once } from "./once.ts";
 export { createSeenIds, type SeenId, type SeenIds } from "./seen.ts";
-export { createSqlJournal, type JournalEntry, journalAfter } from "./sql-journal.ts";
+export { createSqlJournal, type JournalEntry, journalAfter, journalMigrations } from "./sql-journal.ts";
 
-/** The tables of this package: the journal, results kept under a key, seen ids. Put them before your own. */
-export const storeMigrations: readonly Migration[] = [
-  ...journalMigrations,
-  ...onceMigrations,
-  ...seenMigrations,
-];
+/** The tables of this package: results kept under a key, seen ids. Put them before your own. */
+export const storeMigrations: readonly Migration[] = [...onceMigrations, ...seenMigrations];

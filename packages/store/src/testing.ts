@@ -1,12 +1,12 @@
 import { openSqlite } from "./adapters/sqlite.ts";
 import type { Database, Migration } from "./database.ts";
-import { storeMigrations } from "./index.ts";
+import { journalMigrations, storeMigrations } from "./index.ts";
 import { migrate } from "./migrate.ts";
 
-/** A database in memory with this package's tables and the given ones. Close it, or take it with `await using`. */
+/** A database in memory with this package's tables, the plain journal's and the given ones. Close it, or take it with `await using`. */
 export async function memoryDatabase(migrations: readonly Migration[] = []): Promise<Database> {
   const db = await openSqlite({ path: ":memory:" });
-  await migrate(db, [...storeMigrations, ...migrations]);
+  await migrate(db, [...storeMigrations, ...journalMigrations, ...migrations]);
   return db;
 }
 

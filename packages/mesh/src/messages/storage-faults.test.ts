@@ -1,5 +1,5 @@
 import type { JsonObject } from "@darkmatter/core";
-import { migrate, openSqlite, storeMigrations } from "@darkmatter/store";
+import { journalMigrations, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import { createFaults, sqliteFault } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
 import { meshMigrations } from "../schema.ts";
@@ -18,7 +18,7 @@ const LIMITLESS = { rateGlobal: -1, ratePerConnection: -1, inboxMax: 1000 };
 async function faultyNode() {
   const faults = createFaults();
   const db = await openSqlite({ path: ":memory:", onStatement: faults.onStatement });
-  await migrate(db, [...storeMigrations, ...meshMigrations]);
+  await migrate(db, [...storeMigrations, ...journalMigrations, ...meshMigrations]);
   const net = await memoryNetwork({ nodes: ["ana"], config: LIMITLESS, dbOf: { ana: db } });
   const { ana } = net.nodes;
   const bo = stranger(net.clock, net.hosts.ana);

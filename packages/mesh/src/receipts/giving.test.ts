@@ -2,7 +2,7 @@ import { HOUR_MS, type JsonObject, MINUTE_MS, sha256Hex } from "@darkmatter/core
 import { seededRandom } from "@darkmatter/core/testing";
 import { createVerifier } from "@darkmatter/identity";
 import { receiptOf, verifyReceipt } from "@darkmatter/proof";
-import { migrate, openSqlite, storeMigrations } from "@darkmatter/store";
+import { journalMigrations, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import { createFaults, memoryDatabase, sqliteFault } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
 import { meshMigrations } from "../schema.ts";
@@ -17,7 +17,7 @@ const verifier = createVerifier({ threads: "never" });
 async function nodeAndAsker({ connected = true } = {}) {
   const faults = createFaults();
   const db = await openSqlite({ path: ":memory:", onStatement: faults.onStatement });
-  await migrate(db, [...storeMigrations, ...meshMigrations]);
+  await migrate(db, [...storeMigrations, ...journalMigrations, ...meshMigrations]);
   const net = await memoryNetwork({ nodes: ["ana"], config: LIMITLESS, dbOf: { ana: db } });
   const { ana } = net.nodes;
   const bo = stranger(net.clock, net.hosts.ana);

@@ -1,6 +1,6 @@
 import { type Json, type JsonObject, sha256Hex } from "@darkmatter/core";
 import { RUNGS } from "@darkmatter/proof";
-import { migrate, openSqlite, storeMigrations } from "@darkmatter/store";
+import { journalMigrations, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import { createFaults, sqliteFault } from "@darkmatter/store/testing";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -309,7 +309,7 @@ test.each<[string, Parameters<typeof answeredWith>[0]]>([
 async function faultySender() {
   const faults = createFaults();
   const db = await openSqlite({ path: ":memory:", onStatement: faults.onStatement });
-  await migrate(db, [...storeMigrations, ...meshMigrations]);
+  await migrate(db, [...storeMigrations, ...journalMigrations, ...meshMigrations]);
   const net = await memoryNetwork({ nodes: ["ana"], dbOf: { ana: db } });
   const { ana } = net.nodes;
   const bo = stranger(net.clock, net.hosts.ana);

@@ -6,6 +6,7 @@ import {
   createSqlJournal,
   forgetOnce,
   journalAfter,
+  journalMigrations,
   migrate,
   once,
   requireMigrated,
@@ -29,7 +30,7 @@ export function tablesSuite(name: string, open: OpenDatabase): void {
 
 async function migrated(open: OpenDatabase, context: TestContext): Promise<Database> {
   const db = await open(context);
-  await migrate(db, storeMigrations);
+  await migrate(db, [...storeMigrations, ...journalMigrations]);
   return db;
 }
 
@@ -91,7 +92,11 @@ function migrateSuite(open: OpenDatabase): void {
 function onceSuite(open: OpenDatabase): void {
   test("many calls under one key act once and all hear the first result", async (context) => {
     await using db = await migrated(open, context);
-    await migrate(db, [...storeMigrations, { name: "test/acts", sql: ["CREATE TABLE acts (n BIGINT)"] }]);
+    await migrate(db, [
+      ...storeMigrations,
+      ...journalMigrations,
+      { name: "test/acts", sql: ["CREATE TABLE acts (n BIGINT)"] },
+    ]);
     const calls = Array.from({ length: 8 }, (_, n) =>
       db.write((tx) =>
         once(tx, "call-1", async () => {
