@@ -6,7 +6,7 @@ import { nodeReader } from "../log/nodes.ts";
 import { careful, UNREADABLE } from "./careful.ts";
 import { isEnd } from "./fsck.ts";
 import { type Problem, ProblemCounter } from "./report.ts";
-import { storedBetween } from "./rows.ts";
+import { storedCommits } from "./rows.ts";
 import { walkFrom } from "./walk.ts";
 
 /** Commits looked at, at most: a start must not wait for a long ledger. */
@@ -31,7 +31,7 @@ export async function quickCheck(
   const start = Math.max(latest?.tree_size ?? 0, size - CHECKED_MAX);
   const walk = await walkFrom(read, agentId, start);
   const counter = new ProblemCounter();
-  for (const { commit } of await storedBetween(read, start, size)) {
+  for (const commit of await storedCommits(read, start, size)) {
     const position = walk.size;
     if (commit === UNREADABLE || commit === "missing") {
       walk.skip();

@@ -4,26 +4,34 @@ import { commitsWhere } from "../commits/commits.store.ts";
 import { type Erasure, erasuresBetween, fieldsBetween } from "../disclosures/disclosures.store.ts";
 import { careful, UNREADABLE } from "./careful.ts";
 
+export type StoredCommit = Commit | "missing" | typeof UNREADABLE;
+
 /** What is stored for one position. */
 export interface Stored {
-  readonly commit: Commit | "missing" | typeof UNREADABLE;
+  readonly commit: StoredCommit;
   readonly fields: readonly Field[] | typeof UNREADABLE;
   readonly erasures: readonly Erasure[] | typeof UNREADABLE;
 }
 
 /** What is stored for the positions from `start` to before `end`, in order, whatever has become of the file. */
 export async function storedBetween(read: Read, start: number, end: number): Promise<Stored[]> {
-  const commits = await rows(start, end, async (from, to) => {
-    const found = await commitsWhere(read, "position >= ? AND position < ?", from, to);
-    return new Map(found.map((commit) => [commit.position, commit]));
-  });
+  const commits = await storedCommits(read, start, end);
   const fields = await rows(start, end, (from, to) => fieldsBetween(read, from, to));
   const erasures = await rows(start, end, (from, to) => erasuresBetween(read, from, to));
-  return Array.from({ length: end - start }, (_, at) => ({
-    commit: commits.get(start + at) ?? "missing",
+  return commits.map((commit, at) => ({
+    commit,
     fields: fields.get(start + at) ?? [],
     erasures: erasures.get(start + at) ?? [],
   }));
+}
+
+/** The same without the values. */
+export async function storedCommits(read: Read, start: number, end: number): Promise<StoredCommit[]> {
+  const found = await rows(start, end, async (from, to) => {
+    const some = await commitsWhere(read, "position >= ? AND position < ?", from, to);
+    return new Map(some.map((commit) => [commit.position, commit]));
+  });
+  return Array.from({ length: end - start }, (_, at) => found.get(start + at) ?? "missing");
 }
 
 type ByPosition<T> = Map<number, T>;
