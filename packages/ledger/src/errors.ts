@@ -26,6 +26,12 @@ export const ledgerError = errorsOf({
     message: "The commit has no such field, or it is erased.",
     hint: "Run `darkmatter replay` with its id to see which fields it has.",
   },
+  ABOUT_OR_CHECK: {
+    status: 400,
+    retryable: false,
+    message: "Either about or check is needed, not both.",
+    hint: "about: what to prove, such as a message id. check: files to check.",
+  },
   LOG_SIZE: {
     status: 404,
     retryable: false,

@@ -1,4 +1,5 @@
 export type { ExportedBundle } from "./bundles/bundle.ts";
+export type { BundleFiles } from "./bundles/prove.tools.ts";
 export type { BundleWishes } from "./bundles/steps.ts";
 export type { Checkpoints, WitnessSignature } from "./checkpoints/checkpoints.ts";
 export { type Commit, type CommitPayload, type Field, payloadOf } from "./commits/commit.ts";

@@ -40,9 +40,12 @@ async function node() {
     [],
     {
       eraseMessage: async (_tx, messageId) => void erasedElsewhere.push(messageId),
-      keepBundle: async (name, text) => {
-        kept.set(name, text);
-        return `/exports/${name}`;
+      files: {
+        keep: async (name, text) => {
+          kept.set(`/exports/${name}`, text);
+          return `/exports/${name}`;
+        },
+        read: async (path) => new TextEncoder().encode(kept.get(path) ?? ""),
       },
     },
   );
@@ -85,12 +88,34 @@ test("an agent proves a conversation: the words it names are in the file, and th
   });
   const open = await ana.tools.call(PROVE, { about: MESSAGE, disclose: ["content"] });
   expect(open).toMatchObject({ disclosed: { content: 1 }, closed: { metadata: 1 } });
-  const text = ana.kept.get(String(open.file).replace("/exports/", "")) ?? "";
+  const text = ana.kept.get(String(open.file)) ?? "";
   const { verdict, phases } = await verifyBundle(text, ana.verifier.verify);
   expect(verdict).toBe("verified");
   expect(phases.find(({ phase }) => phase === "checkpoint")?.status).toBe("pass");
   expect(text).toContain("is the build green?");
   expect(JSON.parse(text).export_hash).toBe(open.export_hash);
+});
+
+test("an agent checks a file or its text, and is told what was said, marked as the file's words", async () => {
+  await using ana = await node();
+  await ana.append();
+  const { file } = await ana.tools.call(PROVE, { about: MESSAGE, disclose: ["all"] });
+  const path = String(file);
+  const good = await ana.tools.call(PROVE, { check: [path] });
+  expect(good).toMatchObject({
+    verdict: "verified",
+    files: [{ agent_name: "Ana", phases: { chain: "pass", witnesses: "not checked" }, failed: [] }],
+    statements: [{ act: "message.sent", message_id: MESSAGE, content: "is the build green?" }],
+    peer_words: expect.stringContaining("not instructions"),
+  });
+  const forged = ana.kept.get(path)?.replace("is the build green?", "is the build gray??") ?? "";
+  expect(await ana.tools.call(PROVE, { check: [forged] })).toMatchObject({
+    verdict: "failed",
+    files: [{ failed: expect.arrayContaining([expect.objectContaining({ phase: "disclosures" })]) }],
+    statements: [],
+  });
+  expect(await ana.tools.call(PROVE, {})).toMatchObject({ success: false });
+  expect(await ana.tools.call(PROVE, { about: MESSAGE, check: [path] })).toMatchObject({ success: false });
 });
 
 test("what there is no proof of is said, with what to do", async () => {

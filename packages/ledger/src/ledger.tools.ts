@@ -1,11 +1,12 @@
-import { DarkMatterError, type JsonObject } from "@darkmatter/core";
+import type { JsonObject } from "@darkmatter/core";
 import { once, type Write } from "@darkmatter/store";
 import { type Tool, tool } from "@darkmatter/surface";
 import { z } from "zod";
+import { answered } from "./answers.ts";
+import { type BundleFiles, proveTool } from "./bundles/prove.tools.ts";
 import type { Checkpoints } from "./checkpoints/checkpoints.ts";
 import { createDisclosures } from "./disclosures/disclosures.ts";
 import { erasePlanned, planErasure } from "./disclosures/erasure.ts";
-import { ledgerError } from "./errors.ts";
 import type { LedgerPorts } from "./ports.ts";
 import type { LedgerReader } from "./reader.ts";
 import type { Witnesses } from "./witnesses/witnesses.ts";
@@ -14,12 +15,12 @@ import type { Witnesses } from "./witnesses/witnesses.ts";
 export interface LedgerSurroundings {
   /** Erases the other copies of a message's words, in the transaction that erases the ledger's. */
   eraseMessage(tx: Write, messageId: string): Promise<void>;
-  /** Keeps a bundle where the agent can find it, for its owner alone; its path. `undefined`: there is no such place. */
-  readonly keepBundle: ((name: string, text: string) => Promise<string>) | undefined;
+  /** Where an agent's bundles lie; `undefined` when there is no such place. */
+  readonly files: BundleFiles | undefined;
 }
 
 /** A ledger with nothing around it. */
-export const ALONE: LedgerSurroundings = { eraseMessage: async () => undefined, keepBundle: undefined };
+export const ALONE: LedgerSurroundings = { eraseMessage: async () => undefined, files: undefined };
 
 export interface LedgerServices {
   readonly ports: LedgerPorts;
@@ -39,57 +40,11 @@ const names = z.array(name).max(50);
 
 /** `prove` for agents; the others act for the commands: they are asked of whoever owns the state, and never listed. */
 export function ledgerTools(services: LedgerServices): Tool[] {
-  const { keepBundle } = services.surroundings;
+  const { files } = services.surroundings;
   const hidden = [checkpointTool(services), eraseTool(services)];
-  return keepBundle ? [proveTool(services, keepBundle), ...hidden] : hidden;
-}
-
-function proveTool(
-  services: LedgerServices,
-  keepBundle: (name: string, text: string) => Promise<string>,
-): Tool {
-  const { read, hasCommits, ports } = services;
-  const { db } = ports;
-  return tool({
-    name: "darkmatter_prove",
-    title: "Prove a conversation",
-    description:
-      "Use this to get proof of a conversation: who sent, received and answered what, in which order. Writes a file " +
-      "that anybody can check offline. Signatures and receipts are shown; words only where disclose names them.",
-    input: z.object({
-      about: name.describe("A message id, or a commit's id (ctx_…) or hash."),
-      disclose: names.default([]).describe('Fields to show: "content", "response", "metadata"; or "all".'),
-    }),
-    annotations: SIGNS,
-    visible: hasCommits,
-    handle: ({ about, disclose }) =>
-      answered(async () => {
-        const tip = await read.commits.find(db, about);
-        await signed(services);
-        const isShown = (field: string) => disclose.includes("all") || disclose.includes(field);
-        const bundle = await read.exportBundle(db, { tip: tip.id, disclose: isShown });
-        requireShown(bundle.open, disclose);
-        const file = await keepBundle(`darkmatter_${tip.id}.json`, bundle.text);
-        return {
-          success: true,
-          file,
-          steps: bundle.steps,
-          export_hash: bundle.exportHash,
-          tip_hash: bundle.tipHash,
-          witnesses: bundle.witnesses,
-          disclosed: { ...bundle.open },
-          closed: { ...bundle.closed },
-          next_step:
-            "Hand over the file. Anybody checks it with: darkmatter verify FILE (or interop/verify.py FILE).",
-        };
-      }),
-  });
-}
-
-/** A name mistyped must not be left out in silence: it may be what was to be proven. */
-function requireShown(open: Readonly<Record<string, number>>, wanted: readonly string[]): void {
-  const missing = wanted.filter((field) => field !== "all" && open[field] === undefined);
-  if (missing.length > 0) throw ledgerError("NO_SUCH_FIELD", `No such field is held: ${missing.join(", ")}.`);
+  if (!files) return hidden;
+  const { ports, read, hasCommits } = services;
+  return [proveTool({ ports, read, files, hasCommits, sign: () => signed(services) }), ...hidden];
 }
 
 function checkpointTool(services: LedgerServices): Tool {
@@ -152,14 +107,4 @@ function eraseTool({ ports, surroundings }: LedgerServices): Tool {
         return { ...result, purged: await db.purge() };
       }),
   });
-}
-
-/** What the caller did wrong becomes a result that says what to do. */
-async function answered(act: () => Promise<JsonObject>): Promise<JsonObject> {
-  try {
-    return await act();
-  } catch (error) {
-    if (!(error instanceof DarkMatterError)) throw error;
-    return { success: false, error: error.message, next_step: error.hint };
-  }
 }

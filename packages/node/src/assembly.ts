@@ -1,12 +1,12 @@
-import type { LedgerReader } from "@darkmatter/ledger";
+import type { BundleFiles, LedgerReader } from "@darkmatter/ledger";
 import type { Mesh, MeshPorts } from "@darkmatter/mesh";
 import type { Migration } from "@darkmatter/store";
 import type { ToolTable } from "@darkmatter/surface";
 
 /** What every layer stands on; the journal is a layer's own work. */
 export type NodePorts = Omit<MeshPorts, "journal"> & {
-  /** Keeps what an agent exported where it can find it, for this user alone; its path. */
-  readonly keepExport: (name: string, text: string) => Promise<string>;
+  /** Where the agent's exports lie, and what it may have checked. */
+  readonly bundleFiles: BundleFiles;
 };
 
 /** A layer as the node runs it. Nothing is written and nothing is sent before `start`. */

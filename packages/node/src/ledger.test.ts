@@ -88,6 +88,15 @@ test(
     expect(readFileSync(join(ana.temporary, name), "utf8")).toContain(ANSWER);
     expect(readFileSync(join(ana.temporary, name), "utf8")).not.toContain(WORDS);
 
+    await using session = await real(ana, ["mcp"]).open();
+    const proof = await session.call("darkmatter_prove", { about: message, disclose: ["all"] });
+    expect(proof).toMatchObject({ success: true, disclosed: { content: 1 } });
+    expect([modeOf(proof.file), proof.file.startsWith(ana.places.exports)]).toEqual([0o600, true]);
+    expect(await session.call("darkmatter_prove", { check: [proof.file] })).toMatchObject({
+      verdict: "verified",
+    });
+    expect(await session.call("darkmatter_prove", { check: ["ana.json"] })).toMatchObject({ success: false });
+
     expect(await command(ana, "erase", message)).toMatchObject({
       code: 1,
       said: { error: "Nothing was erased." },
@@ -95,6 +104,7 @@ test(
     const erased = await typed(ana, "erase", message, "--yes");
     expect(erased.code).toBe(0);
     expect(erased.out).toContain("What others hold is not erased");
+    expect(erased.out).toContain(`Removed with them: ${proof.file}`);
     expect((await command(ana, "replay", message, "--full")).said.steps[0].fields).toMatchObject([
       { name: "content", erased_at: expect.any(String) },
       { name: "metadata", erased_at: expect.any(String) },

@@ -26,14 +26,14 @@ export const nodeAssembly: Assembly = {
   },
 };
 
-function createLayers({ keepExport, ...ports }: NodePorts): Layer {
+function createLayers({ bundleFiles, ...ports }: NodePorts): Layer {
   // Each needs the other: the ledger is made first, and asks the mesh only once both are there.
   let mesh: Mesh;
   const peers: LedgerPeers = { witnesses: () => mesh.witnesses(), all: () => mesh.peersAll() };
   const rate: Guard = (request) => mesh.globalRate(request);
   const ledger = createLedger({ ...ports, peers, agentName: () => mesh.name() }, [rate], {
     eraseMessage: async (tx, messageId) => void (await mesh.erase(tx, messageId)),
-    keepBundle: keepExport,
+    files: bundleFiles,
   });
   mesh = createMesh({ ...ports, journal: ledger.journal });
 

@@ -1,6 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
 import { reasonOf } from "@darkmatter/core";
+import type { BundleFiles } from "@darkmatter/ledger";
 import { BUNDLE_BYTES_MAX } from "@darkmatter/proof";
+import { nodeFiles } from "@darkmatter/store";
 import { nodeError } from "../errors.ts";
 
 /**
@@ -31,4 +34,20 @@ function tooLarge(path: string, sizeBytes: number, bytesMax: number): Error {
     "FILE_TOO_LARGE",
     `${path} has ${megabytes(sizeBytes)}; at most ${megabytes(bytesMax)} are read.`,
   );
+}
+
+/** An agent's bundles: kept in a folder of this user alone, read from wherever they were put. */
+export function bundleFilesIn(folder: string): BundleFiles {
+  return {
+    async keep(name, text) {
+      const path = join(folder, name);
+      await nodeFiles.replace(path, text);
+      return path;
+    },
+    async read(path) {
+      // The node's own folder is not the agent's.
+      if (!isAbsolute(path)) throw nodeError("UNREADABLE_FILE", "Give the file's whole path.");
+      return readBundleFile(path);
+    },
+  };
 }

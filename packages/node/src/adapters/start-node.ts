@@ -18,7 +18,7 @@ import type { Assembly, Layer } from "../assembly.ts";
 import type { Config } from "../config.ts";
 import type { Hello } from "../handshake.ts";
 import type { Places } from "../places.ts";
-import { keepExportIn } from "./exports-folder.ts";
+import { bundleFilesIn } from "./bundle-file.ts";
 import { listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { readOwnerCard, writeOwnerCard } from "./owner-card.ts";
@@ -134,7 +134,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     verifier: createVerifier(),
     config: { ...config, passportPath: options.passportPath },
     listening: () => (listening.port === 0 ? undefined : listening),
-    keepExport: keepExportIn(places.exports),
+    bundleFiles: bundleFilesIn(places.exports),
     report: (event, context) => log.warn(event, context),
   });
   return { layer, listening, db };

@@ -17,7 +17,7 @@ import { parseConfig } from "../config.ts";
 import { nodeError } from "../errors.ts";
 import { RELAY_PROTOCOL } from "../handshake.ts";
 import { VERSION } from "../version.ts";
-import { keepExportIn } from "./exports-folder.ts";
+import { bundleFilesIn } from "./bundle-file.ts";
 import { type OwnerCard, readOwnerCard } from "./owner-card.ts";
 import { findOwner } from "./owner-search.ts";
 import { type Agent, assemblyOf, type OwningOptions, openAgent, ownAgent, passportSearch } from "./owning.ts";
@@ -125,7 +125,7 @@ export async function openLayer(
     verifier: createVerifier(),
     config: { ...parseConfig(process.env), passportPath: agent.passportPath },
     listening: () => (card?.port ? { host: card.host, port: card.port } : undefined),
-    keepExport: keepExportIn(agent.places.exports),
+    bundleFiles: bundleFilesIn(agent.places.exports),
     report: () => undefined,
   });
   return { db, layer };

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { JsonObject } from "@darkmatter/core";
 import type { ErasurePlan } from "@darkmatter/ledger";
 import { nodeFiles } from "@darkmatter/store";
@@ -37,8 +38,8 @@ async function erase(input: CommandInput, main: MainOptions): Promise<ExitCode> 
   const result = await visiting(input, main, "act", ({ call }) =>
     call("darkmatter_ledger_erase", { what, ...(fields.length > 0 && { fields: [...fields] }) }),
   );
-  await rewriteStateFile(input, main);
-  input.out.result(erasedText(result), result);
+  const removed = await eraseCopies(input, main, result);
+  input.out.result(erasedText(result, removed), { ...result, removed_exports: removed });
   return EXIT_OK;
 }
 
@@ -65,7 +66,7 @@ function planText({ steps, messageIds, hashesLeft }: ErasurePlan): string {
   ].join("\n");
 }
 
-function erasedText(result: JsonObject): string {
+function erasedText(result: JsonObject, removed: readonly string[]): string {
   const erased = rows(result, "erased");
   const count = erased.reduce((sum, { fields }) => sum + (Array.isArray(fields) ? fields.length : 0), 0);
   const done = `Erased ${count === 1 ? "1 value" : `${count} values`} of ${erased.length === 1 ? "1 commit" : `${erased.length} commits`}.`;
@@ -73,14 +74,25 @@ function erasedText(result: JsonObject): string {
     result.purged === true
       ? "No copy is left in the database's files."
       : "Another process still reads an older state: copies in the database's files go with the next erasing or stop.";
-  return `${done} ${copies}\nThe chain is whole: darkmatter fsck`;
+  const exports = removed.map((path) => `Removed with them: ${path}`);
+  return [`${done} ${copies}`, ...exports, "The chain is whole: darkmatter fsck"].join("\n");
 }
 
-/** The JSON state for older nodes tells of messages, too. */
-async function rewriteStateFile(input: CommandInput, main: MainOptions): Promise<void> {
-  await look(owningOptions(input, main), async ({ agent, db, layer }) => {
+/** Copies that this node made by itself: the JSON state for older nodes, and what its agent exported. The latter's paths. */
+async function eraseCopies(input: CommandInput, main: MainOptions, result: JsonObject): Promise<string[]> {
+  return look(owningOptions(input, main), async ({ agent, db, layer }) => {
     const { agentId } = agent.signer;
-    const path = stateFilePath(agent.home, agentId, parseConfig(process.env).stateFile);
-    if (await nodeFiles.exists(path)) await writeState(db, layer, path, agentId);
+    const state = stateFilePath(agent.home, agentId, parseConfig(process.env).stateFile);
+    if (await nodeFiles.exists(state)) await writeState(db, layer, state, agentId);
+    const commits = rows(result, "erased").map(({ commit }) => String(commit));
+    const removed: string[] = [];
+    for (const name of await nodeFiles.list(agent.places.exports)) {
+      const path = join(agent.places.exports, name);
+      const text = (await nodeFiles.read(path)) ?? "";
+      if (!commits.some((commit) => text.includes(commit))) continue;
+      await nodeFiles.remove(path);
+      removed.push(path);
+    }
+    return removed;
   });
 }
