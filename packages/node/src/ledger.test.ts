@@ -261,3 +261,35 @@ test("what is not there is said, with what to type to see what is", SLOW, async 
   });
   expect(existsSync(join(ana.places.folder, "exports"))).toBe(false);
 });
+
+test(
+  "the state of a version that kept a plain journal is taken over: from then on acts are commits",
+  SLOW,
+  async () => {
+    using ana = testHome();
+    using bo = testHome();
+    await using before = real(ana, ["up", "--json"]);
+    await before.firstLine();
+    before.child.kill("SIGTERM");
+    await before.exited;
+    using db = new DatabaseSync(ana.places.database);
+    const ours = db
+      .prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'ledger\\_%' ESCAPE '\\' AND type = 'table'")
+      .all();
+    for (const { name } of ours) db.exec(`DROP TABLE ${name}`);
+    db.exec("DELETE FROM store_migrations WHERE name LIKE 'ledger/%' OR name = 'store/001-journal'");
+    db.exec(
+      "CREATE TABLE journal (position INTEGER PRIMARY KEY); INSERT INTO store_migrations VALUES ('store/001-journal')",
+    );
+    db.close();
+    expect(await command(ana, "recent")).toMatchObject({
+      code: 1,
+      said: { hint: expect.stringMatching(/Start the node once/) },
+    });
+
+    await using node = real(ana, ["up", "--json"]);
+    const { url } = await node.firstLine();
+    await command(bo, "connect", url);
+    expect(acts((await command(ana, "recent")).said)).toEqual(["connection.opened"]);
+  },
+);

@@ -1,12 +1,18 @@
 import { createLedger, type LedgerPeers, type LedgerReader, ledgerMigrations } from "@darkmatter/ledger";
 import { createMesh, INSTRUCTIONS, type Mesh, meshMigrations } from "@darkmatter/mesh";
-import type { Read } from "@darkmatter/store";
+import type { Migration, Read } from "@darkmatter/store";
 import type { Guard, Tool } from "@darkmatter/surface";
 import type { Assembly, Layer, NodePorts } from "./assembly.ts";
 
+/**
+ * What earlier versions made and this one does not. Known, so that their databases are not taken for a newer version's;
+ * the table of their plain journal stays where it is.
+ */
+const RETIRED: readonly Migration[] = [{ name: "store/001-journal", sql: [] }];
+
 /** The node people run: a mesh whose every act is a commit of its ledger. */
 export const nodeAssembly: Assembly = {
-  migrations: [...meshMigrations, ...ledgerMigrations],
+  migrations: [...RETIRED, ...meshMigrations, ...ledgerMigrations],
   create: createLayers,
   preview: {
     tools: [],
