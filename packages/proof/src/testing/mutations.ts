@@ -8,7 +8,7 @@ import {
   writeExactJson,
 } from "@darkmatter/core";
 import { prefixed } from "../chain.ts";
-import { UNBOUND, type Unbound } from "../verify/not-proven.ts";
+import { UNBOUND } from "../verify/not-proven.ts";
 import { differences } from "./differences.ts";
 import {
   type Edit,
@@ -118,6 +118,8 @@ function* changesOf(whole: ExactJson): Generator<Change> {
 /** The same place of another bundle in its stead. */
 function* splicesOf(whole: ExactJson, others: readonly ExactJson[]): Generator<Change> {
   for (const path of pathsOf(whole)) {
+    // Another bundle as a whole is no change of this one.
+    if (path.length === 0) continue;
     for (const [at, other] of others.entries()) {
       const theirs = valueAt(other, path);
       if (theirs === undefined) continue;
@@ -183,21 +185,23 @@ export function resealed(bundle: ExactObject, key: TestKey): ExactObject {
   return new Map(signed).set("export_hash", prefixed(sha256Hex(canon1(signed))));
 }
 
-/** Whether its exporter is free to do all that was done. `commits` repeat what `chain` says. */
+/** Whether its exporter is free to do all that was done, in `chain` and in `commits` alike. */
 function expectationOf(whole: ExactObject, changed: ExactObject): Expectation {
-  const own = new Set(["export_hash", "export_sig"]);
-  const isOwn = ({ path }: Unbound) => own.has(path);
-  const all = [...differences(whole, changed)].filter((one) => !isOwn(one));
-  const isFree = (one: Unbound) =>
-    UNBOUND.some(({ path, freedom }) => path === one.path && freedom === one.freedom);
-  const inChain = all
-    .filter(({ path }) => path.startsWith("chain."))
-    .map(({ path, freedom }) => `${path} ${freedom}`);
-  return all.every(
-    (one) => isFree(one) || inChain.includes(`${one.path} ${one.freedom}`.replace(/^commits/, "chain")),
-  )
-    ? "free"
-    : "caught";
+  const all = [...differences(whole, changed)].map(({ path, freedom }) => ({
+    path,
+    freedom,
+    key: `${path} ${freedom}`,
+  }));
+  const keys = new Set(all.map(({ key }) => key));
+  const free = new Set(UNBOUND.map(({ path, freedom }) => `${path} ${freedom}`));
+  const isFree = ({ path, key }: { readonly path: string; readonly key: string }) => {
+    if (path === "export_hash" || path === "export_sig") return true;
+    const [inChain, inCommits] = [key.replace(/^commits\./, "chain."), key.replace(/^chain\./, "commits.")];
+    return free.has(key) && !key.startsWith("chain.")
+      ? true
+      : free.has(inChain) && keys.has(inChain) && keys.has(inCommits);
+  };
+  return all.every(isFree) ? "free" : "caught";
 }
 
 /** A key twice in one object: no reader may choose. */

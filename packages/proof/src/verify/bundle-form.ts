@@ -2,7 +2,6 @@ import { canon1, type ExactJson, ExactNumber, type ExactObject, isExactObject } 
 import type { SignedCheckpoint } from "../checkpoint.ts";
 import { hash, pemKey, prefixedHash, seconds, signature, signedCheckpoint } from "./forms.ts";
 import {
-  anObject,
   closedObject,
   constant,
   count,
@@ -98,12 +97,16 @@ interface Members {
   readonly export_hash: string;
 }
 
-/** A bundle in its form. */
-export interface Bundle extends Members {
-  /** Root to tip. */
-  readonly steps: readonly [Step, ...Step[]];
+/** All of a bundle but its steps. */
+export interface Frame extends Members {
   /** `null` for the export of a ledger server. */
   readonly node: NodeMembers | null;
+}
+
+/** A bundle in its form. */
+export interface Bundle extends Frame {
+  /** Root to tip; while it is being checked, up to the step that is looked at. Never empty. */
+  readonly steps: readonly Step[];
 }
 
 const witnessSignatures = listOf<WitnessSignature>(
@@ -179,8 +182,8 @@ const topMembers = {
     chain_hash: prefixedHash,
     timestamp_range: closedObject({ from: seconds, to: seconds }),
   }),
-  chain: listOf(anObject, 1),
-  commits: listOf(anObject, 1),
+  chain: anything,
+  commits: anything,
   checkpoint: orNull(coveringCheckpoint),
   server_pubkey: closedObject({
     algorithm: constant("Ed25519"),
@@ -197,14 +200,10 @@ const readNodeTop = openObject({
   server_pubkey: openObject({ use: constant("checkpoint"), pubkey_url: constant(null) }),
 });
 
-/** Reads a bundle by its form alone. @throws Mismatch */
-export function readBundle(value: ExactJson): Bundle {
-  const { chain, commits, metadata, integrity, checkpoint, server_pubkey, export_hash } = readTop(value);
-  const node = readNodeMembers(anObject(value));
-  const steps = readSteps(chain, commits, node ? NODE_STEP : SERVER_STEP);
-  requireUniqueIds(steps);
-  requireInclusions(steps, checkpoint !== null);
-  return { metadata, integrity, steps, checkpoint, server_pubkey, export_hash, node };
+/** Reads all but the steps. @throws Mismatch */
+export function readFrame(top: ExactObject): Frame {
+  const { metadata, integrity, checkpoint, server_pubkey, export_hash } = readTop(top);
+  return { metadata, integrity, checkpoint, server_pubkey, export_hash, node: readNodeMembers(top) };
 }
 
 function readNodeMembers(top: ExactObject): NodeMembers | null {
@@ -213,28 +212,19 @@ function readNodeMembers(top: ExactObject): NodeMembers | null {
   return readNode(top);
 }
 
-function readSteps(
-  chain: readonly ExactObject[],
-  commits: readonly ExactObject[],
-  forms: StepForms,
-): readonly [Step, ...Step[]] {
-  if (chain.length !== commits.length) throw new Mismatch(": chain and commits differ in length");
-  const steps = chain.map((passport, at): Step => {
-    const commit = commits[at]!;
-    try {
-      const step = { passport: forms.passport(passport), flat: forms.flat(commit) };
-      if (!isSamePassport(passport, commit, forms.flatNames)) throw new Mismatch("is not the same in chain");
-      return step;
-    } catch (error) {
-      if (error instanceof Mismatch) error.path = `.commits[${at}]${error.path}`;
-      throw error;
-    }
-  });
-  return steps as [Step, ...Step[]];
+export const stepFormsOf = ({ node }: Frame): StepForms => (node ? NODE_STEP : SERVER_STEP);
+
+/** Reads a commit by its form alone. @throws Mismatch */
+export function readStep(commit: ExactObject, { flat, passport }: StepForms): Step {
+  return { passport: passport(commit), flat: flat(commit) };
 }
 
 /** Whether a commit without its flat members is the passport. */
-function isSamePassport(passport: ExactObject, commit: ExactObject, flatNames: ReadonlySet<string>): boolean {
+export function isSamePassport(
+  passport: ExactObject,
+  commit: ExactObject,
+  { flatNames }: StepForms,
+): boolean {
   let shared = 0;
   for (const [name, value] of commit) {
     if (flatNames.has(name)) continue;
@@ -263,20 +253,15 @@ function isSameObject(one: ExactObject, other: ExactObject): boolean {
   return true;
 }
 
-function requireUniqueIds(steps: readonly Step[]): void {
-  const seen = new Set<string>();
-  for (const { passport } of steps) {
-    if (seen.has(passport.id)) throw new Mismatch(`.chain: ${passport.id} is there twice`);
-    seen.add(passport.id);
-  }
-}
-
-/** Each step is tied to the checkpoint exactly where there is one. */
-function requireInclusions(steps: readonly Step[], isCovered: boolean): void {
-  for (const [at, { flat }] of steps.entries()) {
+/** What the steps have to be beside each other. The function returned throws Mismatch. */
+export function createStepRules({ checkpoint }: Frame): (step: Step) => void {
+  const ids = new Set<string>();
+  return ({ passport: { id }, flat }) => {
+    if (ids.has(id)) throw new Mismatch("is there before", ".id");
+    ids.add(id);
     const isTied = flat._proof.checkpoint_inclusion !== undefined;
-    if (isTied === isCovered) continue;
-    const what = isCovered ? "is missing, though there is a checkpoint" : "is there, though no checkpoint is";
-    throw new Mismatch(`.commits[${at}]._proof.checkpoint_inclusion ${what}`);
-  }
+    if (isTied === (checkpoint !== null)) return;
+    const reason = isTied ? "is there, though no checkpoint is" : "is missing, though there is a checkpoint";
+    throw new Mismatch(reason, "._proof.checkpoint_inclusion");
+  };
 }

@@ -33,7 +33,7 @@ export function chainPhase({ bundle }: PhaseContext): Phase {
   return {
     step: ({ passport }, at) => tally.judge(at, passport.id, linkReason(bundle, at)),
     whole() {
-      const tip = bundle.steps.at(-1) ?? bundle.steps[0];
+      const tip = bundle.steps.at(-1)!;
       const reason = summaryReason(bundle, tip);
       if (reason !== undefined) tally.judge(bundle.steps.length, tip.passport.id, reason);
     },
@@ -46,7 +46,7 @@ function linkReason({ steps, metadata, node }: Bundle, at: number): string | und
   const before = steps[at - 1]?.passport;
   const parentHash = before ? before.integrity.integrity_hash : null;
   const hash = chainHashV1(bareHash(integrity.payload_hash), parentHash && bareHash(parentHash));
-  const agentId = node ? node.log.slice("mesh/".length) : steps[0].passport.created_by.agent_id;
+  const agentId = node ? node.log.slice("mesh/".length) : steps[0]!.passport.created_by.agent_id;
   return firstReason(
     [
       integrity.integrity_hash === prefixed(hash),
@@ -54,7 +54,7 @@ function linkReason({ steps, metadata, node }: Bundle, at: number): string | und
     ],
     [parent_id === (before?.id ?? null), "parent_id is not the step before"],
     [integrity.parent_hash === parentHash, "parent_hash is not the hash of the step before"],
-    [lineage.lineage_root === steps[0].passport.id, "lineage_root is not the first step"],
+    [lineage.lineage_root === steps[0]!.passport.id, "lineage_root is not the first step"],
     [trace_id === metadata.trace_id, "the step is of another trace"],
     [created_by.agent_id === agentId, "the step is of another agent"],
   );
@@ -63,7 +63,7 @@ function linkReason({ steps, metadata, node }: Bundle, at: number): string | und
 /** Whether `metadata` and `integrity` say what the steps are. */
 function summaryReason(bundle: Bundle, { passport, flat }: Step): string | undefined {
   const { metadata, integrity, steps } = bundle;
-  const root = steps[0];
+  const root = steps[0]!;
   const chain = {
     chain_ids: steps.map((step) => step.passport.id),
     chain_length: steps.length,

@@ -1,5 +1,5 @@
 import { type ExactJson, type ExactObject, isExactObject } from "@darkmatter/core";
-import type { Bundle, Disclosure, Step } from "./bundle-form.ts";
+import type { Bundle, NodeMembers, Step } from "./bundle-form.ts";
 import { bareHash } from "./chain-phases.ts";
 import { Mismatch } from "./reader.ts";
 import { type NodePayload, nodePayload } from "./step-form.ts";
@@ -16,36 +16,39 @@ export interface Said {
   readonly disclosed: ReadonlyMap<string, ExactJson>;
 }
 
-/** A node's bundle by what was said, root first; empty for a ledger server's. */
-export function saidIn({ node, steps }: Bundle): readonly Said[] {
-  if (!node) return [];
-  // Of two commits with one hash, which no valid chain has, the later counts.
-  const places = new Map(steps.map(({ flat }, at) => [bareHash(flat.integrity_hash), at]));
-  const disclosed = steps.map(() => new Map<string, ExactJson>());
-  for (const { commit, name, value } of node.disclosures)
-    disclosed[places.get(commit) ?? -1]?.set(name, value);
-  return steps.map((step, at) => {
+/**
+ * What was said in a step, by what is disclosed of it; `undefined` for the bundle of a ledger server. `isShown` tells
+ * whether the disclosures of a commit belong to that step.
+ */
+export function createSaying(
+  node: NodeMembers | null,
+  isShown: (commit: string, at: number) => boolean = () => true,
+): (step: Step, at: number) => Said | undefined {
+  const byCommit = new Map<string, Map<string, ExactJson>>();
+  for (const { commit, name, value } of node?.disclosures ?? []) {
+    const fields = byCommit.get(commit) ?? new Map<string, ExactJson>();
+    byCommit.set(commit, fields.set(name, value));
+  }
+  const nothing: ReadonlyMap<string, ExactJson> = new Map();
+  return (step, at) => {
+    if (!node) return undefined;
     const { payload } = step.passport;
     const commit = bareHash(step.flat.integrity_hash);
-    return { at, step, commit, payload: payload && nodePayload(payload), disclosed: disclosed[at]! };
-  });
+    const disclosed = isShown(commit, at) ? (byCommit.get(commit) ?? nothing) : nothing;
+    return { at, step, commit, payload: payload && nodePayload(payload), disclosed };
+  };
 }
 
-/** A disclosure with the commit it is of. */
-export interface Opened extends Disclosure {
-  /** Where it stands in the list. */
-  readonly order: number;
-  /** `undefined` when no commit of the bundle has that hash. */
-  readonly said: Said | undefined;
+/** Where each commit stands, by its hash: of two with one hash, which no valid chain has, the later counts. */
+export function placesOf(steps: readonly Step[]): ReadonlyMap<string, number> {
+  return new Map(steps.map(({ flat }, at) => [bareHash(flat.integrity_hash), at]));
 }
 
-export function openedIn(bundle: Bundle, said: readonly Said[]): readonly Opened[] {
-  const byCommit = new Map(said.map((one) => [one.commit, one]));
-  return (bundle.node?.disclosures ?? []).map((disclosure, order) => ({
-    ...disclosure,
-    order,
-    said: byCommit.get(disclosure.commit),
-  }));
+/** A node's bundle by what was said, root first; empty for a ledger server's. */
+export function saidIn({ node, steps }: Bundle): readonly Said[] {
+  const places = placesOf(steps);
+  const say = createSaying(node, (commit, at) => places.get(commit) === at);
+  return steps.map(say).filter((said) => said !== undefined);
 }
 
 export function isObject(value: ExactJson | undefined): value is ExactObject {

@@ -1,30 +1,29 @@
 import { fieldCommitment } from "../commitment.ts";
-import type { Opened } from "./disclosed.ts";
+import type { Disclosure } from "./bundle-form.ts";
+import type { Said } from "./disclosed.ts";
 import { firstReason, type Phase, type PhaseContext } from "./phase.ts";
 import { createTally } from "./tally.ts";
 
-export function disclosuresPhase({ said, opened: all }: PhaseContext): Phase {
-  const tally = createTally(
-    "disclosures",
-    "field opened",
-    "only a node's bundle has fields",
-    "fields opened",
-  );
+/** A disclosure, and the commit it is of: `undefined` when there is none. */
+type Opened = Pick<Disclosure, "name" | "salt" | "value"> & { readonly said: Said | undefined };
+
+export function disclosuresPhase({ bundle, said }: PhaseContext): Phase {
+  const [nothing, several] = ["only a node's bundle has fields", "fields opened"];
+  const tally = createTally("disclosures", "field opened", nothing, several);
   return {
     whole() {
+      const byCommit = new Map(said.map((one) => [one.commit, one]));
       let before: Opened | undefined;
-      for (const opened of all) {
-        tally.judge(
-          opened.order,
-          opened.said?.step.passport.id ?? opened.commit,
-          openingReason(opened, before),
-        );
+      for (const [order, { commit, ...disclosure }] of (bundle.node?.disclosures ?? []).entries()) {
+        const opened = { ...disclosure, said: byCommit.get(commit) };
+        const id = opened.said?.step.passport.id ?? commit;
+        tally.judge(order, id, openingReason(opened, before));
         before = opened;
       }
-      const closed = said.flatMap(({ payload, disclosed }) =>
-        [...(payload?.fields.keys() ?? [])].filter((name) => !disclosed.has(name)),
-      );
-      tally.leftOut("stay closed", closed.length);
+      for (const { payload, disclosed } of said) {
+        const names = [...(payload?.fields.keys() ?? [])];
+        tally.leftOut("stay closed", names.filter((name) => !disclosed.has(name)).length);
+      }
     },
     report: tally.report,
   };

@@ -12,12 +12,17 @@ export const signature = textOf("128 lower-case hex characters", isSignature);
 export const seconds = textOf("a time in seconds, YYYY-MM-DDTHH:MM:SSZ", isSeconds);
 export const commitId = pattern("the id of a commit", /^ctx_[0-9]+_(?:[0-9a-f]{12}|[0-9a-f]{8})$/);
 
-/** The hex of the key that a PEM holds. */
+/** The hex of the key that a PEM holds. A node's bundle repeats one PEM in every step: the last is remembered. */
 export const pemKey: Read<string> = (value) => {
-  const key = keyOfPem(text(value));
-  if (key === undefined) throw new Mismatch("is not the PEM of an Ed25519 public key");
-  return key;
+  const pem = text(value);
+  if (pem !== lastPem.pem) {
+    const key = keyOfPem(pem);
+    if (key === undefined) throw new Mismatch("is not the PEM of an Ed25519 public key");
+    lastPem = { pem, key };
+  }
+  return lastPem.key;
 };
+let lastPem = { pem: "", key: "" };
 
 /** A signed checkpoint; `beside` names what else the object may hold. */
 export const signedCheckpoint =

@@ -139,10 +139,10 @@ export function consistencyPhase(context: PhaseContext): Phase {
   const tally = createTally("consistency", "earlier checkpoint", "there is no earlier checkpoint");
   const { bundle, signatures } = context;
   const { checkpoint, node, server_pubkey, steps } = bundle;
-  const root = steps[0].flat._proof.log_position;
   return {
     *parts() {
       const earlier = node?.consistency ?? [];
+      const root = steps[0]!.flat._proof.log_position;
       const contradictions = createContradictions();
       for (const [at, entry] of earlier.entries()) {
         const id = entry.checkpoint.checkpoint_id;

@@ -1,12 +1,12 @@
 import type { Bundle, Step } from "./bundle-form.ts";
-import type { Opened, Said } from "./disclosed.ts";
+import type { Said } from "./disclosed.ts";
 import type { PhaseReport } from "./report.ts";
 import type { SignatureChecks } from "./signature-checks.ts";
 import type { Source } from "./source.ts";
 
 /** One phase of a check, from its first step to its report. */
 export interface Phase {
-  /** Called for each step, root first. */
+  /** Called for each step, root first; those after it are not there yet. */
   step?(step: Step, at: number): void;
   /** Called once after the steps. */
   whole?(): void;
@@ -20,9 +20,8 @@ export interface Phase {
 export interface PhaseContext {
   readonly bundle: Bundle;
   readonly source: Source;
+  /** Step by step, as far as `bundle.steps` goes; empty for a ledger server's bundle. */
   readonly said: readonly Said[];
-  /** The disclosures, as listed. */
-  readonly opened: readonly Opened[];
   readonly signatures: SignatureChecks;
   readonly findings: Findings;
 }

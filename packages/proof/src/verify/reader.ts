@@ -9,11 +9,12 @@ export class Mismatch extends Error {
   override readonly name = "Mismatch";
   readonly reason: string;
   /** Outermost first: `.chain`, `[3]`, `.id`. */
-  path = "";
+  path: string;
 
-  constructor(reason: string) {
+  constructor(reason: string, path = "") {
     super();
     this.reason = reason;
+    this.path = path;
   }
 }
 

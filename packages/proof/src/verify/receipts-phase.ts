@@ -6,24 +6,25 @@ import { createTally } from "./tally.ts";
 
 export function receiptsPhase({ said, signatures }: PhaseContext): Phase {
   const tally = createTally("receipts", "receipt", "there is none");
-  const sent = sentContents(said);
-  const given = new Set<string>();
   return {
-    step({ passport: { id } }, at) {
-      const { disclosed, payload = null } = said[at] ?? {};
-      const value = disclosed?.get("receipt");
-      if (value === undefined) {
-        if (payload?.fields.has("receipt")) tally.leftOut("stay closed");
-        return;
+    *parts() {
+      const sent = sentContents(said);
+      const given = new Set<string>();
+      for (const { at, disclosed, payload, step } of said) {
+        const { id } = step.passport;
+        const value = disclosed.get("receipt");
+        const receipt = value === undefined ? undefined : takenReceiptOf(value);
+        const reason = receipt && receiptReason(receipt, payload, sent, given);
+        if (value === undefined) tally.leftOut("stay closed", payload?.fields.has("receipt") ? 1 : 0);
+        else if (!receipt) tally.judge(at, id, "it has not the form of a receipt");
+        else if (reason !== undefined) tally.judge(at, id, reason);
+        else
+          signatures.startOther(async (verify) => {
+            const valid = await verifyReceipt(receipt, verify);
+            tally.judge(at, id, valid ? undefined : "the receipt's signature does not hold");
+          });
+        yield;
       }
-      const receipt = takenReceiptOf(value);
-      if (!receipt) return tally.judge(at, id, "it has not the form of a receipt");
-      const reason = receiptReason(receipt, payload, sent, given);
-      if (reason !== undefined) return tally.judge(at, id, reason);
-      signatures.startOther(async (verify) => {
-        const valid = await verifyReceipt(receipt, verify);
-        tally.judge(at, id, valid ? undefined : "the receipt's signature does not hold");
-      });
     },
     report: tally.report,
   };

@@ -1,55 +1,148 @@
 import {
   canon1,
   type ExactJson,
-  ExactNumber,
+  type ExactObject,
   isExactObject,
-  type JsonBuilder,
-  readJson,
   sha256Hex,
   sha256HexOf,
-  stringValue,
   utf8,
 } from "@darkmatter/core";
+import { isSamePassport, readStep, type Step } from "./bundle-form.ts";
+import { type Member, readCanonically } from "./canonical-reading.ts";
+import { anObject, listOf, Mismatch } from "./reader.ts";
+import { itemSpans, memberSpans, type Span } from "./spans.ts";
+import type { StepForms } from "./step-form.ts";
 
-/** A JSON text that was read, and the hashes of the object it holds. */
+/** The text of a bundle, opened: all but the steps is read, and these are read one by one. */
 export interface Source {
-  readonly value: ExactJson;
-  /** H(canon-1 of the object without these members). */
+  /** The top object. `chain` and `commits` may be empty here. */
+  readonly top: ExactObject;
+  readonly steps: number;
+  /** Whether everything is read already. */
+  readonly isWhole: boolean;
+  /** @throws Mismatch; Unusual */
+  step(at: number, forms: StepForms): Step;
+  /** H(canon-1 of the top object without these members). To be asked after the steps. */
   hashWithout(...names: readonly string[]): string;
 }
 
-/** A member, and where it would end if the text were canonical and had no commas and brackets around it. */
-type Member = readonly [name: string, value: ExactJson, end: number];
+/** A text is not as nodes write it: `openWhole` has to judge. */
+export class Unusual extends Error {
+  override readonly name = "Unusual";
+}
 
-/**
- * Reads a text without loss. A bundle is written as its canon-1 text, and need not be written a second time to be
- * hashed: while it is read, it is noticed whether the text is canonical.
- *
- * @param utf8Bytes the text's, where they are at hand
- * @throws as `readExactJson`
- */
-export function readSource(text: string, utf8Bytes?: Uint8Array): Source {
-  const reading = canonicalReading();
-  const value = readJson(text, reading.builder);
-  let bytes = utf8Bytes;
+const objects = listOf(anObject, 1);
+
+/** Reads everything at once, however it is written. @throws as `readExactJson`; Mismatch */
+export function openWhole(text: string, bytes?: Uint8Array): Source {
+  const { value, isCanonical, members } = readCanonically(text);
+  const top = anObject(value);
+  const [chain, commits] = [membersOf(top, "chain"), membersOf(top, "commits")];
+  if (chain.length !== commits.length) throw new Mismatch("has a chain and commits of different length");
   return {
-    value,
+    top,
+    steps: chain.length,
+    isWhole: true,
+    step(at, forms) {
+      const [passport, commit] = [chain[at]!, commits[at]!];
+      const step = readStep(commit, forms);
+      if (!isSamePassport(passport, commit, forms)) throw new Mismatch("is not the same in chain");
+      return step;
+    },
     hashWithout(...names) {
-      if (reading.isCanonical(text)) {
-        bytes ??= utf8(text);
-        return sha256HexOf(bytesWithout(text, bytes, reading.lastObject(), names));
-      }
-      const kept = isExactObject(value) ? [...value].filter(([name]) => !names.includes(name)) : [];
-      return sha256Hex(canon1(new Map(kept)));
+      if (isCanonical) return sha256HexOf(bytesWithout(text, bytes ?? utf8(text), endsOf(members), names));
+      return sha256Hex(canon1(new Map([...top].filter(([name]) => !names.includes(name)))));
     },
   };
+}
+
+function membersOf(top: ExactObject, name: string): readonly ExactObject[] {
+  try {
+    return objects(top.get(name));
+  } catch (error) {
+    if (error instanceof Mismatch) error.path = `.${name}${error.path}`;
+    throw error;
+  }
+}
+
+/** Levels of arrays and objects that are left inside a member, and inside an item of one. */
+const [IN_MEMBER, IN_ITEM] = [255, 254];
+
+/**
+ * Opens a bundle as nodes write it, canonical to the last byte, without ever holding all of it as values: a large one
+ * takes ten times its size. `undefined`, or Unusual later, for any other text.
+ */
+export function openCanonical(text: string, bytes?: Uint8Array): Source | undefined {
+  const members = memberSpans(text);
+  const [chain, commits] = [spansOf(text, members?.get("chain")), spansOf(text, members?.get("commits"))];
+  if (!members || !chain || !commits || chain.length !== commits.length) return undefined;
+  const names = [...members.keys()];
+  if (names.some((name, at) => at > 0 && name <= (names[at - 1] ?? "")) || !names.every(isPlain))
+    return undefined;
+  const top = new Map<string, ExactJson>();
+  for (const [name, { value, end }] of members) {
+    const isSteps = name === "chain" || name === "commits";
+    top.set(name, isSteps ? [] : canonicalValue(text.slice(value, end), IN_MEMBER).value);
+  }
+  let encoded = bytes;
+  return {
+    top,
+    steps: chain.length,
+    isWhole: false,
+    step(at, forms) {
+      const slice = sliceOf(text, commits[at]!);
+      const { value, members: inside } = canonicalValue(slice, IN_ITEM);
+      if (!isExactObject(value)) throw new Unusual();
+      // What `commits` repeats of the passport stands there word for word.
+      if (passportText(slice, inside, forms) !== sliceOf(text, chain[at]!)) throw new Unusual();
+      return readStep(value, forms);
+    },
+    hashWithout(...left) {
+      encoded ??= utf8(text);
+      const ends = names.map((name) => ({ name, end: members.get(name)?.end ?? 0 }));
+      return sha256HexOf(bytesWithout(text, encoded, ends, left));
+    },
+  };
+}
+
+const spansOf = (text: string, member: (Span & { value: number }) | undefined) =>
+  member && itemSpans(text, { start: member.value, end: member.end });
+const sliceOf = (text: string, { start, end }: Span) => text.slice(start, end);
+const isPlain = (name: string) => /^[a-z_]*$/.test(name);
+
+function canonicalValue(text: string, maxDepth: number) {
+  const read = readCanonically(text, maxDepth);
+  if (!read.isCanonical) throw new Unusual();
+  return read;
+}
+
+/** A commit's text without its flat members. */
+function passportText(text: string, members: readonly Member[], { flatNames }: StepForms): string {
+  const kept: string[] = [];
+  let start = 1;
+  for (const { name, end } of endsOf(members)) {
+    if (!flatNames.has(name)) kept.push(text.slice(start, end));
+    start = end + 1;
+  }
+  return `{${kept.join(",")}}`;
+}
+
+/** A member of a canonical text, and where it ends. */
+interface End {
+  readonly name: string;
+  readonly end: number;
+}
+
+/** Where members end, brackets and commas counted. */
+function endsOf(members: readonly Member[]): readonly End[] {
+  return members.map(([name, , end], at) => ({ name, end: 1 + end + at }));
 }
 
 /** The canonical text of an object without some of its members: the bytes before, between and after them. */
 function bytesWithout(
   text: string,
   bytes: Uint8Array,
-  members: readonly Member[],
+  members: readonly End[],
   names: readonly string[],
 ): readonly Uint8Array[] {
   // Counted from the end, as little follows the members that are left out.
@@ -58,90 +151,13 @@ function bytesWithout(
   let from = 0;
   // After the opening brace, and after each comma.
   let start = 1;
-  for (const [at, [name, , end]] of members.entries()) {
-    const stop = 1 + end + at;
+  for (const [at, { name, end }] of members.entries()) {
     if (names.includes(name)) {
       const isLast = at === members.length - 1;
       pieces.push(bytes.subarray(from, byteAt(isLast ? start - 1 : start)));
-      from = byteAt(isLast ? stop : stop + 1);
+      from = byteAt(isLast ? end : end + 1);
     }
-    start = stop + 1;
+    start = end + 1;
   }
   return [...pieces, bytes.subarray(from)];
-}
-
-/**
- * A builder of values that adds up how long the canonical text is. Where keys, escapes and numbers are all canonical,
- * a text of exactly that length has no white space, and so is canonical itself.
- */
-function canonicalReading() {
-  let length = 0;
-  let isPlain = true;
-  let last: readonly Member[] = [];
-
-  function stringOf(text: string, start: number, end: number, escapes: "none" | "short" | "other"): string {
-    length += end - start;
-    const value = stringValue(text, start, end, escapes);
-    if (escapes === "other") isPlain &&= JSON.stringify(value) === text.slice(start, end);
-    return value;
-  }
-
-  const builder: JsonBuilder<ExactJson, Member> = {
-    literal(value) {
-      length += value === false ? "false".length : "null".length;
-      return value;
-    },
-    string: stringOf,
-    number(token, isFloat) {
-      length += token.length;
-      const number = new ExactNumber(token);
-      if (isFloat || token === "-0") isPlain &&= canon1(number) === token;
-      return number;
-    },
-    array(items) {
-      length += bracketsAndCommas(items.length);
-      return items;
-    },
-    member(text, keyStart, keyEnd, escapes, value) {
-      const name = stringOf(text, keyStart, keyEnd, escapes);
-      length += 1;
-      return [name, value, length];
-    },
-    object(members) {
-      length += bracketsAndCommas(members.length);
-      last = members;
-      const object = new Map<string, ExactJson>();
-      let before: string | undefined;
-      for (const [name, value] of members) {
-        if (before !== undefined && !isSurelyAfter(name, before)) isPlain = false;
-        before = name;
-        object.set(name, value);
-      }
-      return object.size === members.length ? object : undefined;
-    },
-  };
-  return {
-    builder,
-    lastObject: () => last,
-    isCanonical: (text: string) => isPlain && length === text.length,
-  };
-}
-
-function bracketsAndCommas(inside: number): number {
-  return inside === 0 ? 2 : inside + 1;
-}
-
-const FIRST_SURROGATE = 0xd800;
-
-/**
- * Whether a name comes later by code points. Where both differ from the surrogates on, which units order otherwise, it
- * says no.
- */
-function isSurelyAfter(name: string, before: string): boolean {
-  const length = Math.min(name.length, before.length);
-  for (let at = 0; at < length; at++) {
-    const [unit, unitBefore] = [name.charCodeAt(at), before.charCodeAt(at)];
-    if (unit !== unitBefore) return unit > unitBefore && unitBefore < FIRST_SURROGATE;
-  }
-  return name.length > before.length;
 }

@@ -181,7 +181,7 @@ describe("what is no bundle fails its form, and nothing else is checked", () => 
   const cases: readonly (readonly [name: string, text: string | Uint8Array, detail: string])[] = [
     ["nothing", "", "This is not JSON (at position 0)."],
     ["another value", "[]", "the file is not an object"],
-    ["an empty object", "{}", "_spec is missing"],
+    ["an empty object", "{}", "chain is missing"],
     ["bytes that are no UTF-8", Uint8Array.of(0xff, 0xfe), "it is not UTF-8 text"],
     ["a byte order mark", "\ufeff{}", "This is not JSON (at position 0)."],
     ["deep nesting", "[".repeat(100_000), "Arrays and objects nest too deep (at position 256)."],

@@ -1,6 +1,13 @@
 import { DarkMatterError, utf8 } from "@darkmatter/core";
 import type { VerifySignature } from "../signatures.ts";
-import { type Bundle, readBundle } from "./bundle-form.ts";
+import {
+  type Bundle,
+  createStepRules,
+  type Frame,
+  readFrame,
+  type Step,
+  stepFormsOf,
+} from "./bundle-form.ts";
 import {
   agentSignaturesPhase,
   attestationsPhase,
@@ -8,7 +15,7 @@ import {
   envelopesPhase,
   payloadsPhase,
 } from "./chain-phases.ts";
-import { openedIn, saidIn } from "./disclosed.ts";
+import { createSaying, placesOf, type Said } from "./disclosed.ts";
 import { disclosuresPhase } from "./disclosures-phase.ts";
 import { exportHashPhase, exportSignaturePhase } from "./export-phases.ts";
 import {
@@ -26,7 +33,7 @@ import { Mismatch } from "./reader.ts";
 import { receiptsPhase } from "./receipts-phase.ts";
 import { type BundleAbout, type BundleReport, PHASES, type PhaseReport } from "./report.ts";
 import { createSignatureChecks } from "./signature-checks.ts";
-import { readSource, type Source } from "./source.ts";
+import { openCanonical, openWhole, type Source, Unusual } from "./source.ts";
 
 /** Larger files are refused: bytes of UTF-8. */
 export const BUNDLE_BYTES_MAX = 200_000_000;
@@ -51,40 +58,100 @@ export async function verifyBundle(
 }
 
 export async function checkBundle(
-  text: string | Uint8Array,
+  given: string | Uint8Array,
   verify: VerifySignature,
 ): Promise<CheckedBundle> {
-  const read = readForm(text);
-  if (typeof read === "string") return { report: unreadable(read), bundle: undefined };
-  const phases = [formReport(read.bundle), ...(await checkPhases(read, verify))];
-  const isFailed = phases.some(({ status }) => status === "fail");
-  const report: BundleReport = {
-    verdict: isFailed ? "failed" : "verified",
-    phases,
-    about: aboutOf(read.bundle),
-    notProven: notProvenBy(read.bundle, phases),
-  };
-  return { report, bundle: read.bundle };
-}
-
-interface Read {
-  readonly source: Source;
-  readonly bundle: Bundle;
-}
-
-/** The bundle, or why it is none. */
-function readForm(given: string | Uint8Array): Read | string {
-  if (isTooLarge(given)) return `it is larger than ${BUNDLE_BYTES_MAX / 1e6} MB`;
+  if (isTooLarge(given)) return unreadable(`it is larger than ${BUNDLE_BYTES_MAX / 1e6} MB`);
+  const [text, bytes] = typeof given === "string" ? [given] : [utf8Text(given), given];
+  if (text === undefined) return unreadable("it is not UTF-8 text");
   try {
-    const [text, bytes] = typeof given === "string" ? [given] : [utf8Text(given), given];
-    if (text === undefined) return "it is not UTF-8 text";
-    const source = readSource(text, bytes);
-    return { source, bundle: readBundle(source.value) };
+    return (await checkAsWritten(text, bytes, verify)) ?? (await checkSource(openWhole(text, bytes), verify));
   } catch (error) {
-    if (error instanceof Mismatch) return `${error.path.slice(1) || "the file"} ${error.reason}`;
-    if (error instanceof DarkMatterError) return error.message;
+    if (error instanceof Mismatch) return unreadable(`${error.path.slice(1) || "the file"} ${error.reason}`);
+    if (error instanceof DarkMatterError) return unreadable(error.message);
     throw error;
   }
+}
+
+/** Checks a bundle that is written as nodes write it; `undefined` for any other. */
+async function checkAsWritten(
+  text: string,
+  bytes: Uint8Array | undefined,
+  verify: VerifySignature,
+): Promise<CheckedBundle | undefined> {
+  try {
+    const source = openCanonical(text, bytes);
+    return source && (await checkSource(source, verify));
+  } catch (error) {
+    if (error instanceof Unusual || error instanceof Mismatch || error instanceof DarkMatterError)
+      return undefined;
+    throw error;
+  }
+}
+
+/** @throws Mismatch or Unusual at the first step that has not its form */
+async function checkSource(source: Source, verify: VerifySignature): Promise<CheckedBundle> {
+  const frame = readFrame(source.top);
+  const steps: Step[] = [];
+  const bundle: Bundle = { ...frame, steps };
+  const said: Said[] = [];
+  const signatures = createSignatureChecks(verify);
+  const findings = { witnessedUpTo: 0, attested: new Set<string>() };
+  const phases = PHASES_OF_CONTENT.map((create) => create({ bundle, source, said, signatures, findings }));
+  try {
+    for (const [step, words] of stepsOf(source, frame)) {
+      const at = steps.push(step) - 1;
+      if (words) said.push(words);
+      for (const phase of phases) phase.step?.(step, at);
+      await signatures.room();
+    }
+    for (const phase of phases) {
+      phase.whole?.();
+      for (const _ of phase.parts?.() ?? []) await signatures.room();
+    }
+  } finally {
+    await signatures.settled();
+  }
+  return { report: reportOf(bundle, [formReport(bundle), ...phases.map((phase) => phase.report())]), bundle };
+}
+
+/** Each step in its form, with what was said in it. @throws Mismatch; Unusual */
+function* stepsOf(source: Source, frame: Frame): Generator<readonly [Step, Said | undefined]> {
+  if (source.isWhole) {
+    const steps = [...readSteps(source, frame)];
+    const places = placesOf(steps);
+    const say = createSaying(frame.node, (commit, at) => places.get(commit) === at);
+    for (const [at, step] of steps.entries()) yield [step, say(step, at)];
+    return;
+  }
+  const say = createSaying(frame.node);
+  const commits = new Set<string>();
+  let at = 0;
+  for (const step of readSteps(source, frame)) {
+    const words = say(step, at++);
+    // Two commits with one hash: to whom disclosures belong is not known before the last step.
+    if (words && commits.size === commits.add(words.commit).size) throw new Unusual();
+    yield [step, words];
+  }
+}
+
+function* readSteps(source: Source, frame: Frame): Generator<Step> {
+  const [forms, obey] = [stepFormsOf(frame), createStepRules(frame)];
+  for (let at = 0; at < source.steps; at++) {
+    try {
+      const step = source.step(at, forms);
+      obey(step);
+      yield step;
+    } catch (error) {
+      if (error instanceof Mismatch) error.path = `.commits[${at}]${error.path}`;
+      throw error;
+    }
+  }
+}
+
+function reportOf(bundle: Bundle, phases: readonly PhaseReport[]): BundleReport {
+  const verdict = phases.some(({ status }) => status === "fail") ? "failed" : "verified";
+  return { verdict, phases, about: aboutOf(bundle), notProven: notProvenBy(bundle, phases) };
 }
 
 function isTooLarge(given: string | Uint8Array): boolean {
@@ -126,46 +193,19 @@ const PHASES_OF_CONTENT: readonly ((context: PhaseContext) => Phase)[] = [
   assurancePhase,
 ];
 
-async function checkPhases(
-  { bundle, source }: Read,
-  verify: VerifySignature,
-): Promise<readonly PhaseReport[]> {
-  const signatures = createSignatureChecks(verify);
-  const said = saidIn(bundle);
-  const context: PhaseContext = {
-    bundle,
-    source,
-    said,
-    opened: openedIn(bundle, said),
-    signatures,
-    findings: { witnessedUpTo: 0, attested: new Set() },
-  };
-  const phases = PHASES_OF_CONTENT.map((create) => create(context));
-  for (const [at, step] of bundle.steps.entries()) {
-    for (const phase of phases) phase.step?.(step, at);
-    await signatures.room();
-  }
-  for (const phase of phases) {
-    phase.whole?.();
-    for (const _ of phase.parts?.() ?? []) await signatures.room();
-  }
-  await signatures.settled();
-  return phases.map((phase) => phase.report());
-}
-
 function formReport(bundle: Bundle): PhaseReport {
   const checked = bundle.steps.length;
   return { phase: "format", status: "pass", checked, detail: `${checked} steps in their form` };
 }
 
-function unreadable(detail: string): BundleReport {
+function unreadable(detail: string): CheckedBundle {
   const phases = PHASES.map(
     (phase): PhaseReport =>
       phase === "format"
         ? { phase, status: "fail", checked: 1, detail }
         : { phase, status: "not checked", checked: 0, detail: "the file has not the form of a bundle" },
   );
-  return { verdict: "failed", phases, about: null, notProven: NO_FILE_PROVES };
+  return { report: { verdict: "failed", phases, about: null, notProven: NO_FILE_PROVES }, bundle: undefined };
 }
 
 function aboutOf({ checkpoint, integrity, metadata, node, steps }: Bundle): BundleAbout {
@@ -174,7 +214,7 @@ function aboutOf({ checkpoint, integrity, metadata, node, steps }: Bundle): Bund
     exportedBy: metadata.exported_by,
     exportedAt: metadata.exported_at,
     exportId: metadata.export_id,
-    agentName: steps[0].passport.created_by.agent_name,
+    agentName: steps[0]!.passport.created_by.agent_name,
     log: node?.log ?? null,
     traceId: metadata.trace_id,
     steps: steps.length,

@@ -74,7 +74,7 @@ function disconnection({ bundle }: Side, seen: SignedCheckpoint): string | undef
       : undefined;
   }
   // Older than the conversation: nothing in the bundle speaks of that time.
-  if (seen.tree_size <= steps[0].flat._proof.log_position) return undefined;
+  if (seen.tree_size <= steps[0]!.flat._proof.log_position) return undefined;
   const isKnown = ownCheckpoints(bundle).some(
     ({ tree_size, tree_root, log_root }) =>
       tree_size === seen.tree_size && tree_root === seen.tree_root && log_root === seen.log_root,
