@@ -148,6 +148,8 @@ test("erasing a message erases the named fields wherever they are, here and in t
   const plan = await ana.ledger.read.planErasure(ana.db, MESSAGE, ["content", "response"]);
   expect(plan.steps.map(({ fields }) => fields)).toEqual([["content"], ["response"]]);
   expect(plan.hashesLeft.map(({ fields }) => fields)).toEqual([["signed"]]);
+  const ofQuestion = await ana.ledger.read.planErasure(ana.db, MESSAGE, ["content"]);
+  expect(ofQuestion.hashesLeft).toEqual([]);
 
   const erased = await ana.tools.call(ERASE, { what: MESSAGE, fields: ["content", "response"] });
   expect(erased).toMatchObject({

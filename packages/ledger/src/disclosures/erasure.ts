@@ -17,14 +17,12 @@ export interface ErasurePlan {
   readonly steps: readonly ErasureStep[];
   /** Messages whose own words go, so that other copies of them have to go as well. */
   readonly messageIds: readonly string[];
-  /** Fields that stay and hold an unsalted hash of words that go: whoever has one can test a guess. */
+  /** Fields that stay and hold a hash without salt of words that go: whoever has one can test a guess. */
   readonly hashesLeft: readonly Pick<ErasureStep, "commitId" | "fields">[];
 }
 
 /** What a person calls a message's words, in whichever act they were kept. */
 const WORDS: ReadonlySet<string> = new Set(["content", "response", "metadata"]);
-/** Fields with hashes that have no salt (docs/proof.md section 3). */
-const HASHES: ReadonlySet<string> = new Set(["signed", "receipt"]);
 
 /**
  * What erasing would erase: of a commit, or, for a message id, of every commit about it. Nothing is changed.
@@ -67,15 +65,26 @@ async function hashesBeside(
   messageIds: ReadonlySet<string>,
 ): Promise<ErasurePlan["hashesLeft"]> {
   const going = new Map(steps.map(({ commitId, fields }) => [commitId, fields]));
+  const words = new Set(steps.flatMap(({ fields }) => fields));
   const left: Pick<ErasureStep, "commitId" | "fields">[] = [];
   for (const messageId of messageIds) {
-    for (const { id, position } of await commits.ofTrace(read, messageId)) {
-      const held = (await disclosures.fieldsOf(read, position)).map(({ name }) => name);
-      const fields = held.filter((name) => HASHES.has(name) && !going.get(id)?.includes(name));
-      if (fields.length > 0) left.push({ commitId: id, fields });
+    for (const commit of await commits.ofTrace(read, messageId)) {
+      const { act } = payloadOf(commit);
+      const held = (await disclosures.fieldsOf(read, commit.position)).map(({ name }) => name);
+      const fields = held.filter(
+        (name) => hashed(act, name).some((word) => words.has(word)) && !going.get(commit.id)?.includes(name),
+      );
+      if (fields.length > 0) left.push({ commitId: commit.id, fields });
     }
   }
   return left;
+}
+
+/** Of which words a field holds a hash (docs/proof.md section 1). */
+function hashed(act: string, name: string): readonly string[] {
+  if (name === "receipt") return ["content"];
+  if (name !== "signed") return [];
+  return act === "message.answered" ? ["response"] : ["content", "metadata"];
 }
 
 /** Does what a plan says, in one transaction. Call `db.purge()` after its COMMIT. */

@@ -43,6 +43,9 @@ async function erase(input: CommandInput, main: MainOptions): Promise<ExitCode> 
   return EXIT_OK;
 }
 
+const HASHES_LEFT =
+  "A hash of the words stays too, by which a guess can be tested (erase these fields as well if the words are short):";
+
 /** Exactly what goes, and what does not. */
 function planText({ steps, messageIds, hashesLeft }: ErasurePlan): string {
   const peers = [...new Set(steps.flatMap(({ peer }) => (peer === null ? [] : [shortId(peer)])))];
@@ -53,13 +56,15 @@ function planText({ steps, messageIds, hashesLeft }: ErasurePlan): string {
         `  ${commitId}  ${brief(act, 24).padEnd(18)}  ${fields.map((name) => brief(name, 40)).join(", ")}`,
     ),
     ...messageIds.map(
-      (id) => `  ${brief(id, 128)}: its words in the inbox, in what was sent, and in conversations`,
+      (id) =>
+        `  ${brief(id, 128)}: its words and its answers', in the inbox, in what was sent, in conversations`,
     ),
     "What stays: the commits themselves (who, what kind of act, when) and commitments that nobody can open any more.",
-    ...hashesLeft.map(
-      ({ commitId, fields }) =>
-        `  ${commitId} keeps ${fields.join(", ")}: a hash of the words, by which a guess can be tested. Erase it too if they are short.`,
-    ),
+    ...(hashesLeft.length > 0
+      ? [
+          `${HASHES_LEFT} ${hashesLeft.map(({ commitId, fields }) => `${commitId} (${fields.join(", ")})`).join(", ")}`,
+        ]
+      : []),
     peers.length > 0
       ? `What others hold is not erased: ${peers.join(", ")}, whoever they told, and every export or backup made before.`
       : "Exports and backups made before are not erased.",

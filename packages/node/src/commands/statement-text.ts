@@ -58,10 +58,12 @@ function isInbound({ disclosed }: Statement): boolean {
   return value("direction") === "inbound" || value("signed") !== undefined;
 }
 
-function rungText({ disclosed }: Statement): string {
+function rungText({ disclosed, provenBy }: Statement): string {
   const value = (wanted: string) => disclosed.find(({ name }) => name === wanted)?.value;
   const receipt = parseJson(value("receipt") ?? "");
-  const rung = isJsonObject(receipt) ? receipt.rung : value("rung");
+  const [taken, ...others] = provenBy.filter((proof) => proof.kind === "receipt");
+  const proven = others.length === 0 ? taken?.rung : undefined;
+  const rung = isJsonObject(receipt) ? receipt.rung : (value("rung") ?? proven);
   if (rung === undefined) return "at a step that stays closed";
   return rung === "acted" ? "acted on" : brief(rung, 20);
 }
