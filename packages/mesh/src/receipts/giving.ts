@@ -8,7 +8,14 @@ import type { InboxMessage } from "../messages/message.ts";
 import { inParallel, PARALLEL_CALLS_MAX } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Callbacks } from "../webhooks/callbacks.ts";
-import { asksReceipts, authorOf, type GivenRung, RECEIPT_DUE_MS } from "./receipt.ts";
+import {
+  asksReceipts,
+  authorOf,
+  type GivenRung,
+  RECEIPT_DUE_MS,
+  RECEIPT_PAUSE_MAX_MS,
+  RECEIPT_PAUSE_MS,
+} from "./receipt.ts";
 import { type DueRung, deleteDue, insertDue, pruneDue, readDue } from "./receipts.store.ts";
 
 type Message = Pick<InboxMessage, "messageId" | "content" | "from" | "metadata" | "webhook">;
@@ -25,7 +32,7 @@ export interface Giving {
   refuse(tx: Write, message: Message, why: string): Promise<void>;
   /** Owes the receipt of an act that `commit` records. */
   acted(tx: Write, message: Message, what: "replied" | "forwarded", commit: string | null): Promise<void>;
-  /** Tells again what could not be told; gives up after an hour. */
+  /** Tells again what could not be told, at growing intervals; gives up after an hour. */
   tellDue(): Promise<void>;
 }
 
@@ -37,6 +44,8 @@ export function createGiving(
   const self = signer.agentId;
   /** Being told by this process now. */
   const telling = new Set<string>();
+  /** Told in vain by this process: until when it is left alone, and for how long that is. */
+  const paused = new Map<string, { readonly untilMs: number; readonly pauseMs: number }>();
 
   function signed({ messageId, from, contentHash, rung, atMs, commit, detail }: GivenRung): Receipt {
     const receipt = { agent_id: self, message_id: messageId, rung, at: isoTime(atMs), commit, detail };
@@ -85,14 +94,30 @@ export function createGiving(
 
   async function tell(due: DueRung): Promise<void> {
     const { messageId, rung } = due;
-    const key = `${rung} ${messageId}`;
+    const key = keyOf(due);
     if (telling.has(key)) return;
     telling.add(key);
     try {
       if (await isSettled(due)) await db.write((tx) => deleteDue(tx, messageId, rung));
+      else pause(key);
     } finally {
       telling.delete(key);
     }
+  }
+
+  function pause(key: string): void {
+    const before = paused.get(key)?.pauseMs;
+    const pauseMs = Math.min(before === undefined ? RECEIPT_PAUSE_MS : 2 * before, RECEIPT_PAUSE_MAX_MS);
+    paused.set(key, { untilMs: clock.monotonic() + pauseMs, pauseMs });
+  }
+
+  /** What is due and not left alone now. */
+  async function readTellable(): Promise<DueRung[]> {
+    const due = await readDue(db);
+    const keys = new Set(due.map(keyOf));
+    for (const key of paused.keys()) if (!keys.has(key)) paused.delete(key);
+    const nowMs = clock.monotonic();
+    return due.filter((one) => (paused.get(keyOf(one))?.untilMs ?? nowMs) <= nowMs);
   }
 
   return {
@@ -115,7 +140,9 @@ export function createGiving(
     async tellDue() {
       const untold = await db.write((tx) => pruneDue(tx, clock.now() - RECEIPT_DUE_MS));
       if (untold > 0) report("receipts.untold", { count: untold });
-      await inParallel(await readDue(db), PARALLEL_CALLS_MAX, tell);
+      await inParallel(await readTellable(), PARALLEL_CALLS_MAX, tell);
     },
   };
 }
+
+const keyOf = ({ messageId, rung }: DueRung) => `${rung} ${messageId}`;

@@ -1,12 +1,18 @@
-import type { JsonObject } from "@darkmatter/core";
+import { type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import { isHash, type Rung } from "@darkmatter/proof";
 import type { SentMessage } from "../messages/message.ts";
 import type { Update } from "../webhooks/webhook.ts";
 
-/** Receipts kept of one message of ours (mesh.md 22.2). */
+/**
+ * Receipts kept of one message of ours, those of its targets aside (mesh.md 22.2): a target has a place for each rung,
+ * however many they are, and whom others name can take none of those.
+ */
 export const RECEIPTS_MAX = 50;
 /** How long a sender that cannot be reached is told of a rung again. */
 export const RECEIPT_DUE_MS = 3_600_000;
+/** The pause before it is told again, which doubles up to the most: a webhook may be somebody else's, and busy. */
+export const RECEIPT_PAUSE_MS = 30 * SECOND_MS;
+export const RECEIPT_PAUSE_MAX_MS = 10 * MINUTE_MS;
 /** Rungs that wait to be told; beyond it the oldest is forgotten. */
 export const RECEIPTS_DUE_MAX = 500;
 

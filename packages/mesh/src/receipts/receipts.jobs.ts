@@ -1,7 +1,7 @@
-import { SECOND_MS } from "@darkmatter/core";
 import type { Job } from "@darkmatter/surface";
 import type { Services } from "../services.ts";
+import { RECEIPT_PAUSE_MS } from "./receipt.ts";
 
 export function receiptJobs({ giving }: Services): Job[] {
-  return [{ name: "receipts.tell", periodMs: 30 * SECOND_MS, atStart: true, run: () => giving.tellDue() }];
+  return [{ name: "receipts.tell", periodMs: RECEIPT_PAUSE_MS, atStart: true, run: () => giving.tellDue() }];
 }

@@ -86,9 +86,21 @@ export async function readReceipts(tx: Read, messageId: string): Promise<KeptRec
   return (await tx.all<KeptRow>("SELECT * FROM mesh_receipts WHERE message_id = ?", messageId)).map(kept);
 }
 
-export async function countReceipts(tx: Read, messageId: string): Promise<number> {
-  const sql = "SELECT count(*) AS n FROM mesh_receipts WHERE message_id = ?";
-  return (await tx.get<{ n: number }>(sql, messageId))?.n ?? 0;
+/** How many there are of a message, those of some agents aside. */
+export async function countReceiptsBesides(
+  tx: Read,
+  messageId: string,
+  agentIds: readonly string[],
+): Promise<number> {
+  const sql = `SELECT count(*) AS n FROM mesh_receipts
+     WHERE message_id = ? AND agent_id NOT IN (SELECT value FROM json_each(?))`;
+  return (await tx.get<{ n: number }>(sql, messageId, JSON.stringify(agentIds)))?.n ?? 0;
+}
+
+/** Removes what the givers of receipts added in words of their own; how many. */
+export function eraseDetails(tx: Write, messageId: string): Promise<number> {
+  const sql = "UPDATE mesh_receipts SET detail = NULL WHERE message_id = ? AND detail IS NOT NULL";
+  return tx.run(sql, messageId);
 }
 
 /** Whether an agent named a commit of its ledger in a receipt for this message. */

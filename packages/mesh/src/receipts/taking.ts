@@ -5,11 +5,12 @@ import { shortId } from "../connections/connection.ts";
 import { isBlocked } from "../connections/connections.store.ts";
 import { meshError } from "../errors.ts";
 import type { SentMessage } from "../messages/message.ts";
+import { readSent } from "../messages/sent.store.ts";
 import type { Waiting } from "../messages/waiting.ts";
 import type { MeshPorts } from "../ports.ts";
 import { readUpdates } from "../webhooks/webhooks.store.ts";
 import { holdersOf, RECEIPTS_MAX } from "./receipt.ts";
-import { countReceipts, insertReceipt, readReceipt } from "./receipts.store.ts";
+import { countReceiptsBesides, insertReceipt, readReceipt } from "./receipts.store.ts";
 
 /** Keeping what others say became of our messages (mesh.md 22.2). */
 export interface Taking {
@@ -20,7 +21,8 @@ export interface Taking {
   verified(sent: SentMessage, agentId: string, value: Json | undefined): Promise<TakenReceipt>;
   /**
    * Keeps a verified receipt; one that was kept before is left as it is. Throws FORBIDDEN for a blocked agent,
-   * DUPLICATE when the agent said another thing of the same rung, TOO_MANY beyond 50 of one message.
+   * DUPLICATE when the agent said another thing of the same rung, TOO_MANY beyond 50 of one message by agents that
+   * are not its targets.
    */
   take(tx: Write, receipt: TakenReceipt): Promise<void>;
   /** Those receipts among what targets answered that verify. What does not is reported: the message arrived. */
@@ -63,12 +65,17 @@ export function createTaking(
   async function obstacle(tx: Write, receipt: TakenReceipt): Promise<Error | "known" | undefined> {
     const { agent_id: agentId, message_id: messageId, rung, at, commit, detail } = receipt;
     if (await isBlocked(tx, agentId)) return refuse("Not accepted.");
+    const sent = await readSent(tx, messageId);
+    // Erased since the receipt was verified: by its hash of the content guesses at that could be tested.
+    if (!sent || sha256Hex(sent.content) !== receipt.content_hash)
+      return refuse("The message it is for is gone.");
     const before = await readReceipt(tx, messageId, agentId, rung);
     if (before) {
       const same = before.at === at && before.commit === commit && before.detail === detail;
       return same ? "known" : meshError("DUPLICATE", "This agent said something else of this rung before.");
     }
-    const isFull = (await countReceipts(tx, messageId)) >= RECEIPTS_MAX;
+    if (sent.targets.includes(agentId)) return undefined;
+    const isFull = (await countReceiptsBesides(tx, messageId, sent.targets)) >= RECEIPTS_MAX;
     return isFull ? meshError("TOO_MANY", "Too many receipts for this message") : undefined;
   }
 
