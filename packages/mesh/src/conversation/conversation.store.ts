@@ -79,6 +79,12 @@ export function eraseEntries(tx: Write, messageId: string, text: string): Promis
   );
 }
 
+/** Whether `eraseEntries` put `text` in the place of what was said. */
+export async function isErased(tx: Read, messageId: string, text: string): Promise<boolean> {
+  const sql = "SELECT 1 AS yes FROM mesh_conversation WHERE message_id = ? AND content = ? LIMIT 1";
+  return (await tx.get(sql, messageId, text)) !== undefined;
+}
+
 /** Keeps the newest `keep` entries. */
 export async function pruneEntries(tx: Write, keep: number): Promise<void> {
   await tx.run(

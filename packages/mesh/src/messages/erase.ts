@@ -1,6 +1,6 @@
 import type { Write } from "@darkmatter/store";
 import { eraseEntries } from "../conversation/conversation.store.ts";
-import { forgetDue } from "../receipts/receipts.store.ts";
+import { eraseDetails, forgetDue } from "../receipts/receipts.store.ts";
 import { eraseResponses, eraseUpdates } from "../webhooks/webhooks.store.ts";
 import { deleteInbox } from "./messages.store.ts";
 import { eraseSent } from "./sent.store.ts";
@@ -18,7 +18,8 @@ export async function erase(tx: Write, messageId: string): Promise<number> {
   const responses = await eraseResponses(tx, messageId, ERASED);
   const notes = await eraseUpdates(tx, messageId);
   const entries = await eraseEntries(tx, messageId, ERASED);
+  const details = await eraseDetails(tx, messageId);
   // A receipt still to be told holds the hash of the content, by which guesses could be tested.
   await forgetDue(tx, messageId);
-  return waiting + sent + responses + notes + entries;
+  return waiting + sent + responses + notes + entries + details;
 }

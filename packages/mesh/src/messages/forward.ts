@@ -2,12 +2,14 @@ import { isoTime, type JsonObject, reasonOf } from "@darkmatter/core";
 import { once, type Write } from "@darkmatter/store";
 import { type Connection, endpoint, speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
+import { isErased } from "../conversation/conversation.store.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Giving } from "../receipts/giving.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
 import type { Deliverer, Delivery } from "./deliver.ts";
+import { ERASED } from "./erase.ts";
 import type { InboxMessage } from "./message.ts";
 import { deleteInbox, readForwards, readInbox, saveForwards } from "./messages.store.ts";
 import { ignoreUnlessForbidden } from "./reply.ts";
@@ -136,7 +138,9 @@ export function createForwarding(
     return db.write((tx) =>
       once(tx, callId, async (): Promise<ForwardOutcome> => {
         const [first] = to;
-        const isGone = first !== undefined && (await deleteInbox(tx, message.messageId));
+        // One that was answered meanwhile is left to its answer, which is on its way and has still to be recorded.
+        const isOpen = (await readForwards(tx, message.messageId)) !== undefined;
+        const isGone = first !== undefined && isOpen && (await deleteInbox(tx, message.messageId));
         if (isGone) await giving.acted(tx, message, "forwarded", commits[first] ?? null);
         await deliverer.settle(tx, deliveries);
         await rememberForward(tx, message, to);
@@ -156,6 +160,8 @@ export function createForwarding(
 
   async function rememberForward(tx: Write, message: InboxMessage, to: readonly string[]): Promise<void> {
     const { messageId, content, metadata } = message;
+    // Erased while it was on its way: its words must not come back.
+    if (await isErased(tx, messageId, ERASED)) return;
     await remember(tx, {
       messageId,
       content,

@@ -7,7 +7,7 @@ import {
   parseTime,
   sha256Hex,
 } from "@darkmatter/core";
-import type { SignedMessage } from "@darkmatter/proof";
+import { isHash, type SignedMessage } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
 import type { Background } from "../background.ts";
 import { countDeclined, countReceived, readStanding } from "../connections/connections.store.ts";
@@ -88,6 +88,8 @@ export function createReceiving(
     if (exceedsCodePoints(message.content, CONTENT_CODE_POINTS_MAX)) {
       throw meshError("TOO_LARGE", `Content exceeds ${CONTENT_CODE_POINTS_MAX} characters`);
     }
+    // The ledger keeps what is between us and an agent under its id: a message so called would lie among that.
+    if (isHash(message.messageId)) throw meshError("BAD_REQUEST", "A message_id must not be an agent's id.");
     agentIdField(body, "from_agent_id");
     const wrongWebhook = validateWebhook(message.webhook);
     if (wrongWebhook) throw meshError("BAD_REQUEST", wrongWebhook);

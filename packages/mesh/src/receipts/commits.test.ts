@@ -263,3 +263,15 @@ test("without a ledger of our own receipts name no commit, and messages none eit
   await plain.tool("send_message", { content: "?", target_agent_id: bo.id });
   expect(metadataOf(bo)).toEqual({ receipts: 1, origin_agent_id: plain.id });
 });
+
+test("no message can be called as an agent is, and so lie among what the ledger keeps of that one", async () => {
+  const { net, ana, peers } = await nodeAnd([], []);
+  await using _ = net;
+  const [bo, mallory] = peers;
+  const answer = await mallory.post(ana, "message", mallory.message({ message_id: bo.id }));
+  expect(answer).toMatchObject({ status: 400, json: { error: expect.stringContaining("message_id") } });
+  expect(ana.journal.of(bo.id).map(({ act }) => act)).toEqual(["connection.opened"]);
+  // Upper case names no agent.
+  const other = await mallory.post(ana, "message", mallory.message({ message_id: bo.id.toUpperCase() }));
+  expect(other.status).toBe(200);
+});
