@@ -1,4 +1,5 @@
 import { AgentId } from "@darkmatter/core";
+import { once } from "@darkmatter/store";
 import { type Tool, tool } from "@darkmatter/surface";
 import { z } from "zod";
 import { answered, PEER_WORDS } from "../answers.ts";
@@ -36,28 +37,32 @@ export function impressionTools(services: Services): Tool[] {
         openWorldHint: false,
       },
       visible: knowsSomebody,
-      handle: (input) =>
+      handle: (input, { callId }) =>
         answered(async () => {
           const about = input.agent_id;
           if (!AgentId.safeParse(about).success)
             throw meshError("BAD_REQUEST", "agent_id must be a full agent id.");
           // @NOTE the older seed gives a text alone, and an empty one to delete.
           if (input.impression === "" && input.score === undefined) {
-            const was = await db.write((tx) => impressions.forget(tx, about));
+            const was = await db.write((tx) => once(tx, callId, () => impressions.forget(tx, about)));
             if (!was) throw meshError("NOT_FOUND", "You have no impression of that agent.");
             return { success: true, agent_id: about, action: "deleted" };
           }
           if (input.score === undefined && input.note === undefined && input.impression === undefined) {
             throw meshError("BAD_REQUEST", "Give a score from -1 to 1, a note, or both.");
           }
-          const { impression, created } = await db.write(async (tx) => {
-            const before = await impressions.of(tx, about);
-            const note = input.note ?? input.impression ?? before?.note ?? "";
-            tx.afterCommit(services.changed);
-            return impressions.set(tx, about, input.score ?? before?.score ?? 0, note);
-          });
-          const action = created ? "created" : "updated";
-          return { success: true, agent_id: about, action, score: impression.score, note: impression.note };
+          // Whether it is new is all that is kept for a repeated call: the note may be erased one day.
+          const { created } = await db.write((tx) =>
+            once(tx, callId, async () => {
+              const before = await impressions.of(tx, about);
+              const note = input.note ?? input.impression ?? before?.note ?? "";
+              const set = await impressions.set(tx, about, input.score ?? before?.score ?? 0, note);
+              tx.afterCommit(services.changed);
+              return { created: set.created };
+            }),
+          );
+          const { score = 0, note = "" } = (await impressions.of(db, about)) ?? {};
+          return { success: true, agent_id: about, action: created ? "created" : "updated", score, note };
         }),
     }),
     tool({

@@ -104,3 +104,15 @@ test("a request accepted twice under one call id is accepted once and answers th
   const opened = await bo.db.all("SELECT * FROM journal WHERE act = 'connection.opened'");
   expect(opened).toHaveLength(1);
 });
+
+test("a judgement passed twice under one call id is recorded once, and answered the same", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"] });
+  const { ana } = net.nodes;
+  const judge = (input: object) => ana.tool("set_impression", input, { callId: "c1" });
+  const input = { agent_id: "ab".repeat(32), score: 0.5, note: "helpful" };
+  const first = await judge(input);
+  expect(first).toMatchObject({ success: true, action: "created", score: 0.5, note: "helpful" });
+  expect(await judge(input)).toEqual(first);
+  expect(ana.journal.events.map(({ act }) => act)).toEqual(["impression.set"]);
+  expect(JSON.stringify(await ana.db.all("SELECT * FROM once_results"))).not.toContain("helpful");
+});
