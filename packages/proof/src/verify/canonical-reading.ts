@@ -19,8 +19,8 @@ export interface CanonicalReading {
   readonly members: readonly Member[];
 }
 
-/** More values than a file of 200 MB that is a bundle has, and as many as memory is sure to hold. */
-const VALUES_MAX = 10_000_000;
+/** A bundle of 200 MB has fewer values, and 1 GB of memory holds as many. */
+const VALUES_MAX = 6_000_000;
 
 /**
  * Reads a text without loss, and notices whether it is canonical: a bundle is written as its canon-1 text, and then need

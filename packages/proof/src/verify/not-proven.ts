@@ -56,15 +56,38 @@ export const UNBOUND: readonly Unbound[] = [
 ];
 
 /** What a report says that it does not prove. */
-export function notProvenBy(bundle: Bundle, phases: readonly PhaseReport[]): readonly string[] {
+export function notProvenBy({ node }: Bundle, phases: readonly PhaseReport[]): readonly string[] {
   const unchecked = phases
     .filter(({ status }) => status === "not checked")
     .map(({ phase, detail }) => `${phase}: not checked, ${detail}`);
-  const exporter = bundle.node ? "the exporter's signature" : "nobody";
   return [
     ...unchecked,
-    `names, roles, models, addresses and the time of the export: ${exporter} alone vouches for them`,
-    "that the exporter shows all it could: fields may stay closed, and checkpoints, witnessed logs and evidence be left out",
+    ...unboundSentences(node ? "only its exporter vouches" : "nobody vouches"),
     ...NO_FILE_PROVES,
+  ];
+}
+
+/** `UNBOUND` in words. */
+function unboundSentences(vouches: string): readonly string[] {
+  const values = UNBOUND.filter(({ freedom }) => freedom === "value").map(({ path }) => path.split("."));
+  const sections = Map.groupBy(values, ([top = ""]) => top);
+  const lists = [
+    ...new Set(UNBOUND.filter(({ freedom }) => freedom === "presence").map(({ path }) => path.split(".")[0])),
+  ];
+  return [
+    ...[...sections].map(([top, paths]) => {
+      const names = new Set(
+        paths.map(
+          (path) =>
+            path
+              .slice(1)
+              .filter((step) => step !== "*")
+              .join(".") || "its items",
+        ),
+      );
+      return `${vouches} for what ${top} says as ${[...names].join(", ")}`;
+    }),
+    `that nothing was left out of ${lists.join(", ")}, or is listed there twice or in another order`,
+    "members that this page of rules does not name, in _spec, metadata and chain",
   ];
 }
