@@ -1,5 +1,6 @@
-// npm run bench [-- messages|start|tools] [--short]: the figures we publish, each beside what it is compared with.
+// npm run bench [-- ledger|messages|start|tools] [--short]: the figures we publish, each beside what it is compared with.
 // The last line is "N passed, N failed".
+import { measureLedger } from "./ledger/ledger.ts";
 import { createFigures, type Figures } from "./lib/figures.ts";
 import { measureMessages } from "./messages.ts";
 import { measureStart } from "./start.ts";
@@ -9,6 +10,7 @@ const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }
   messages: measureMessages,
   start: measureStart,
   tools: measureTools,
+  ledger: measureLedger,
 };
 
 const args = process.argv.slice(2);
