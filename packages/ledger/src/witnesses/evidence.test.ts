@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { alterations, altered } from "../testing/alterations.ts";
 import { signedAnew, type WitnessNode, witnessNetwork, witnessNode } from "../testing/witness-network.ts";
-import { ACCUSATIONS_PER_MINUTE } from "./evidence.ts";
+import { ACCUSATIONS_PER_ADDRESS, ACCUSATIONS_PER_MINUTE } from "./evidence.ts";
 import { witnessRequestBody } from "./witness.ts";
 import { ACCUSED_MAX, insertEvidence } from "./witnesses.store.ts";
 
@@ -198,21 +198,45 @@ test.for<[string, string, number]>([
   expect(net.nodes.bo.reports).toEqual([]);
 });
 
-test("ten accusations are taken in a minute, whoever brings them", async () => {
+test("ten accusations are taken in a minute, whoever brings them, and none takes the place of one against a peer", async () => {
+  await using net = await witnessNetwork(["eve", "bo"]);
+  net.connect("eve", "bo");
+  const { eve, bo } = net.nodes;
+  const right = await evidenceAgainst(eve);
+  const bring = (body: JsonObject, at = 0) => bo.post("evidence", body, `192.168.8.${at}`);
+  // What could not be evidence whoever signed it costs nobody a place, and neither does what nobody signed.
+  for (let at = 0; at < 50; at++) {
+    expect((await bring({ ...right, second: right.first as JsonObject })).status).toBe(400);
+    expect((await bring({ ...right, agent_id: bo.id }, at)).status).toBe(400);
+  }
+  for (let at = 0; at < ACCUSATIONS_PER_MINUTE; at++)
+    expect((await bring(againstStranger(right, at), at)).status).toBe(200);
+
+  const more = againstStranger(right, ACCUSATIONS_PER_MINUTE);
+  expect(await bring(more)).toMatchObject({ status: 429, json: { code: "TOO_MANY" } });
+  expect((await bring(againstStranger(right, 0))).status).toBe(200);
+  expect((await bring(right)).status).toBe(200);
+  await net.clock.advance(MINUTE_MS);
+  expect((await bring(more)).status).toBe(200);
+});
+
+/** The same said of a key made for it. */
+function againstStranger({ first, second }: JsonObject, at: number): JsonObject {
+  const stranger = createSigner(new Uint8Array(32).fill(100 + at));
+  const anew = (signed: unknown) => ({ ...signedAnew(stranger, signed as SignedCheckpoint, {}) });
+  return { agent_id: stranger.agentId, first: anew(first), second: anew(second) };
+}
+
+test("an address that keeps accusing is told to wait, and no other with it", async () => {
   await using net = await witnessNetwork(["eve", "bo"]);
   const { eve, bo } = net.nodes;
   const right = await evidenceAgainst(eve);
-  // What could not be evidence whoever signed it costs nobody a place.
-  for (let at = 0; at < 50; at++) {
-    expect((await bo.post("evidence", { ...right, second: right.first as JsonObject })).status).toBe(400);
-  }
-  for (let at = 0; at < ACCUSATIONS_PER_MINUTE; at++) {
-    expect((await bo.post("evidence", right, `192.168.8.${at}`)).status).toBe(200);
-  }
+  const unsigned = { ...right, agent_id: bo.id };
+  for (let at = 0; at < ACCUSATIONS_PER_ADDRESS; at++)
+    expect((await bo.post("evidence", unsigned)).status).toBe(400);
 
   expect(await bo.post("evidence", right)).toMatchObject({ status: 429, json: { code: "TOO_MANY" } });
-  await net.clock.advance(MINUTE_MS);
-  expect((await bo.post("evidence", right)).status).toBe(200);
+  expect((await bo.post("evidence", right, "192.168.7.98")).status).toBe(200);
 });
 
 test("of each agent one piece of evidence is kept, the first, and told once", async () => {
@@ -295,6 +319,17 @@ test("a peer that cannot be reached keeps nobody else from hearing it", async ()
 
   expect(accusers(cy)).toEqual([bo.id]);
   expect(bo.reports).toContain(`ledger.evidence_missed {"agent":"${eve.id}","missed":1,"of":2}`);
+});
+
+test.for([429, 503])("a peer that answers %i did not hear it, and that is reported", async (status) => {
+  await using net = await witnessNetwork(["eve", "bo", "ana"]);
+  net.connect("bo", "ana");
+  const { eve, bo, ana } = net.nodes;
+  ana.answers(async () => ({ status, headers: {}, body: "{}" }));
+  await bo.post("evidence", await evidenceAgainst(eve));
+  await net.settle();
+
+  expect(bo.reports).toContain(`ledger.evidence_missed {"agent":"${eve.id}","missed":1,"of":1}`);
 });
 
 test("evidence against strangers without number makes room for itself, never that against a peer", async () => {

@@ -4,13 +4,18 @@ import type { Write } from "@darkmatter/store";
 import { createWindowLimiter } from "@darkmatter/surface";
 import type { LedgerPeer, LedgerPorts } from "../ports.ts";
 import { secondsTime } from "../times.ts";
-import type { PostToPeer } from "./peer-calls.ts";
+import type { PeerAnswer, PostToPeer } from "./peer-calls.ts";
 import { type Refused, refused } from "./refusals.ts";
 import { type Accusation, accusationOf, type Body } from "./witness.ts";
 import { type Evidence, findEvidence, insertEvidence, markTold, untoldEvidence } from "./witnesses.store.ts";
 
-/** Accusations taken in a minute, whoever brings them (mesh.md 22.6). */
+/**
+ * Pieces of evidence taken in a minute, whoever brings them (mesh.md 22.6): of strangers, and as many of our peers.
+ * Keys cost nothing, so that strangers can accuse themselves without end; no peer is among those keys.
+ */
 export const ACCUSATIONS_PER_MINUTE = 10;
+/** Accusations a minute from one address that are looked at: each costs verifications. */
+export const ACCUSATIONS_PER_ADDRESS = 30;
 const TELL_TIMEOUT_MS = 5 * SECOND_MS;
 const TOLD_AT_ONCE_MAX = 16;
 
@@ -19,8 +24,8 @@ export type Finding = Pick<Evidence, "agentId" | "first" | "second" | "from">;
 
 /** Proof that a log has two histories: taken, kept and told. */
 export interface EvidenceKeeper {
-  /** Checks what another node claims to prove, and keeps it when it does. */
-  accuse(body: Body): Promise<Refused | { readonly kind: "recorded" }>;
+  /** Checks what another node claims to prove, and keeps it when it does. `address` is the caller's socket. */
+  accuse(body: Body, address: string): Promise<Refused | { readonly kind: "recorded" }>;
   /** Keeps what the caller has verified, and tells our peers once it is on disk. */
   keep(tx: Write, finding: Finding, connected: readonly LedgerPeer[]): Promise<"new" | "known" | "no room">;
   /** Tells our peers what they were not told yet. One at a time; a second call waits for the first. */
@@ -89,23 +94,26 @@ export function createEvidenceKeeper(
     for (let told = 0; told < listeners.length; told += TOLD_AT_ONCE_MAX) {
       const batch = listeners.slice(told, told + TOLD_AT_ONCE_MAX);
       const answers = await Promise.all(batch.map((peer) => post(peer, "evidence", body, TELL_TIMEOUT_MS)));
-      missed += answers.filter(({ kind }) => kind === "silent").length;
+      missed += answers.filter(isMissed).length;
     }
     if (missed > 0 && !stop.aborted)
       report("ledger.evidence_missed", { agent: agentId, missed, of: listeners.length });
   }
 
   return {
-    async accuse(body) {
+    async accuse(body, address) {
       const accusation = accusationOf(body);
       if (!accusation) return refused("MALFORMED");
       const { first, second } = accusation;
       if (!contradiction(first, second)) return refused("NO_EVIDENCE");
-      // Only what could be evidence uses up a place, and before anything costly is done for it.
-      if (!limiter.take("evidence", ACCUSATIONS_PER_MINUTE)) return refused("TOO_MANY");
+      if (!limiter.take(`from ${address}`, ACCUSATIONS_PER_ADDRESS)) return refused("TOO_MANY");
       const connected = await peers.all();
       const agentId = await accused(accusation, connected);
       if (agentId === undefined) return refused("NO_EVIDENCE");
+      // Each of our peers may bring the same: only what is news uses up a place, and only what is true.
+      if (await findEvidence(db, agentId)) return { kind: "recorded" };
+      const about = connected.some((peer) => peer.agentId === agentId) ? "peers" : "strangers";
+      if (!limiter.take(about, ACCUSATIONS_PER_MINUTE)) return refused("TOO_MANY");
       const from = connected.some((peer) => peer.agentId === accusation.from) ? accusation.from : undefined;
       const finding = { agentId, first, second, from: from ?? null };
       const kept = await db.write((tx) => keep(tx, finding, connected));
@@ -115,6 +123,11 @@ export function createEvidenceKeeper(
     tell,
     idle: () => telling,
   };
+}
+
+/** Whether a peer did not hear what it was told, or had no time for it. */
+function isMissed(answer: PeerAnswer): boolean {
+  return answer.kind === "silent" || answer.status === 429 || answer.status >= 500;
 }
 
 /** Two checkpoints in the order in which they are evidence; `undefined` when both can be true. */

@@ -30,8 +30,8 @@ export function witnessRoutes(witnesses: Witnesses, guards: readonly Guard[]): R
       guards,
       body: "json",
       maxBytes: EVIDENCE_BYTES_MAX,
-      async handle({ json: body }) {
-        const verdict = await witnesses.accuse(body);
+      async handle({ json: body, remote }) {
+        const verdict = await witnesses.accuse(body, remote.address);
         return verdict.kind === "refused" ? refusalAnswer(verdict) : json(200, { recorded: true });
       },
     },

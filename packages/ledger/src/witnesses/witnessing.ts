@@ -23,7 +23,7 @@ import {
 
 /** Requests a minute from one address: each may cost a verification for every connected agent. */
 const REQUESTS_PER_MINUTE = 300;
-/** Checkpoints a minute of one agent; one that behaves sends at most twelve. */
+/** Checkpoints a minute of one agent that are signed; one that behaves sends at most six. */
 export const CHECKPOINTS_PER_MINUTE = 30;
 /** Logs this node signs for. One is never forgotten: that would let it begin a second history. */
 export const LOGS_MAX = 1000;
@@ -71,7 +71,12 @@ export function createWitnessing(
     if (objection) return objection;
     if (!last && (await countLogs(tx)) >= LOGS_MAX) return refused("NO_ROOM");
     const signedBefore = held.find((one) => one.checkpoint.checkpoint_id === checkpoint.checkpoint_id);
-    return testimony(signedBefore ?? (await sign(tx, agentId, checkpoint)));
+    if (signedBefore) return testimony(signedBefore);
+    // Only what is signed counts. Whoever saw a checkpoint can bring it again, and must not use up its log's share.
+    const share = `of ${agentId}`;
+    if (!limiter.hasRoom(share, CHECKPOINTS_PER_MINUTE)) return refused("TOO_MANY");
+    tx.afterCommit(() => void limiter.take(share, CHECKPOINTS_PER_MINUTE));
+    return testimony(await sign(tx, agentId, checkpoint));
   }
 
   async function sign(tx: Write, agentId: string, checkpoint: SignedCheckpoint): Promise<Witnessed> {
@@ -96,8 +101,6 @@ export function createWitnessing(
       if (named !== undefined && !ids.includes(named)) return refused("NOT_CONNECTED");
       const agentId = await signerOf(request.checkpoint, named === undefined ? ids : [named]);
       if (agentId === undefined) return refused(named === undefined ? "NOT_CONNECTED" : "BAD_SIGNATURE");
-      // Counted once the signature holds, so that nobody can use up another's share.
-      if (!limiter.take(`of ${agentId}`, CHECKPOINTS_PER_MINUTE)) return refused("TOO_MANY");
       return db.write((tx) => decide(tx, agentId, request, connected));
     },
   };
