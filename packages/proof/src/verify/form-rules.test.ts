@@ -1,0 +1,135 @@
+import type { Json, JsonObject } from "@darkmatter/core";
+import { describe, expect, test } from "vitest";
+import {
+  asServer,
+  at,
+  type Forge,
+  failuresOf,
+  put,
+  putInPassport,
+  testRules,
+} from "../testing/forged-bundle.ts";
+
+describe("no unknown member is allowed in", () => {
+  const places = [
+    "",
+    "integrity",
+    "integrity.timestamp_range",
+    "checkpoint.witness_signatures.0",
+    "server_pubkey",
+    "commits.3._proof",
+    "commits.3._proof.inclusion_proof",
+    "commits.3._proof.checkpoint_inclusion",
+    "consistency.0",
+    "disclosures.0",
+    "witnessed.0",
+    "evidence.0",
+  ];
+  test.each(places)("%s of a bundle", async (place) => {
+    const forge: Forge = (bundle) => put(bundle, place ? `${place}.more` : "more", 1);
+    const where = place.replace(/\.(\d+)/g, "[$1]") || "the file";
+    const detail = `${where} has the unknown member "more"`;
+    expect(await failuresOf(forge, { splits: true })).toEqual({ format: detail });
+  });
+
+  test("a checkpoint", async () => {
+    const forge: Forge = (bundle) => put(bundle, "checkpoint.more", 1);
+    expect(await failuresOf(forge)).toEqual({ format: "checkpoint is not a signed checkpoint" });
+  });
+
+  test("a payload of a node", async () => {
+    const forge: Forge = (bundle) => putInPassport(bundle, 3, "payload.more", 1);
+    expect(await failuresOf(forge)).toEqual({ format: 'commits[3].payload has the unknown member "more"' });
+  });
+});
+
+describe("what a node says is fixed:", () => {
+  const inPassport: readonly (readonly [place: string, value: Json, fixed: string])[] = [
+    ["branch_key", "other", '"main"'],
+    ["event.type", "other", '"commit"'],
+    ["completeness_claim", true, "null"],
+    ["integrity_v2.key_id", "other", '"default"'],
+    ["integrity_v2.envelope.key_id", "other", '"default"'],
+    ["integrity_v2.client_match", true, "null"],
+  ];
+  test.each(inPassport)("%s", async (place, value, fixed) => {
+    const forge: Forge = (bundle) => putInPassport(bundle, 3, place, value);
+    expect(await failuresOf(forge)).toEqual({ format: `commits[3].${place} is not ${fixed}` });
+  });
+
+  const outside: readonly (readonly [place: string, value: Json, fixed: string])[] = [
+    ["commits.3.key_id", "other", '"default"'],
+    ["commits.3._proof.pubkey_url", "other", "null"],
+    ["commits.3._proof.checkpoint_url", "other", "null"],
+    ["commits.3._proof.verify_url", "other", "null"],
+    ["server_pubkey.use", "other", '"checkpoint"'],
+    ["server_pubkey.pubkey_url", "other", "null"],
+  ];
+  test.each(outside)("%s", async (place, value, fixed) => {
+    const where = place.replace(/\.(\d+)/g, "[$1]");
+    const detail = `${where} is not ${fixed}`;
+    expect(await failuresOf((bundle) => put(bundle, place, value))).toEqual({ format: detail });
+  });
+});
+
+describe("the steps", () => {
+  testRules([
+    [
+      "have ids of their own",
+      { format: "commits[3].id is there before" },
+      (bundle) => putInPassport(bundle, 3, "id", at(bundle, "chain.2.id")),
+    ],
+    [
+      "are the same in chain and commits",
+      { format: "commits[3] is not the same in chain" },
+      (bundle) => put(bundle, "chain.3.created_at", "2026-01-01T00:00:00.000Z"),
+    ],
+    [
+      "have no member in chain alone",
+      { format: "commits[3] is not the same in chain" },
+      (bundle) => put(bundle, "chain.3.more", 1),
+    ],
+    [
+      "are as many in chain as in commits",
+      { format: "the file has a chain and commits of different length" },
+      (bundle) => void (bundle.chain as JsonObject[]).pop(),
+    ],
+    [
+      "are not none",
+      { format: "chain is empty" },
+      (bundle) => Object.assign(bundle, { chain: [], commits: [] }),
+    ],
+    [
+      "are tied to the checkpoint",
+      { format: "commits[3]._proof.checkpoint_inclusion is missing, though there is a checkpoint" },
+      (bundle) => put(bundle, "commits.3._proof.checkpoint_inclusion", null),
+    ],
+    [
+      "are tied to no checkpoint where there is none",
+      { format: "commits[0]._proof.checkpoint_inclusion is there, though no checkpoint is" },
+      (bundle) => put(bundle, "checkpoint", null),
+    ],
+    [
+      "have a payload, or say when it was pruned",
+      { format: "commits[3] has neither payload nor payload_pruned_at" },
+      (bundle) => putInPassport(bundle, 3, "payload", null),
+    ],
+  ]);
+});
+
+describe("a node's bundle has all its members:", () => {
+  const names = ["log", "consistency", "disclosures", "witnessed", "evidence", "export_sig"];
+  test.each(names)("%s", async (name) => {
+    // The exporter's signature is written by whoever seals: it is there whenever anything else is.
+    if (name !== "export_sig") {
+      const detail = `${name} is missing`;
+      expect(await failuresOf((bundle) => put(bundle, name, undefined))).toEqual({ format: detail });
+    }
+    const alone: Forge = (bundle) => {
+      const kept = bundle[name]!;
+      asServer(bundle);
+      bundle[name] = kept;
+    };
+    expect(Object.keys(await failuresOf(alone))).toEqual(["format"]);
+  });
+});
