@@ -46,6 +46,26 @@ test("a change is caught, unless it says the same or nothing binds it", { timeou
   expect(Math.min(tried.caught / 10, tried.same, tried.free)).toBeGreaterThan(10);
 });
 
+test("a file is judged alike however it is read: step by step, or as a whole", {
+  timeout: 60_000,
+}, async () => {
+  const talk = makeConversation({ seed: 1 });
+  const text = canon1OfJson(await talk.bundleOf("cy"));
+  const others = [canon1OfJson(await talk.bundleOf("bo"))];
+  const mutations = mutationsOf({ name: "cy", text, key: talk.keys.cy, others });
+  const judged = async (bytes: Uint8Array) => {
+    const { phases } = await verifyBundle(bytes, verify);
+    return phases.map(({ phase, status, checked, failing }) => ({ phase, status, checked, failing }));
+  };
+  for (let index = 0; index < mutations.count; index += TRIED_EVERY + 4) {
+    const mutation = mutations.at(index);
+    if (!mutation) continue;
+    // White space before it, and it is no longer as nodes write it.
+    const spaced = new Uint8Array([0x20, ...mutation.bytes]);
+    expect([mutation.name, await judged(spaced)]).toEqual([mutation.name, await judged(mutation.bytes)]);
+  }
+});
+
 describe("nothing but the exporter's signature binds", () => {
   test.each(UNBOUND)("$path ($freedom)", async ({ path, freedom }) => {
     const { bundle, key } = await bundleWith(path);

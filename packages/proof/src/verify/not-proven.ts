@@ -69,25 +69,17 @@ export function notProvenBy({ node }: Bundle, phases: readonly PhaseReport[]): r
 
 /** `UNBOUND` in words. */
 function unboundSentences(vouches: string): readonly string[] {
-  const values = UNBOUND.filter(({ freedom }) => freedom === "value").map(({ path }) => path.split("."));
-  const sections = Map.groupBy(values, ([top = ""]) => top);
-  const lists = [
-    ...new Set(UNBOUND.filter(({ freedom }) => freedom === "presence").map(({ path }) => path.split(".")[0])),
-  ];
+  const pathsOf = (freedom: Freedom) =>
+    UNBOUND.filter((one) => one.freedom === freedom).map(({ path }) => path.split("."));
+  const sections = Map.groupBy(pathsOf("value"), ([top = ""]) => top);
+  const lists = pathsOf("presence").filter((path) => path.at(-1) === "*");
+  const open = pathsOf("members").map(([top]) => top);
   return [
     ...[...sections].map(([top, paths]) => {
-      const names = new Set(
-        paths.map(
-          (path) =>
-            path
-              .slice(1)
-              .filter((step) => step !== "*")
-              .join(".") || "its items",
-        ),
-      );
-      return `${vouches} for what ${top} says as ${[...names].join(", ")}`;
+      const names = paths.map((path) => path.slice(1).filter((step) => step !== "*"));
+      return `${vouches} for ${top}: ${[...new Set(names.map((name) => name.join(".") || "what is in it"))].join(", ")}`;
     }),
-    `that nothing was left out of ${lists.join(", ")}, or is listed there twice or in another order`,
-    "members that this page of rules does not name, in _spec, metadata and chain",
+    `${vouches} that nothing was left out of ${[...new Set(lists.map(([top]) => top))].join(", ")}`,
+    `${vouches} for members of ${[...new Set(open)].join(", ")} that docs/proof.md does not name`,
   ];
 }

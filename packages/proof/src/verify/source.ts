@@ -138,26 +138,38 @@ function endsOf(members: readonly Member[]): readonly End[] {
   return members.map(([name, , end], at) => ({ name, end: 1 + end + at }));
 }
 
-/** The canonical text of an object without some of its members: the bytes before, between and after them. */
-function bytesWithout(
+const [OPEN, COMMA, CLOSE] = [utf8("{"), utf8(","), utf8("}")];
+
+/** The canonical text of an object without some of its members, in pieces. */
+function* bytesWithout(
   text: string,
   bytes: Uint8Array,
   members: readonly End[],
   names: readonly string[],
-): readonly Uint8Array[] {
+): Generator<Uint8Array> {
   // Counted from the end, as little follows the members that are left out.
-  const byteAt = (at: number) => bytes.length - utf8(text.slice(at)).length;
-  const pieces: Uint8Array[] = [];
-  let from = 0;
+  const byteAt = (at: number) => (at <= 1 ? at : bytes.length - utf8(text.slice(at)).length);
+  yield OPEN;
+  const kept = keptSpans(members, names);
+  for (const [at, { start, end }] of kept.entries()) {
+    if (at > 0) yield COMMA;
+    yield bytes.subarray(byteAt(start), byteAt(end));
+  }
+  yield CLOSE;
+}
+
+/** Where the members stand that are kept; neighbours in one. */
+function keptSpans(members: readonly End[], names: readonly string[]): readonly Span[] {
+  const kept: { start: number; end: number }[] = [];
   // After the opening brace, and after each comma.
   let start = 1;
-  for (const [at, { name, end }] of members.entries()) {
-    if (names.includes(name)) {
-      const isLast = at === members.length - 1;
-      pieces.push(bytes.subarray(from, byteAt(isLast ? start - 1 : start)));
-      from = byteAt(isLast ? end : end + 1);
+  for (const { name, end } of members) {
+    const last = kept.at(-1);
+    if (!names.includes(name)) {
+      if (last && last.end + 1 === start) last.end = end;
+      else kept.push({ start, end });
     }
     start = end + 1;
   }
-  return [...pieces, bytes.subarray(from)];
+  return kept;
 }
