@@ -18,7 +18,7 @@ export const ledgerError = errorsOf({
     status: 409,
     retryable: false,
     message: "More than one commit begins like that.",
-    hint: "Give more of the id or the hash.",
+    hint: "Give more of the id or the hash, or the number in `darkmatter recent`.",
   },
   NO_SUCH_FIELD: {
     status: 404,

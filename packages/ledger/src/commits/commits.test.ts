@@ -37,6 +37,21 @@ test("a message whose id looks like a commit's, or like a hash, is found", async
   expect(await find("deadbeef00")).toEqual(commits[1]);
 });
 
+test("a message called as another conversation's commit leads to neither", async () => {
+  const { ledger, commits } = await withCommits(["private", "other"]);
+  const { id = "", integrityHash: hash = "" } = commits[0] ?? {};
+  for (const name of [hash.slice(0, 12), hash, id, id.slice(0, -3)]) {
+    await ledger.append({ act: "message.received", trace: name, messageId: name });
+    await expect(ledger.reader.commits.find(ledger.db, name)).rejects.toMatchObject({
+      code: "AMBIGUOUS_COMMIT",
+    });
+    await expect(ledger.reader.planErasure(ledger.db, name, "all")).rejects.toMatchObject({
+      code: "AMBIGUOUS_COMMIT",
+    });
+  }
+  expect(await ledger.reader.commits.find(ledger.db, hash.slice(0, 20))).toEqual(commits[0]);
+});
+
 test("a hash is found however far back, and is looked for in pieces", async () => {
   await using ledger = await testLedger();
   const { db, journal } = ledger;

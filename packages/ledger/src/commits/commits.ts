@@ -24,6 +24,7 @@ export interface Commits {
 const ID_START = "ctx_";
 const HASH = /^(?:sha256:)?([0-9a-f]{8,64})$/;
 const HASH_CHARACTERS = 64;
+const BOTH = "A message is called as another conversation's commit is.";
 /** Rows looked through with one statement, so that none holds up the others for long. */
 const SCANNED_AT_ONCE = 20_000;
 
@@ -32,9 +33,11 @@ export const commits: Commits = {
     commitsWhere(read, "position < ? ORDER BY position DESC LIMIT ?", before, limit),
 
   async find(read, name) {
-    const found =
-      (await (name.startsWith(ID_START) ? byId(read, name) : byHash(read, name))) ??
-      (await latestOf(read, name));
+    const called = await (name.startsWith(ID_START) ? byId(read, name) : byHash(read, name));
+    const about = await latestOf(read, name);
+    // Whoever sends a message chooses its id: what is asked for by that must not be another conversation's commit.
+    if (called && about && called.trace !== about.trace) throw ledgerError("AMBIGUOUS_COMMIT", BOTH);
+    const found = called ?? about;
     if (!found) throw ledgerError("NO_SUCH_COMMIT");
     return found;
   },

@@ -98,8 +98,8 @@ export async function erasePlanned(
 
 /** A message or an agent is all that was committed about it; everything else is one commit. */
 async function commitsMeant(read: Read, what: string): Promise<readonly Commit[]> {
-  const ofTrace = await commits.ofTrace(read, what);
-  return ofTrace.length > 0 ? ofTrace : [await commits.find(read, what)];
+  const found = await commits.find(read, what);
+  return found.trace === what ? commits.ofTrace(read, what) : [found];
 }
 
 function nothingHeld(missing: readonly string[]): Error {
