@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { canon1OfText, type JsonObject } from "@darkmatter/core";
 import { createSigner, createVerifier } from "@darkmatter/identity";
 import { type BundleReport, checkpointText, PHASES, verifyBundle, witnessId } from "@darkmatter/proof";
+import type { Read } from "@darkmatter/store";
 import { expect, test } from "vitest";
 import { insertWitnessSignature } from "../checkpoints/checkpoints.store.ts";
 import { tamper } from "../testing/damage.ts";
@@ -252,4 +253,28 @@ test("a conversation of ten thousand steps is exported, and verified", { timeout
   const report = await verifyBundle(bundle.text, verify);
   expect(report.verdict).toBe("verified");
   expect(exportedMs).toBeLessThan(60_000);
+});
+
+test("an export reads no more checkpoints than it looks at, however many were signed since", async () => {
+  await using ledger = await testLedger();
+  const { db, reader, checkpoints } = ledger;
+  await ledger.append({ trace: TRACE });
+  for (let at = 0; at < 200; at++) {
+    await ledger.append({ trace: `msg-${at}` });
+    await db.write((tx) => checkpoints.make(tx));
+  }
+  let read = 0;
+  const counting: Read = {
+    get: (sql, ...values) => db.get(sql, ...values),
+    async all(sql, ...values) {
+      const rows = await db.all(sql, ...values);
+      if (sql.includes("ledger_checkpoints WHERE")) read += rows.length;
+      return rows as never;
+    },
+  };
+  const tip = await reader.commits.find(db, TRACE);
+  const { text } = await reader.exportBundle(counting, { tip: tip.id, disclose: () => false });
+  expect(await verifyBundle(text, verify)).toMatchObject({ verdict: "verified" });
+  expect(read).toBeGreaterThan(0);
+  expect(read).toBeLessThan(100);
 });

@@ -18,12 +18,12 @@ const TRIED_MAX = 64;
  * the log to a third party; the first of all when none was. @throws CHECKPOINT_NEEDED
  */
 export async function coveringOf(read: Read, checkpoints: Checkpoints, position: number): Promise<Covering> {
-  const all = await checkpoints.from(read, position);
-  for (const checkpoint of all.slice(0, TRIED_MAX)) {
+  const tried = await checkpoints.from(read, position, { limit: TRIED_MAX });
+  for (const checkpoint of tried) {
     const signatures = await checkpoints.witnessSignatures(read, checkpoint.checkpoint_id);
     if (signatures.length > 0) return { checkpoint, signatures };
   }
-  const [first] = all;
+  const [first] = tried;
   if (!first) throw ledgerError("CHECKPOINT_NEEDED");
   return { checkpoint: first, signatures: [] };
 }
@@ -45,10 +45,9 @@ export async function consistencyOf(
   rootPosition: number,
   last: SignedCheckpoint,
 ): Promise<JsonObject[]> {
-  const earlier = await checkpoints.from(read, rootPosition);
+  const earlier = await checkpoints.from(read, rootPosition, { below: last.tree_size });
   const entries: JsonObject[] = [];
   for (const checkpoint of earlier) {
-    if (checkpoint.tree_size >= last.tree_size) break;
     const signatures = await checkpoints.witnessSignatures(read, checkpoint.checkpoint_id);
     entries.push({
       checkpoint: { ...checkpoint },

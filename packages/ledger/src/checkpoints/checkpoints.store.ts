@@ -1,6 +1,6 @@
 import type { SignedCheckpoint } from "@darkmatter/proof";
 import type { Migration, Read, Write } from "@darkmatter/store";
-import type { WitnessSignature } from "./checkpoints.ts";
+import type { CheckpointBounds, WitnessSignature } from "./checkpoints.ts";
 
 /** What was signed for others to see is never taken back, so neither table lets a row be changed or removed. */
 const onlyAdded = (table: string): string[] =>
@@ -85,15 +85,19 @@ export async function latestCheckpoint(read: Read): Promise<SignedCheckpoint | u
   return row && fromRow(row);
 }
 
-const COVERING = "SELECT * FROM ledger_checkpoints WHERE tree_size > ? ORDER BY tree_size";
-
 export async function firstCovering(read: Read, position: number): Promise<SignedCheckpoint | undefined> {
-  const row = await read.get<CheckpointRow>(`${COVERING} LIMIT 1`, position);
-  return row && fromRow(row);
+  const [first] = await allCovering(read, position, { limit: 1 });
+  return first;
 }
 
-export async function allCovering(read: Read, position: number): Promise<SignedCheckpoint[]> {
-  return (await read.all<CheckpointRow>(COVERING, position)).map(fromRow);
+export async function allCovering(
+  read: Read,
+  position: number,
+  { below = Number.MAX_SAFE_INTEGER, limit = Number.MAX_SAFE_INTEGER }: CheckpointBounds = {},
+): Promise<SignedCheckpoint[]> {
+  const sql =
+    "SELECT * FROM ledger_checkpoints WHERE tree_size > ? AND tree_size < ? ORDER BY tree_size LIMIT ?";
+  return (await read.all<CheckpointRow>(sql, position, below, limit)).map(fromRow);
 }
 
 /** Keeps a signature that was verified; the first one stays when the witness signs again. */

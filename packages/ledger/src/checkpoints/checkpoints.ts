@@ -22,6 +22,12 @@ export interface WitnessSignature {
   readonly witnessedAt: string;
 }
 
+export interface CheckpointBounds {
+  /** Only those of fewer commits. */
+  readonly below?: number;
+  readonly limit?: number;
+}
+
 /** What this log signed about itself. */
 export interface Checkpoints {
   /**
@@ -32,8 +38,8 @@ export interface Checkpoints {
   latest(read: Read): Promise<SignedCheckpoint | undefined>;
   /** The first checkpoint that covers a position. */
   covering(read: Read, position: number): Promise<SignedCheckpoint | undefined>;
-  /** All that cover a position, oldest first. */
-  from(read: Read, position: number): Promise<SignedCheckpoint[]>;
+  /** All that cover a position, oldest first; of those, as few as are asked for: they are made by the minute. */
+  from(read: Read, position: number, bounds?: CheckpointBounds): Promise<SignedCheckpoint[]>;
   /** The valid signatures of others under a checkpoint, by witness id. */
   witnessSignatures(read: Read, checkpointId: string): Promise<WitnessSignature[]>;
 }
