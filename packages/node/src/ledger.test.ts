@@ -9,6 +9,9 @@ const SLOW = { timeout: 90_000 };
 const WORDS = "What does the parser return for an empty file?";
 const ANSWER = "An empty list, never null.";
 
+/** Of a database's file. */
+const PAGE_BYTES = 4096;
+
 type Said = Awaited<ReturnType<typeof command>>["said"];
 
 const acts = ({ commits }: Said): string[] => commits.map(({ act }: { act: string }) => act);
@@ -234,6 +237,22 @@ test(
     });
   },
 );
+
+test("of a file with a bad page, what is left can be read, and fsck says so", SLOW, async () => {
+  using ana = testHome();
+  using bo = testHome();
+  await using talk = await conversation(ana, bo);
+  await talk.stop();
+  const bytes = readFileSync(ana.places.database);
+  const page = Math.floor(bytes.indexOf('{"act":"message.answered"') / PAGE_BYTES) * PAGE_BYTES;
+  writeFileSync(ana.places.database, bytes.fill(0xff, page + 8, page + 1000));
+
+  expect(await command(ana, "up")).toMatchObject({ code: 1, said: { error: "The database is damaged." } });
+  expect(await command(ana, "fsck")).toMatchObject({ code: 1, said: { isSound: false } });
+  const inbox = await typed(ana, "inbox");
+  expect([inbox.code, inbox.out]).toEqual([0, "The inbox is empty.\n"]);
+  expect(inbox.err).toContain("only what can still be read");
+});
 
 test(
   "a node does not start on a ledger whose end is damaged: the first bad commit is named, and reading goes on",

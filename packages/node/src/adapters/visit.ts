@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Duplex, duplexPair } from "node:stream";
-import { systemClock, systemRandom } from "@darkmatter/core";
+import { hasCode, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, findPassport } from "@darkmatter/identity";
 import { createUndiciWire } from "@darkmatter/net";
 import {
@@ -96,6 +96,20 @@ async function requirePassport(options: OwningOptions): Promise<void> {
   if (!exists) throw nodeError("NO_NODE", "There is no agent here yet.");
 }
 
+/** What can be read of it, even where it is damaged: that is then said beside whatever is shown. */
+async function openForReading(path: string): Promise<Database> {
+  try {
+    return await openSqlite({ path, readOnly: true });
+  } catch (error) {
+    if (!hasCode(error, "DATABASE_DAMAGED")) throw error;
+    const db = await openSqlite({ path, readOnly: true, evenDamaged: true });
+    process.stderr.write(
+      "The database is damaged: only what can still be read of it is shown. See: darkmatter fsck\n",
+    );
+    return db;
+  }
+}
+
 /**
  * The database and its layers with no node around them: nothing is started, nothing listens. To `write`, hold the
  * lock. @throws NO_NODE, DATABASE_*
@@ -110,7 +124,8 @@ export async function openLayer(
   const card = readOwnerCard(agent.places.ownerCard);
   // Every owner writes a card before anything else: without one there never was any.
   if (purpose === "read" && card === undefined) throw nodeError("NO_NODE");
-  const db = await openSqlite({ path: agent.places.database, readOnly: purpose === "read" });
+  const path = agent.places.database;
+  const db = await (purpose === "read" ? openForReading(path) : openSqlite({ path }));
   undo.use(db);
   const migrations = [...storeMigrations, ...assembly.migrations];
   await (purpose === "read" ? requireMigrated(db, migrations) : migrate(db, migrations));
