@@ -173,6 +173,8 @@ def holds(check, *subject):
 def text_of(one): return canon_1(one.without("server_sig", "position", "witness_signatures", "witness_count"))
 def is_checkpoint(cp, key):
     return cp.tree_size - 1 == cp.log_position == cp.position and is_signed(key, cp.server_sig, text_of(cp))
+def is_nodes(cp, key):  # a witness signs the same bytes: only the id tells whose checkpoint it is
+    return cp.checkpoint_id.endswith("_" + H("mesh/" + key)[:8]) and is_checkpoint(cp, key)
 def is_witness(w, cp, log_key):
     key, name = key_of(w.public_key_pem), "wit_" + H(spki_of(w.public_key_pem))[:16]
     return w.sig_valid and w.witness_id == name and key != log_key and is_signed(key, w.witness_sig, text_of(cp))
@@ -268,9 +270,9 @@ def log_claims(b, key):
             rungs.add(rung)
     for w in b.witnessed:
         signed = is_signed(key, w.witness_sig, text_of(w.checkpoint))
-        yield "witnessed", w.agent_id, signed and is_checkpoint(w.checkpoint, w.agent_id)
+        yield "witnessed", w.agent_id, signed and is_nodes(w.checkpoint, w.agent_id)
     for e in b.evidence:
-        signed = is_checkpoint(e.first, e.agent_id) and is_checkpoint(e.second, e.agent_id)
+        signed = is_nodes(e.first, e.agent_id) and is_nodes(e.second, e.agent_id)
         yield "evidence", e.agent_id, signed and is_split(e.first, e.second)
 def claims(b):
     key, own, cp = b.log and b.log[len("mesh/"):], key_of(b.server_pubkey.public_key), b.checkpoint or Object()
@@ -289,7 +291,8 @@ def claims(b):
     ends["chain_hash"] = prefixed(canon_1({**ends, "chain_ids": [c.id for c in b.commits]}))
     ends["timestamp_range"] = {"from": first.timestamp, "to": tip.timestamp}
     yield "chain", tip.id, stated == {**stated, **ends}
-    if cp: yield "checkpoint", cp.checkpoint_id, is_checkpoint(cp, own) and cp.tree_size > tip._proof.log_position
+    is_own = is_nodes if b.log else is_checkpoint
+    if cp: yield "checkpoint", cp.checkpoint_id, is_own(cp, own) and cp.tree_size > tip._proof.log_position
     if cp and cp.witness_count != len(cp.witness_signatures): yield "witnesses", cp.checkpoint_id, False
     for phase, one, every in signed:
         once = len({w.witness_id for w in every}) == len(every)
@@ -302,7 +305,7 @@ def claims(b):
         later, least = signed[at + 1][1] if cp else Object(tree_size=-1), first._proof.log_position
         in_order = least < one.tree_size <= later.tree_size and one.timestamp <= later.timestamp
         roots = in_order and both_roots(one.tree_size, cp.tree_size, one.tree_root, b.consistency[at].proof)
-        yield "consistency", one.checkpoint_id, is_checkpoint(one, own) and roots == (one.tree_root, cp.tree_root)
+        yield "consistency", one.checkpoint_id, is_nodes(one, own) and roots == (one.tree_root, cp.tree_root)
     if key: yield from log_claims(b, key)
 def verify(read):  # `read()` gives the bytes
     found = {phase: ([], [], []) for phase in PHASES.split()}  # whose claims fail, hold, cannot be checked

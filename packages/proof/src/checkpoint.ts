@@ -1,4 +1,4 @@
-import type { ExactJson, Json } from "@darkmatter/core";
+import { type ExactJson, type Json, sha256Hex } from "@darkmatter/core";
 import { isHash, isSeconds, isSignature } from "./forms.ts";
 import { type Form, hasOnly, membersOf, orNull, shaped } from "./members.ts";
 import type { VerifySignature } from "./signatures.ts";
@@ -48,6 +48,30 @@ export async function verifyCheckpoint(
   const { log_position, position, server_sig, tree_size } = signed;
   if (log_position !== tree_size - 1 || position !== log_position) return false;
   return verify(publicKeyHex, checkpointText(signed), server_sig);
+}
+
+const LOG_TAG_LENGTH = 8;
+
+/** How the ids of a node's checkpoints end (docs/proof.md section 2). `agentId`: its key, 64 hex. */
+export function checkpointTag(agentId: string): string {
+  return sha256Hex(`mesh/${agentId}`).slice(0, LOG_TAG_LENGTH);
+}
+
+/**
+ * The same of a node's log, whose checkpoints name it by their ids. A node signs as a witness the very bytes that
+ * another log signs: but for the name, its testimony would pass for a checkpoint of its own, and be evidence against it.
+ */
+export async function verifyNodeCheckpoint(
+  signed: SignedCheckpoint,
+  agentId: string,
+  verify: VerifySignature,
+): Promise<boolean> {
+  return isNamedAfter(signed, agentId) && verifyCheckpoint(signed, agentId, verify);
+}
+
+/** Whether a checkpoint's id names that node's log. */
+export function isNamedAfter({ checkpoint_id }: Checkpoint, agentId: string): boolean {
+  return checkpoint_id.endsWith(`_${checkpointTag(agentId)}`);
 }
 
 const ID = /^cp_\d{1,16}_[0-9a-f]{8}$/;

@@ -43,6 +43,14 @@ export const checkpointMigrations: readonly Migration[] = [
       ...onlyAdded("ledger_witness_signatures"),
     ],
   },
+  {
+    name: "ledger/012-newer",
+    dialects: ["sqlite"],
+    sql: [
+      // Goes with the state it lies in: once a newer one is put back, all is well again.
+      "CREATE TABLE ledger_newer (one INTEGER PRIMARY KEY CHECK (one = 1), signed TEXT NOT NULL)",
+    ],
+  },
 ];
 
 type CheckpointRow = {
@@ -156,4 +164,15 @@ export async function sizeWitnessed(read: Read): Promise<number> {
     "SELECT max(tree_size) AS size FROM ledger_witness_signatures",
   );
   return row?.size ?? 0;
+}
+
+/** Keeps a checkpoint that this log signed and does not have; the first one stays. Whether it is the first. */
+export async function insertNewer(tx: Write, signed: SignedCheckpoint): Promise<boolean> {
+  const sql = "INSERT INTO ledger_newer (one, signed) VALUES (1, ?) ON CONFLICT DO NOTHING";
+  return (await tx.run(sql, JSON.stringify(signed))) > 0;
+}
+
+export async function readNewer(read: Read): Promise<SignedCheckpoint | undefined> {
+  const row = await read.get<{ signed: string }>("SELECT signed FROM ledger_newer");
+  return row && (JSON.parse(row.signed) as SignedCheckpoint);
 }

@@ -1,4 +1,4 @@
-import { signedCheckpointOf, verifyCheckpoint } from "@darkmatter/proof";
+import { checkpointTag, signedCheckpointOf, verifyNodeCheckpoint } from "@darkmatter/proof";
 import { expect, test } from "vitest";
 import type { MemoryLog } from "../testing/memory-log.ts";
 import { witnessNetwork } from "../testing/witness-network.ts";
@@ -17,7 +17,7 @@ test("a checkpoint says what the log is, and is signed by its key", async () => 
 
   const head = await ana.log.head(ana.db);
   expect(made).toEqual({
-    checkpoint_id: expect.stringMatching(/^cp_1772712000000_[0-9a-f]{8}$/),
+    checkpoint_id: `cp_1772712000000_${checkpointTag(ana.id)}`,
     log_position: 4,
     position: 4,
     tree_size: 5,
@@ -30,7 +30,7 @@ test("a checkpoint says what the log is, and is signed by its key", async () => 
     server_sig: expect.any(String),
   });
   expect(signedCheckpointOf({ ...made })).toEqual(made);
-  expect(await verifyCheckpoint(made, ana.id, ana.ports.verifier.verify)).toBe(true);
+  expect(await verifyNodeCheckpoint(made, ana.id, ana.ports.verifier.verify)).toBe(true);
   expect(await ana.checkpoints.latest(ana.db)).toEqual(made);
 });
 
@@ -68,6 +68,7 @@ test("a checkpoint is never before the one it follows, though the clock is set b
   const third = await ana.checkpoint(1);
 
   expect(second?.timestamp).toBe(first.timestamp);
+  expect(second?.checkpoint_id).toBe(`cp_1772712000001_${checkpointTag(ana.id)}`);
   expect(third.timestamp).toBe("2026-03-05T12:00:02Z");
 });
 

@@ -1,5 +1,4 @@
-import { toHex } from "@darkmatter/core";
-import { type Checkpoint, checkpointText, type SignedCheckpoint } from "@darkmatter/proof";
+import { type Checkpoint, checkpointTag, checkpointText, type SignedCheckpoint } from "@darkmatter/proof";
 import type { Read, Write } from "@darkmatter/store";
 import type { Log, LogHead } from "../log/log.ts";
 import type { LedgerPorts } from "../ports.ts";
@@ -8,7 +7,9 @@ import {
   allCovering,
   firstCovering,
   insertCheckpoint,
+  insertNewer,
   latestCheckpoint,
+  readNewer,
   witnessSignatures,
 } from "./checkpoints.store.ts";
 import { checkpointError } from "./errors.ts";
@@ -32,10 +33,15 @@ export interface CheckpointBounds {
 export interface Checkpoints {
   /**
    * Signs the log as it is now, if it grew since the last one; the last one otherwise, or `undefined` when empty.
-   * @throws LOG_REWRITTEN when the log no longer begins as the last checkpoint says
+   * @throws LOG_REWRITTEN when the log no longer begins as the last checkpoint says, STATE_OLDER when others have a
+   * later one of it
    */
   make(tx: Write): Promise<SignedCheckpoint | undefined>;
   latest(read: Read): Promise<SignedCheckpoint | undefined>;
+  /** What others showed that this log signed and no longer has: its state was put back from an older one. */
+  newer(read: Read): Promise<SignedCheckpoint | undefined>;
+  /** Keeps that; whether it is news. */
+  noteNewer(tx: Write, signed: SignedCheckpoint): Promise<boolean>;
   /** The first checkpoint that covers a position. */
   covering(read: Read, position: number): Promise<SignedCheckpoint | undefined>;
   /** All that cover a position, oldest first; of those, as few as are asked for: they are made by the minute. */
@@ -44,17 +50,17 @@ export interface Checkpoints {
   witnessSignatures(read: Read, checkpointId: string): Promise<WitnessSignature[]>;
 }
 
-const ID_RANDOM_BYTES = 4;
-
 export function createCheckpoints(
-  { clock, random, signer }: Pick<LedgerPorts, "clock" | "random" | "signer">,
+  { clock, signer }: Pick<LedgerPorts, "clock" | "signer">,
   log: Log,
 ): Checkpoints {
   function next(head: LogHead, previous: SignedCheckpoint | undefined): SignedCheckpoint {
     const nowMs = Math.floor(clock.now());
     const now = secondsTime(nowMs);
+    // Two of one name would be evidence against this log, so no clock may repeat one.
+    const idMs = Math.max(nowMs, previous ? idMsOf(previous) + 1 : 0);
     const envelope: Checkpoint = {
-      checkpoint_id: `cp_${nowMs}_${toHex(random.bytes(ID_RANDOM_BYTES))}`,
+      checkpoint_id: `cp_${idMs}_${checkpointTag(signer.agentId)}`,
       log_position: head.size - 1,
       log_root: head.logRoot,
       previous_cp_id: previous?.checkpoint_id ?? null,
@@ -71,6 +77,8 @@ export function createCheckpoints(
 
   return {
     async make(tx) {
+      const newer = await readNewer(tx);
+      if (newer) throw checkpointError("STATE_OLDER", olderText(newer));
       const previous = await latestCheckpoint(tx);
       const head = await log.head(tx);
       if (previous) await refuseRewritten(tx, log, previous, head);
@@ -80,10 +88,18 @@ export function createCheckpoints(
       return checkpoint;
     },
     latest: latestCheckpoint,
+    newer: readNewer,
+    noteNewer: insertNewer,
     covering: firstCovering,
     from: allCovering,
     witnessSignatures,
   };
+}
+
+const idMsOf = ({ checkpoint_id }: Checkpoint): number => Number(checkpoint_id.split("_")[1]);
+
+function olderText({ tree_size, timestamp }: SignedCheckpoint): string {
+  return `This state is older than its log: a witness holds ${tree_size} commits of it, signed ${timestamp}, that are not all here.`;
 }
 
 /** Two checkpoints that cannot both be true would be proof against us for ever: better none. */

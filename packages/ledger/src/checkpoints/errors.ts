@@ -8,6 +8,14 @@ export const checkpointError = errorsOf({
     message: "The passport's own signature does not hold, so no checkpoint can be signed.",
     hint: "Nothing was changed. Restore the passport from its backup.",
   },
+  STATE_OLDER: {
+    status: 409,
+    retryable: false,
+    message: "This state is older than what its log has shown to others, so nothing more is signed over it.",
+    hint:
+      "Put the newer state folder back. If it is lost, what is here still works and can be read, but nobody can " +
+      "witness it any more: begin with a new passport for that.",
+  },
   LOG_REWRITTEN: {
     status: 500,
     retryable: false,

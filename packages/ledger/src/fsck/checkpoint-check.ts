@@ -3,7 +3,7 @@ import {
   checkpointText,
   type SignedCheckpoint,
   signedCheckpointOf,
-  verifyCheckpoint,
+  verifyNodeCheckpoint,
   witnessId,
 } from "@darkmatter/proof";
 import type { WitnessSignature } from "../checkpoints/checkpoints.ts";
@@ -28,7 +28,7 @@ export async function checkpointProblems(
 ): Promise<ProblemKind[]> {
   const problems: ProblemKind[] = [];
   const verify = verifier.verify.bind(verifier);
-  const isOurs = signedCheckpointOf({ ...signed }) && (await verifyCheckpoint(signed, agentId, verify));
+  const isOurs = signedCheckpointOf({ ...signed }) && (await verifyNodeCheckpoint(signed, agentId, verify));
   if (!isOurs || !follows(signed, previous)) problems.push("checkpoint");
   if (!log || !agrees(signed, log)) problems.push("checkpoint_root");
   const text = checkpointText(signed);

@@ -3,7 +3,7 @@ import { seededRandom, type VirtualClock, virtualClock } from "@darkmatter/core/
 import { createSigner, createVerifier, type Signer } from "@darkmatter/identity";
 import type { Handler, InboundRequest } from "@darkmatter/net";
 import { type MemoryHost, type MemoryInternet, memoryInternet } from "@darkmatter/net/testing";
-import { type Checkpoint, checkpointText, type SignedCheckpoint } from "@darkmatter/proof";
+import { type Checkpoint, checkpointTag, checkpointText, type SignedCheckpoint } from "@darkmatter/proof";
 import type { Database } from "@darkmatter/store";
 import { memoryDatabase } from "@darkmatter/store/testing";
 import { createHandler } from "@darkmatter/surface";
@@ -159,12 +159,16 @@ function bodyOf({ body }: InboundRequest): Heard["body"] {
   return JSON.parse(Buffer.from(body).toString("utf8")) as Heard["body"];
 }
 
+/** Members of a checkpoint; `idMs` renames it, with the signer's own tag. */
+export type CheckpointChanges = Partial<Checkpoint> & { readonly idMs?: number };
+
 /** A checkpoint with members of somebody's own choosing, signed all the same. */
 export function signedAnew(
   signer: Signer,
   checkpoint: SignedCheckpoint,
-  changes: Partial<Checkpoint>,
+  { idMs, ...changes }: CheckpointChanges,
 ): SignedCheckpoint {
-  const changed = { ...checkpoint, ...changes };
+  const renamed = idMs !== undefined && { checkpoint_id: `cp_${idMs}_${checkpointTag(signer.agentId)}` };
+  const changed = { ...checkpoint, ...renamed, ...changes };
   return { ...changed, position: changed.log_position, server_sig: signer.sign(checkpointText(changed)) };
 }

@@ -1,6 +1,6 @@
 import { SECOND_MS } from "@darkmatter/core";
 import type { Handler } from "@darkmatter/net";
-import { checkpointText, type SignedCheckpoint, verifyCheckpoint, witnessId } from "@darkmatter/proof";
+import { checkpointText, type SignedCheckpoint, verifyNodeCheckpoint, witnessId } from "@darkmatter/proof";
 import { expect, test } from "vitest";
 import {
   signedAnew,
@@ -385,7 +385,7 @@ test("what a witness signed is what a stranger can check", async () => {
     witness_sig: kept?.signature,
     witnessed_at: kept?.witnessedAt,
   });
-  expect(await verifyCheckpoint(said?.checkpoint as SignedCheckpoint, ana.id, bo.ports.verifier.verify)).toBe(
-    true,
-  );
+  expect(
+    await verifyNodeCheckpoint(said?.checkpoint as SignedCheckpoint, ana.id, bo.ports.verifier.verify),
+  ).toBe(true);
 });

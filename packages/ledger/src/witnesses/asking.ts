@@ -3,7 +3,7 @@ import {
   checkpointText,
   type SignedCheckpoint,
   signedCheckpointOf,
-  verifyCheckpoint,
+  verifyNodeCheckpoint,
   witnessId,
 } from "@darkmatter/proof";
 import { insertWitnessSignature, sizeSignedBy, sizeWitnessed } from "../checkpoints/checkpoints.store.ts";
@@ -113,7 +113,7 @@ export function createAsking(
   ): Promise<SignedCheckpoint | undefined> {
     const signed = isJsonObject(previous) ? signedCheckpointOf(previous) : undefined;
     if (!signed || signed.tree_size > tree_size) return undefined;
-    return (await verifyCheckpoint(signed, signer.agentId, verifier.verify)) ? signed : undefined;
+    return (await verifyNodeCheckpoint(signed, signer.agentId, verifier.verify)) ? signed : undefined;
   }
 
   async function judge(

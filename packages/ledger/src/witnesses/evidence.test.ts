@@ -16,7 +16,7 @@ async function twoHistories(
   node: WitnessNode,
 ): Promise<{ first: SignedCheckpoint; second: SignedCheckpoint }> {
   const first = await node.checkpoint(3);
-  const changes = { checkpoint_id: "cp_2_00000000", tree_root: OTHER_ROOT };
+  const changes = { idMs: 2, tree_root: OTHER_ROOT };
   return { first, second: signedAnew(node.signer, first, changes) };
 }
 
@@ -120,7 +120,7 @@ test.for<[string, (eve: WitnessNode, bo: WitnessNode, pair: Pair) => object | Pr
     "what only the other order would prove",
     (eve, _bo, { first }) => {
       const changes = {
-        checkpoint_id: "cp_3_00000000",
+        idMs: 3,
         previous_cp_id: first.checkpoint_id,
         previous_tree_root: OTHER_ROOT,
         tree_size: 9,
@@ -223,8 +223,10 @@ test("ten accusations are taken in a minute, whoever brings them, and none takes
 /** The same said of a key made for it. */
 function againstStranger({ first, second }: JsonObject, at: number): JsonObject {
   const stranger = createSigner(new Uint8Array(32).fill(100 + at));
-  const anew = (signed: unknown) => ({ ...signedAnew(stranger, signed as SignedCheckpoint, {}) });
-  return { agent_id: stranger.agentId, first: anew(first), second: anew(second) };
+  const anew = (signed: unknown, idMs: number) => ({
+    ...signedAnew(stranger, signed as SignedCheckpoint, { idMs }),
+  });
+  return { agent_id: stranger.agentId, first: anew(first, 1), second: anew(second, 2) };
 }
 
 test("an address that keeps accusing is told to wait, and no other with it", async () => {
@@ -359,7 +361,7 @@ test("where every place is taken by peers, a stranger's is refused", async () =>
   await using net = await witnessNetwork(["bo"]);
   const { bo } = net.nodes;
   const eve = createSigner(new Uint8Array(32).fill(9));
-  const first = signedAnew(eve, await bo.checkpoint(3), {});
+  const first = signedAnew(eve, await bo.checkpoint(3), { idMs: 1 });
   const second = signedAnew(eve, first, { tree_root: OTHER_ROOT });
   await bo.db.write(async (tx) => {
     for (let at = 0; at < ACCUSED_MAX; at++) {

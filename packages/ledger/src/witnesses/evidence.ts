@@ -1,5 +1,5 @@
 import { reasonOf, SECOND_MS } from "@darkmatter/core";
-import { contradiction, type SignedCheckpoint, verifyCheckpoint } from "@darkmatter/proof";
+import { contradiction, type SignedCheckpoint, verifyNodeCheckpoint } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
 import { createWindowLimiter } from "@darkmatter/surface";
 import type { LedgerPeer, LedgerPorts } from "../ports.ts";
@@ -45,7 +45,9 @@ export function createEvidenceKeeper(
 
   async function signedBoth(agentId: string, { first, second }: Accusation): Promise<boolean> {
     const verify = verifier.verify;
-    return (await verifyCheckpoint(first, agentId, verify)) && verifyCheckpoint(second, agentId, verify);
+    return (
+      (await verifyNodeCheckpoint(first, agentId, verify)) && verifyNodeCheckpoint(second, agentId, verify)
+    );
   }
 
   /** Of the one named, or among our peers, who signed both. */

@@ -1,9 +1,10 @@
 import { type Json, MINUTE_MS } from "@darkmatter/core";
-import { checkpointText, type SignedCheckpoint, witnessId } from "@darkmatter/proof";
+import { checkpointTag, checkpointText, type SignedCheckpoint, witnessId } from "@darkmatter/proof";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { alterations, altered } from "../testing/alterations.ts";
 import {
+  type CheckpointChanges,
   signedAnew,
   type WitnessNetwork,
   type WitnessNode,
@@ -123,7 +124,7 @@ test("a proof that does not hold is refused, and so is a history that was rewrit
   const head = await eve.log.head(eve.db);
   if (!head) throw new Error("empty");
   const other = signedAnew(eve.signer, five, {
-    checkpoint_id: "cp_2_00000000",
+    idMs: 2,
     tree_size: 8,
     log_position: 7,
     tree_root: head.treeRoot,
@@ -164,19 +165,19 @@ test("a time before the last one's is refused", async () => {
 
 const OTHER_ROOT = "ab".repeat(32);
 
-test.for<[string, (shown: SignedCheckpoint[]) => Partial<SignedCheckpoint>, number]>([
-  ["another tree of the same size", () => ({ checkpoint_id: "cp_2_00000000", tree_root: OTHER_ROOT }), 2],
-  ["another log root of the same size", () => ({ checkpoint_id: "cp_2_00000000", log_root: OTHER_ROOT }), 2],
+test.for<[string, (shown: SignedCheckpoint[]) => CheckpointChanges, number]>([
+  ["another tree of the same size", () => ({ idMs: 2, tree_root: OTHER_ROOT }), 2],
+  ["another log root of the same size", () => ({ idMs: 2, log_root: OTHER_ROOT }), 2],
   ["another time under the same name", () => ({ timestamp: "2026-03-05T12:00:09Z" }), 2],
   [
     "another tree of a size signed before the last one",
-    ([, five]) => ({ checkpoint_id: "cp_2_00000000", tree_size: five?.tree_size ?? 0, log_position: 4 }),
+    ([, five]) => ({ idMs: 2, tree_size: five?.tree_size ?? 0, log_position: 4 }),
     1,
   ],
   [
     "another root of the one before it",
     ([, , eight]) => ({
-      checkpoint_id: "cp_2_00000000",
+      idMs: 2,
       previous_cp_id: eight?.checkpoint_id ?? null,
       previous_tree_root: OTHER_ROOT,
       tree_size: 9,
@@ -398,4 +399,35 @@ test("beyond a thousand logs no further one is signed for, and none is forgotten
   expect(await ask(net, signed)).toMatchObject({ status: 429, json: { code: "NO_ROOM" } });
 
   expect(await heldCount(bo)).toBe(LOGS_MAX);
+});
+
+test("what a witness signed for two logs passes for no history of its own", async () => {
+  await using net = await witnessNetwork(["eve", "mal", "bo", "cy"]);
+  const { eve, mal, bo, cy } = net.nodes;
+  for (const name of ["eve", "mal", "cy"] as const) net.connect("bo", name);
+  const signed: SignedCheckpoint[] = [];
+  for (const [node, root] of [
+    [eve, "ab"],
+    [mal, "cd"],
+  ] as const) {
+    const own = signedAnew(node.signer, await node.checkpoint(3), { tree_root: root.repeat(32) });
+    const { json } = await bo.post("checkpoint", witnessRequestBody(node.id, own, null));
+    signed.push({ ...own, server_sig: (json as { witness_sig: string }).witness_sig });
+  }
+
+  const [first, second] = signed;
+  const answer = await cy.post("evidence", { agent_id: bo.id, first, second } as object);
+
+  expect(answer).toMatchObject({ status: 400, json: { code: "NO_EVIDENCE" } });
+  expect(await cy.witnesses.evidence(cy.db)).toEqual([]);
+});
+
+test("a checkpoint that is not named after its log is not signed, whosever name it has", async () => {
+  await using net = await connected();
+  const { eve, bo } = net.nodes;
+  const signed = await eve.checkpoint(3);
+  for (const tag of ["00000000", checkpointTag(bo.id)]) {
+    const other = signedAnew(eve.signer, signed, { checkpoint_id: `cp_1_${tag}` });
+    expect(await ask(net, other)).toMatchObject({ status: 403, json: { code: "BAD_SIGNATURE" } });
+  }
 });

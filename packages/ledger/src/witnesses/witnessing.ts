@@ -1,8 +1,9 @@
 import {
   checkpointText,
+  isNamedAfter,
   type SignedCheckpoint,
-  verifyCheckpoint,
   verifyConsistency,
+  verifyNodeCheckpoint,
   witnessId,
 } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
@@ -45,7 +46,7 @@ export function createWitnessing(
 
   async function signerOf(checkpoint: SignedCheckpoint, candidates: readonly string[]) {
     for (const candidate of candidates) {
-      if (await verifyCheckpoint(checkpoint, candidate, verifier.verify)) return candidate;
+      if (await verifyNodeCheckpoint(checkpoint, candidate, verifier.verify)) return candidate;
     }
     return undefined;
   }
@@ -95,6 +96,8 @@ export function createWitnessing(
       if (!limiter.take(`from ${address}`, REQUESTS_PER_MINUTE)) return refused("TOO_MANY");
       const request = witnessRequestOf(body);
       if (!request) return refused("MALFORMED");
+      // The signature would pass for one under a checkpoint of this log.
+      if (isNamedAfter(request.checkpoint, signer.agentId)) return refused("BAD_SIGNATURE");
       const connected = await peers.all();
       const ids = connected.map((peer) => peer.agentId);
       const named = request.agentId;

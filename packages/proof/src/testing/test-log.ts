@@ -8,7 +8,7 @@ import {
   leafHash,
   logRootAfter,
 } from "../chain.ts";
-import { type Checkpoint, checkpointText, type SignedCheckpoint } from "../checkpoint.ts";
+import { type Checkpoint, checkpointTag, checkpointText, type SignedCheckpoint } from "../checkpoint.ts";
 import { fieldCommitment } from "../commitment.ts";
 import { appendLeaf, type Frontier, type ReadNode, rootOf } from "../merkle.ts";
 import type { TestKey } from "./keys.ts";
@@ -121,7 +121,7 @@ export function testLog(key: TestKey, name: string, random: Random, clock: TestC
     const seconds = clock.seconds();
     const before = checkpoints.at(-1);
     const envelope: Checkpoint = {
-      checkpoint_id: `cp_${seconds * 1000}_${toHex(random.bytes(4))}`,
+      checkpoint_id: `cp_${seconds * 1000}_${checkpointTag(key.id)}`,
       log_position: last.position,
       log_root: last.logRoot,
       previous_cp_id: before?.checkpoint_id ?? null,

@@ -12,7 +12,7 @@ import {
 
 describe("no unknown member is allowed in", () => {
   const places = [
-    "",
+    "the top",
     "integrity",
     "integrity.timestamp_range",
     "checkpoint.witness_signatures.0",
@@ -26,8 +26,9 @@ describe("no unknown member is allowed in", () => {
     "evidence.0",
   ];
   test.each(places)("%s of a bundle", async (place) => {
-    const forge: Forge = (bundle) => put(bundle, place ? `${place}.more` : "more", 1);
-    const where = place.replace(/\.(\d+)/g, "[$1]") || "the file";
+    const isTop = place === "the top";
+    const forge: Forge = (bundle) => put(bundle, isTop ? "more" : `${place}.more`, 1);
+    const where = isTop ? "the file" : place.replace(/\.(\d+)/g, "[$1]");
     const detail = `${where} has the unknown member "more"`;
     expect(await failuresOf(forge, { splits: true })).toEqual({ format: detail });
   });

@@ -1,5 +1,10 @@
 import { leafHash } from "../chain.ts";
-import { checkpointText, type SignedCheckpoint, verifyCheckpoint } from "../checkpoint.ts";
+import {
+  checkpointText,
+  type SignedCheckpoint,
+  verifyCheckpoint,
+  verifyNodeCheckpoint,
+} from "../checkpoint.ts";
 import { witnessId } from "../keys.ts";
 import { verifyConsistency, verifyInclusion } from "../merkle.ts";
 import type { Bundle, EarlierCheckpoint, Step, WitnessSignature } from "./bundle-form.ts";
@@ -73,7 +78,8 @@ function inclusionReason(
 
 export function checkpointPhase({ bundle, signatures }: PhaseContext): Phase {
   const tally = createTally("checkpoint", "checkpoint", "no checkpoint covers the last step");
-  const { checkpoint, server_pubkey, steps } = bundle;
+  const { checkpoint, node, server_pubkey, steps } = bundle;
+  const verifyOwn = node ? verifyNodeCheckpoint : verifyCheckpoint;
   return {
     whole() {
       if (!checkpoint) return;
@@ -81,7 +87,7 @@ export function checkpointPhase({ bundle, signatures }: PhaseContext): Phase {
       const tip = steps.at(-1)?.flat._proof.log_position ?? 0;
       if (tip >= checkpoint.tree_size) return tally.judge(0, id, "it does not cover the last step");
       signatures.startOther(async (verify) => {
-        const valid = await verifyCheckpoint(checkpoint, server_pubkey.public_key, verify);
+        const valid = await verifyOwn(checkpoint, server_pubkey.public_key, verify);
         tally.judge(0, id, valid ? undefined : "its form or the log's signature does not hold");
       });
     },
@@ -149,7 +155,7 @@ export function consistencyPhase(context: PhaseContext): Phase {
         const next = earlier[at + 1]?.checkpoint ?? checkpoint;
         const reason = earlierReason(entry, next, checkpoint, root) ?? contradictions.add(entry.checkpoint);
         signatures.startOther(async (verify) => {
-          const valid = await verifyCheckpoint(entry.checkpoint, server_pubkey.public_key, verify);
+          const valid = await verifyNodeCheckpoint(entry.checkpoint, server_pubkey.public_key, verify);
           tally.judge(at, id, valid ? reason : "its form or the log's signature does not hold");
         });
         yield* judgeWitnesses(

@@ -1,4 +1,4 @@
-import { checkpointText, verifyCheckpoint } from "../checkpoint.ts";
+import { checkpointText, verifyNodeCheckpoint } from "../checkpoint.ts";
 import { contradiction } from "../evidence.ts";
 import type { Step } from "./bundle-form.ts";
 import type { Findings, Phase, PhaseContext } from "./phase.ts";
@@ -18,7 +18,7 @@ export function witnessedPhase({ bundle: { node }, signatures }: PhaseContext): 
         signatures.startOther(async (verify) => {
           const [own, theirs] = await Promise.all([
             verify(logKey, checkpointText(checkpoint), witness_sig),
-            verifyCheckpoint(checkpoint, agent_id, verify),
+            verifyNodeCheckpoint(checkpoint, agent_id, verify),
           ]);
           const reason = theirs
             ? "this log's witness signature does not hold"
@@ -43,7 +43,7 @@ export function evidencePhase({ bundle: { node }, signatures }: PhaseContext): P
           continue;
         }
         signatures.startOther(async (verify) => {
-          const both = [first, second].map((signed) => verifyCheckpoint(signed, agent_id, verify));
+          const both = [first, second].map((signed) => verifyNodeCheckpoint(signed, agent_id, verify));
           const valid = (await Promise.all(both)).every(Boolean);
           tally.judge(at, agent_id, valid ? undefined : "the accused did not sign both checkpoints");
         });

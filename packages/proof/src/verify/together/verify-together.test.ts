@@ -1,5 +1,6 @@
 import { canon1OfJson, type JsonObject } from "@darkmatter/core";
 import { describe, expect, test } from "vitest";
+import { checkpointTag } from "../../checkpoint.ts";
 import { type AgentName, type ConversationOptions, makeConversation } from "../../testing/conversation.ts";
 import { verifyInline } from "../../testing/keys.ts";
 import type { Proof, Statement } from "./statement.ts";
@@ -154,7 +155,11 @@ describe("a log that shows its witnesses one history and a file another", () => 
     const bundles = async (changes: object) => {
       const conversation = makeConversation({ seed: 1 });
       const { logs } = conversation;
-      const seen = logs.bo.checkpoint({ checkpoint_id: "cp_1_00000000", previous_cp_id: null, ...changes });
+      const seen = logs.bo.checkpoint({
+        checkpoint_id: `cp_1_${checkpointTag(logs.bo.key.id)}`,
+        previous_cp_id: null,
+        ...changes,
+      });
       const ana = await conversation.bundleOf("ana", {
         witnessed: [{ agentId: logs.bo.key.id, checkpoint: seen }],
       });
