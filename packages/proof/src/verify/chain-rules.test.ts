@@ -182,37 +182,41 @@ describe("the chain", () => {
   ]);
 });
 
-describe("metadata and integrity say what the steps are:", () => {
+describe("what the steps are is said by", () => {
   testRules([
-    ["ctx_id", { chain: "metadata.ctx_id is not the last step" }, inBundle("metadata.ctx_id", OTHER_ID)],
     [
-      "lineage_root",
+      "metadata.ctx_id",
+      { chain: "metadata.ctx_id is not the last step" },
+      inBundle("metadata.ctx_id", OTHER_ID),
+    ],
+    [
+      "metadata.lineage_root",
       { chain: "metadata.lineage_root is not the first step" },
       inBundle("metadata.lineage_root", OTHER_ID),
     ],
     [
-      "chain_length",
+      "metadata.chain_length",
       { chain: "metadata.chain_length is not the number of steps" },
       inBundle("metadata.chain_length", TIP),
     ],
     [
-      "root_hash",
+      "integrity.root_hash",
       { chain: "integrity.root_hash is not the first step's" },
       inBundle("integrity.root_hash", OTHER),
     ],
     [
-      "tip_hash",
+      "integrity.tip_hash",
       { chain: "integrity.tip_hash is not the last step's" },
       inBundle("integrity.tip_hash", OTHER),
     ],
     [
-      "chain_hash",
+      "integrity.chain_hash",
       { chain: "integrity.chain_hash is not that of these steps" },
       inBundle("integrity.chain_hash", OTHER),
     ],
     ...["from", "to"].map(
       (end): Rule => [
-        `timestamp_range.${end}`,
+        `integrity.timestamp_range.${end}`,
         { chain: "integrity.timestamp_range is not that of the steps" },
         inBundle(`integrity.timestamp_range.${end}`, "2026-01-01T00:00:00Z"),
       ],

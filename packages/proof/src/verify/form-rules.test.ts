@@ -38,13 +38,13 @@ describe("no unknown member is allowed in", () => {
     expect(await failuresOf(forge)).toEqual({ format: "checkpoint is not a signed checkpoint" });
   });
 
-  test("a payload of a node", async () => {
+  test("the payload of a node", async () => {
     const forge: Forge = (bundle) => putInPassport(bundle, 3, "payload.more", 1);
     expect(await failuresOf(forge)).toEqual({ format: 'commits[3].payload has the unknown member "more"' });
   });
 });
 
-describe("what a node says is fixed:", () => {
+describe("a node's bundle says the same of", () => {
   const inPassport: readonly (readonly [place: string, value: Json, fixed: string])[] = [
     ["branch_key", "other", '"main"'],
     ["event.type", "other", '"commit"'],
@@ -53,7 +53,7 @@ describe("what a node says is fixed:", () => {
     ["integrity_v2.envelope.key_id", "other", '"default"'],
     ["integrity_v2.client_match", true, "null"],
   ];
-  test.each(inPassport)("%s", async (place, value, fixed) => {
+  test.each(inPassport)("%s in each", async (place, value, fixed) => {
     const forge: Forge = (bundle) => putInPassport(bundle, 3, place, value);
     expect(await failuresOf(forge)).toEqual({ format: `commits[3].${place} is not ${fixed}` });
   });
@@ -66,7 +66,7 @@ describe("what a node says is fixed:", () => {
     ["server_pubkey.use", "other", '"checkpoint"'],
     ["server_pubkey.pubkey_url", "other", "null"],
   ];
-  test.each(outside)("%s", async (place, value, fixed) => {
+  test.each(outside)("%s in each", async (place, value, fixed) => {
     const where = place.replace(/\.(\d+)/g, "[$1]");
     const detail = `${where} is not ${fixed}`;
     expect(await failuresOf((bundle) => put(bundle, place, value))).toEqual({ format: detail });
@@ -118,9 +118,9 @@ describe("the steps", () => {
   ]);
 });
 
-describe("a node's bundle has all its members:", () => {
+describe("a node's bundle has all its members", () => {
   const names = ["log", "consistency", "disclosures", "witnessed", "evidence", "export_sig"];
-  test.each(names)("%s", async (name) => {
+  test.each(names)("and so %s", async (name) => {
     // The exporter's signature is written by whoever seals: it is there whenever anything else is.
     if (name !== "export_sig") {
       const detail = `${name} is missing`;

@@ -170,13 +170,13 @@ describe("a receipt", () => {
   testRules([
     ["holds if it is made anew", {}, asIs, taken(() => ({ detail: "again" }))],
     [
-      "is signed",
+      "bears its giver's signature",
       failing("the receipt's signature does not hold"),
       asIs,
       taken(() => ({ sig: keys.bo.sign("another") })),
     ],
     [
-      "is the peer's",
+      "comes from the peer",
       failing("the receipt is another agent's than the peer's"),
       asIs,
       taken(() => ({ agent_id: keys.cy.id })),
@@ -218,7 +218,7 @@ describe("a receipt", () => {
       asIs,
       taken(() => ({}), 0, { act: "receipt.given" }),
     ],
-    ["has no unknown member", failing("it has not the form of a receipt"), asIs, taken(() => ({ more: 1 }))],
+    ["has no other members", failing("it has not the form of a receipt"), asIs, taken(() => ({ more: 1 }))],
   ]);
 });
 

@@ -210,11 +210,19 @@ test("the first step that fails is named, however late its signature is answered
   const bundle = structuredClone(await makeBundle({ seed: 1 }));
   const commits = bundle.commits as JsonObject[];
   for (const at of [5, 2]) commits[at]!.agent_signature = commits[0]!.agent_signature!;
-  let asked = 0;
-  const report = await verifyBundle(canon1OfJson(bundle), async (...claim) => {
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, 20 - asked++)));
-    return verifyInline(...claim);
+  const asked: (() => void)[] = [];
+  let isDone = false;
+  const pending = verifyBundle(
+    canon1OfJson(bundle),
+    (...claim) => new Promise((resolve) => asked.push(() => resolve(verifyInline(...claim)))),
+  ).finally(() => {
+    isDone = true;
   });
+  while (!isDone) {
+    await new Promise((resolve) => setImmediate(resolve));
+    asked.pop()?.();
+  }
+  const report = await pending;
 
   expect(phaseOf(report, "agent_signatures")).toMatchObject({ status: "fail", failing: commits[2]!.id });
 });
