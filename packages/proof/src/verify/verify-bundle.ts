@@ -1,5 +1,6 @@
 import { DarkMatterError, utf8 } from "@darkmatter/core";
 import type { VerifySignature } from "../signatures.ts";
+import { aboutOf } from "./about.ts";
 import {
   type Bundle,
   createStepRules,
@@ -31,7 +32,7 @@ import { assurancePhase, evidencePhase, witnessedPhase } from "./peer-phases.ts"
 import type { Phase, PhaseContext } from "./phase.ts";
 import { Mismatch } from "./reader.ts";
 import { receiptsPhase } from "./receipts-phase.ts";
-import { type BundleAbout, type BundleReport, PHASES, type PhaseReport } from "./report.ts";
+import { type BundleReport, PHASES, type PhaseReport } from "./report.ts";
 import { createSignatureChecks } from "./signature-checks.ts";
 import { openCanonical, openWhole, type Source, Unusual } from "./source.ts";
 
@@ -206,30 +207,4 @@ function unreadable(detail: string): CheckedBundle {
         : { phase, status: "not checked", checked: 0, detail: "the file has not the form of a bundle" },
   );
   return { report: { verdict: "failed", phases, about: null, notProven: NO_FILE_PROVES }, bundle: undefined };
-}
-
-function aboutOf({ checkpoint, integrity, metadata, node, steps }: Bundle): BundleAbout {
-  const peers = new Set(steps.map(({ passport }) => passport.payload?.get("peer")));
-  return {
-    exportedBy: metadata.exported_by,
-    exportedAt: metadata.exported_at,
-    exportId: metadata.export_id,
-    agentName: steps[0]!.passport.created_by.agent_name,
-    log: node?.log ?? null,
-    traceId: metadata.trace_id,
-    steps: steps.length,
-    peers: [...peers].filter((peer) => typeof peer === "string"),
-    from: integrity.timestamp_range.from,
-    to: integrity.timestamp_range.to,
-    checkpoint: checkpoint && {
-      id: checkpoint.checkpoint_id,
-      size: checkpoint.tree_size,
-      timestamp: checkpoint.timestamp,
-    },
-    witnesses: (checkpoint?.witness_signatures ?? []).map(({ witness_id, witness_name }) => ({
-      id: witness_id,
-      name: witness_name,
-    })),
-    accused: [...new Set(node?.evidence.map(({ agent_id }) => agent_id))],
-  };
 }
