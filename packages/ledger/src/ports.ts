@@ -9,6 +9,11 @@ export interface LedgerPeer {
   /** Base URL of its node. */
   readonly url: string;
   readonly name: string | null;
+  /**
+   * Its checkpoints are named after its log, so that one of another name is none of its own but what it signed as a
+   * witness (docs/proof.md section 2). Of logs that do not, each checkpoint with a valid signature counts as theirs.
+   */
+  readonly namesLog: boolean;
 }
 
 /** Who our peers are: told by whoever keeps the connections. */

@@ -1,4 +1,4 @@
-import type { SignedCheckpoint } from "@darkmatter/proof";
+import { isNamedAfter, type SignedCheckpoint } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
 import { findEvidence, lastWitnessed } from "../witnesses/witnesses.store.ts";
 
@@ -24,12 +24,12 @@ export interface BundleSources {
   evidenceAbout(read: Read, agentIds: readonly string[]): Promise<readonly Evidence[]>;
 }
 
-/** What this node's own tables hold. */
+/** What this node's own tables hold, of logs that name their checkpoints: a stranger cannot tell whose others are. */
 export const storedSources: BundleSources = {
   async witnessed(read, agentIds) {
     const found = await Promise.all(agentIds.map((agentId) => lastWitnessed(read, agentId)));
     return found.flatMap((one) =>
-      one
+      one && isNamedAfter(one.checkpoint, one.agentId)
         ? {
             agent_id: one.agentId,
             checkpoint: one.checkpoint,
@@ -43,7 +43,9 @@ export const storedSources: BundleSources = {
   async evidenceAbout(read, agentIds) {
     const found = await Promise.all(agentIds.map((agentId) => findEvidence(read, agentId)));
     return found.flatMap((one) =>
-      one ? { agent_id: one.agentId, first: one.first, second: one.second } : [],
+      one && [one.first, one.second].every((signed) => isNamedAfter(signed, one.agentId))
+        ? { agent_id: one.agentId, first: one.first, second: one.second }
+        : [],
     );
   },
 };

@@ -131,7 +131,7 @@ export async function witnessNode(options: {
   return {
     id: signer.agentId,
     signer,
-    asPeer: { agentId: signer.agentId, url: `http://${host.address}:${PORT}`, name },
+    asPeer: { agentId: signer.agentId, url: `http://${host.address}:${PORT}`, name, namesLog: true },
     host,
     db,
     log,

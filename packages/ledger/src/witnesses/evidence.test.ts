@@ -366,7 +366,7 @@ test("where every place is taken by peers, a stranger's is refused", async () =>
   await bo.db.write(async (tx) => {
     for (let at = 0; at < ACCUSED_MAX; at++) {
       const agentId = at.toString(16).padStart(64, "0");
-      bo.peers.push({ agentId, url: "http://192.168.9.9:1", name: null });
+      bo.peers.push({ agentId, url: "http://192.168.9.9:1", name: null, namesLog: true });
       await insertEvidence(tx, { agentId, first, second, recordedAt: "", from: null }, []);
     }
     await tx.run("UPDATE ledger_evidence SET told = 1");

@@ -1,9 +1,10 @@
 import { reasonOf, SECOND_MS } from "@darkmatter/core";
-import { contradiction, type SignedCheckpoint, verifyNodeCheckpoint } from "@darkmatter/proof";
+import { contradiction, type SignedCheckpoint } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
 import { createWindowLimiter } from "@darkmatter/surface";
 import type { LedgerPeer, LedgerPorts } from "../ports.ts";
 import { secondsTime } from "../times.ts";
+import { isOwnCheckpoint } from "./own-checkpoint.ts";
 import type { PeerAnswer, PostToPeer } from "./peer-calls.ts";
 import { type Refused, refused } from "./refusals.ts";
 import { type Accusation, accusationOf, type Body } from "./witness.ts";
@@ -43,11 +44,9 @@ export function createEvidenceKeeper(
   const limiter = createWindowLimiter({ clock });
   let telling: Promise<void> = Promise.resolve();
 
-  async function signedBoth(agentId: string, { first, second }: Accusation): Promise<boolean> {
-    const verify = verifier.verify;
-    return (
-      (await verifyNodeCheckpoint(first, agentId, verify)) && verifyNodeCheckpoint(second, agentId, verify)
-    );
+  async function signedBoth(accused: Suspect, { first, second }: Accusation): Promise<boolean> {
+    const { verify } = verifier;
+    return (await isOwnCheckpoint(first, accused, verify)) && isOwnCheckpoint(second, accused, verify);
   }
 
   /** Of the one named, or among our peers, who signed both. */
@@ -56,8 +55,9 @@ export function createEvidenceKeeper(
     connected: readonly LedgerPeer[],
   ): Promise<string | undefined> {
     const { agentId } = accusation;
-    const candidates = agentId === undefined ? connected.map((peer) => peer.agentId) : [agentId];
-    for (const candidate of candidates) if (await signedBoth(candidate, accusation)) return candidate;
+    for (const suspect of suspects(agentId, connected)) {
+      if (await signedBoth(suspect, accusation)) return suspect.agentId;
+    }
     return undefined;
   }
 
@@ -125,6 +125,14 @@ export function createEvidenceKeeper(
     tell,
     idle: () => telling,
   };
+}
+
+type Suspect = Pick<LedgerPeer, "agentId" | "namesLog">;
+
+/** Of an agent we know nothing of, only what is named after its log is surely its own. */
+function suspects(agentId: string | undefined, connected: readonly LedgerPeer[]): readonly Suspect[] {
+  if (agentId === undefined) return connected;
+  return [connected.find((peer) => peer.agentId === agentId) ?? { agentId, namesLog: true }];
 }
 
 /** Whether a peer did not hear what it was told, or had no time for it. */

@@ -431,3 +431,18 @@ test("a checkpoint that is not named after its log is not signed, whosever name 
     expect(await ask(net, other)).toMatchObject({ status: 403, json: { code: "BAD_SIGNATURE" } });
   }
 });
+
+test("a connected log that names its checkpoints otherwise is witnessed, and its two histories are found", async () => {
+  await using net = await connected();
+  const { eve, bo } = net.nodes;
+  bo.peers.splice(0, bo.peers.length, { ...eve.asPeer, namesLog: false });
+  const own = signedAnew(eve.signer, await eve.checkpoint(3), { checkpoint_id: "cp_1_00000000" });
+  const other = signedAnew(eve.signer, own, {
+    checkpoint_id: "cp_2_00000000",
+    tree_root: "ab".repeat(32),
+  });
+
+  expect(await ask(net, own)).toMatchObject({ status: 200 });
+  expect(await ask(net, other)).toMatchObject({ status: 409, json: { code: "EQUIVOCATION" } });
+  expect(await bo.witnesses.evidence(bo.db)).toMatchObject([{ agentId: eve.id }]);
+});

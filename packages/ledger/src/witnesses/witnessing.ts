@@ -3,7 +3,6 @@ import {
   isNamedAfter,
   type SignedCheckpoint,
   verifyConsistency,
-  verifyNodeCheckpoint,
   witnessId,
 } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
@@ -11,6 +10,7 @@ import { createWindowLimiter } from "@darkmatter/surface";
 import type { LedgerPeer, LedgerPorts } from "../ports.ts";
 import { secondsTime } from "../times.ts";
 import { type EvidenceKeeper, evidenceIn } from "./evidence.ts";
+import { isOwnCheckpoint } from "./own-checkpoint.ts";
 import { type Refused, refused } from "./refusals.ts";
 import { type Body, type Testimony, type WitnessRequest, witnessRequestOf } from "./witness.ts";
 import {
@@ -44,9 +44,9 @@ export function createWitnessing(
   const limiter = createWindowLimiter({ clock });
   const ownWitnessId = witnessId(signer.agentId);
 
-  async function signerOf(checkpoint: SignedCheckpoint, candidates: readonly string[]) {
+  async function signerOf(checkpoint: SignedCheckpoint, candidates: readonly LedgerPeer[]) {
     for (const candidate of candidates) {
-      if (await verifyNodeCheckpoint(checkpoint, candidate, verifier.verify)) return candidate;
+      if (await isOwnCheckpoint(checkpoint, candidate, verifier.verify)) return candidate.agentId;
     }
     return undefined;
   }
@@ -99,10 +99,11 @@ export function createWitnessing(
       // The signature would pass for one under a checkpoint of this log.
       if (isNamedAfter(request.checkpoint, signer.agentId)) return refused("BAD_SIGNATURE");
       const connected = await peers.all();
-      const ids = connected.map((peer) => peer.agentId);
       const named = request.agentId;
-      if (named !== undefined && !ids.includes(named)) return refused("NOT_CONNECTED");
-      const agentId = await signerOf(request.checkpoint, named === undefined ? ids : [named]);
+      const candidates =
+        named === undefined ? connected : connected.filter(({ agentId }) => agentId === named);
+      if (candidates.length === 0) return refused("NOT_CONNECTED");
+      const agentId = await signerOf(request.checkpoint, candidates);
       if (agentId === undefined) return refused(named === undefined ? "NOT_CONNECTED" : "BAD_SIGNATURE");
       return db.write((tx) => decide(tx, agentId, request, connected));
     },

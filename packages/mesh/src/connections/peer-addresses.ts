@@ -10,12 +10,15 @@ export interface PeerAddress {
   /** Base URL of its node. */
   readonly url: string;
   readonly name: string | null;
+  /** It announced that its checkpoints are named after its log (docs/proof.md section 2). */
+  readonly namesLog: boolean;
 }
 
-const addressOf = ({ agentId, url, displayName }: Connection): PeerAddress => ({
-  agentId,
-  url: baseUrl(url),
-  name: displayName,
+const addressOf = (peer: Connection): PeerAddress => ({
+  agentId: peer.agentId,
+  url: baseUrl(peer.url),
+  name: peer.displayName,
+  namesLog: speaks(peer, "lognames/1"),
 });
 
 export async function readPeerAddresses(tx: Read): Promise<PeerAddress[]> {
