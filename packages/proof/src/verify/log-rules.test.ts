@@ -141,6 +141,19 @@ describe("the checkpoint", () => {
       inBundle("checkpoint.server_sig", keys.ana.sign("another")),
     ],
     [
+      "of a node is named after its log",
+      { checkpoint: "its form or the log's signature does not hold" },
+      (bundle) => {
+        const checkpoint = { ...(at(bundle, "checkpoint") as JsonObject), checkpoint_id: "cp_1_00000000" };
+        const sig = keys.ana.sign(checkpointText(checkpoint as unknown as SignedCheckpoint));
+        put(bundle, "checkpoint", { ...checkpoint, server_sig: sig });
+        for (let step = 0; step <= 7; step++) {
+          put(bundle, `commits.${step}._proof.checkpoint_inclusion.checkpoint_id`, "cp_1_00000000");
+        }
+      },
+      { witnessed: false },
+    ],
+    [
       "covers the last step",
       {
         checkpoint: "it does not cover the last step",
@@ -261,6 +274,11 @@ describe("earlier checkpoints", () => {
       "are signed by the log",
       { consistency: "its form or the log's signature does not hold" },
       inBundle(`${first}.checkpoint.server_sig`, keys.ana.sign("another")),
+    ],
+    [
+      "are named after their log",
+      { consistency: "its form or the log's signature does not hold" },
+      withEntry(0, () => ({ checkpoint_id: "cp_1_00000000" })),
     ],
     [
       "are signed by their witnesses",

@@ -1,5 +1,6 @@
 import { canonicalJson, type Json, type JsonObject, sha256Hex } from "@darkmatter/core";
 import { describe, expect, test } from "vitest";
+import { checkpointText, type SignedCheckpoint } from "../checkpoint.ts";
 import { type SignedMessage, signedMessageText } from "../message-signatures.ts";
 import { receiptText, type TakenReceipt } from "../receipt.ts";
 import { type AgentName, type ConversationOptions, makeConversation } from "../testing/conversation.ts";
@@ -22,6 +23,7 @@ const withFields = (act: TestAct, fields: JsonObject): TestAct => ({
   ...act,
   fields: { ...act.fields, ...fields },
 });
+const signedAt = (bundle: JsonObject, place: string) => at(bundle, place) as unknown as SignedCheckpoint;
 const asIs: Forge = () => {};
 
 describe("disclosures", () => {
@@ -230,6 +232,19 @@ describe("what a log witnessed", () => {
       (bundle) => put(bundle, "witnessed.0.checkpoint.server_sig", keys.bo.sign("another")),
     ],
     [
+      "is named after the log whose it is",
+      { witnessed: "the checkpoint's form or its agent's signature does not hold" },
+      (bundle) => {
+        const renamed = { ...signedAt(bundle, "witnessed.0.checkpoint"), checkpoint_id: "cp_1_00000000" };
+        const text = checkpointText(renamed);
+        put(bundle, "witnessed.0.checkpoint", {
+          ...renamed,
+          server_sig: keys.bo.sign(text),
+        } as unknown as Json);
+        put(bundle, "witnessed.0.witness_sig", keys.ana.sign(text));
+      },
+    ],
+    [
       "was signed by the log as its witness",
       { witnessed: "this log's witness signature does not hold" },
       (bundle) => put(bundle, "witnessed.0.witness_sig", keys.ana.sign("another")),
@@ -255,6 +270,18 @@ describe("evidence", () => {
         splits,
       ],
     ),
+    [
+      "is not what the accused signed as a witness",
+      unsigned,
+      (bundle) => {
+        for (const which of ["evidence.0.first", "evidence.0.second"]) {
+          const renamed = { ...signedAt(bundle, which), checkpoint_id: "cp_1_00000000" };
+          const server_sig = keys.dee.sign(checkpointText(renamed));
+          put(bundle, which, { ...renamed, server_sig } as unknown as Json);
+        }
+      },
+      splits,
+    ],
     ["accuses who signed", unsigned, (bundle) => put(bundle, "evidence.0.agent_id", keys.cy.id), splits],
   ]);
 });
