@@ -19,6 +19,8 @@ import { allEvidence, type Evidence } from "./witnesses/witnesses.store.ts";
 export interface LedgerState {
   readonly commits: number;
   readonly checkpoint: SignedCheckpoint | undefined;
+  /** A later one that others hold and this state does not have: it was put back from an older one. */
+  readonly newer: SignedCheckpoint | undefined;
   readonly witnesses: readonly WitnessSignature[];
   /** Newest first. */
   readonly evidence: readonly Evidence[];
@@ -28,7 +30,7 @@ export interface LedgerState {
 export interface LedgerReader {
   readonly commits: Commits;
   readonly disclosures: Pick<Disclosures, "fieldsOf" | "erasuresOf">;
-  readonly checkpoints: Omit<Checkpoints, "make">;
+  readonly checkpoints: Omit<Checkpoints, "make" | "noteNewer">;
   readonly log: Log;
   /** What is wrong with one commit, each of its hashes computed again; empty when nothing is. */
   checkCommit(read: Read, commit: Commit): Promise<ProblemKind[]>;
@@ -63,6 +65,7 @@ export function createLedgerReader(ports: ReaderPorts): LedgerReader {
       return {
         commits: head?.size ?? 0,
         checkpoint,
+        newer: await checkpoints.newer(read),
         witnesses: checkpoint ? await checkpoints.witnessSignatures(read, checkpoint.checkpoint_id) : [],
         evidence: await allEvidence(read),
       };

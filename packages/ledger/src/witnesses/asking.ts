@@ -1,15 +1,10 @@
-import { isJsonObject, type Json, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
-import {
-  checkpointText,
-  type SignedCheckpoint,
-  signedCheckpointOf,
-  verifyNodeCheckpoint,
-  witnessId,
-} from "@darkmatter/proof";
+import { MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import { checkpointText, type SignedCheckpoint, witnessId } from "@darkmatter/proof";
 import { insertWitnessSignature, sizeSignedBy, sizeWitnessed } from "../checkpoints/checkpoints.store.ts";
 import type { Checkpoints } from "../checkpoints/checkpoints.ts";
 import type { Log } from "../log/log.ts";
 import type { LedgerPeer, LedgerPorts } from "../ports.ts";
+import { createOlderState } from "./older-state.ts";
 import type { PeerAnswer, PostToPeer } from "./peer-calls.ts";
 import { refusalCodeOf } from "./refusals.ts";
 import { testimonyOf, witnessRequestBody } from "./witness.ts";
@@ -54,6 +49,9 @@ export function createAsking(
   let askedSize: number | undefined;
   let failing: ReadonlySet<string> = new Set();
   let isOwed = false;
+  /** Whether the witnesses were shown what was signed before this process. */
+  let hasShown = false;
+  const older = createOlderState(ports, log, checkpoints);
 
   async function isDue(): Promise<boolean> {
     const sinceMs = clock.monotonic() - lastRoundMs;
@@ -68,6 +66,7 @@ export function createAsking(
     const witnesses = (await peers.witnesses()).slice(0, WITNESSES_MAX);
     if (witnesses.length === 0) return [];
     lastRoundMs = clock.monotonic();
+    if (!hasShown) await showAgain(witnesses);
     const checkpoint = await db.write((tx) => checkpoints.make(tx));
     if (!checkpoint) return [];
     const asked = await Promise.all(witnesses.map((witness) => askWitness(witness, checkpoint)));
@@ -75,6 +74,26 @@ export function createAsking(
     isOwed = asked.some(({ outcome }) => outcome === "unanswered");
     reportFailures(asked);
     return asked;
+  }
+
+  /**
+   * Before anything new is signed: whoever signed more of this log than there is here says so, and nothing that it
+   * holds is contradicted yet.
+   */
+  async function showAgain(witnesses: readonly LedgerPeer[]): Promise<void> {
+    const latest = await checkpoints.latest(db);
+    const head = await log.head(db);
+    if (latest && head && head.size > latest.tree_size) {
+      const answers = await Promise.all(witnesses.map((witness) => send(witness, latest, 0)));
+      for (const last of await Promise.all(answers.map(lastOf))) if (last) await older.isOlderThan(last);
+    }
+    hasShown = true;
+  }
+
+  /** What a witness that refuses says it signed last, if this log signed it. */
+  async function lastOf(answer: PeerAnswer): Promise<SignedCheckpoint | undefined> {
+    const isRefusal = answer.kind === "answered" && answer.status === 409;
+    return isRefusal ? older.ownCheckpoint(answer.body.previous) : undefined;
   }
 
   /** A witness that stays away is reported when it begins to, not each minute. */
@@ -90,8 +109,11 @@ export function createAsking(
     const known = await sizeSignedBy(db, witness.agentId);
     if (known === checkpoint.tree_size) return { agentId: witness.agentId, outcome: "signed", reason: "" };
     const answer = await send(witness, checkpoint, known);
-    const last = needsConsistency(answer) ? await ownCheckpoint(answer.body.previous, checkpoint) : undefined;
-    return judge(witness, checkpoint, last ? await send(witness, checkpoint, last.tree_size) : answer);
+    const last = await lastOf(answer);
+    if (last && (await older.isOlderThan(last)))
+      return { agentId: witness.agentId, outcome: "refused", reason: "STATE_OLDER" };
+    const isProvable = last && last.tree_size <= checkpoint.tree_size && needsConsistency(answer);
+    return judge(witness, checkpoint, isProvable ? await send(witness, checkpoint, last.tree_size) : answer);
   }
 
   /** `firstSize` is the tree the witness signed last, 0 for none. */
@@ -104,16 +126,6 @@ export function createAsking(
     const consistency = firstSize === 0 ? null : { first_size: firstSize, proof };
     const body = witnessRequestBody(signer.agentId, checkpoint, consistency);
     return post(witness, "checkpoint", body, WITNESS_TIMEOUT_MS);
-  }
-
-  /** What a witness says it signed last, if this log signed it and it is not beyond what is asked for. */
-  async function ownCheckpoint(
-    previous: Json | undefined,
-    { tree_size }: SignedCheckpoint,
-  ): Promise<SignedCheckpoint | undefined> {
-    const signed = isJsonObject(previous) ? signedCheckpointOf(previous) : undefined;
-    if (!signed || signed.tree_size > tree_size) return undefined;
-    return (await verifyNodeCheckpoint(signed, signer.agentId, verifier.verify)) ? signed : undefined;
   }
 
   async function judge(
@@ -146,7 +158,7 @@ export function createAsking(
 
   return {
     async poll() {
-      if (await isDue()) await ask();
+      if ((await isDue()) && !(await checkpoints.newer(db))) await ask();
     },
     ask,
     async idle() {
@@ -155,8 +167,6 @@ export function createAsking(
   };
 }
 
-type Answered = Extract<PeerAnswer, { readonly kind: "answered" }>;
-
-function needsConsistency(answer: PeerAnswer): answer is Answered {
+function needsConsistency(answer: PeerAnswer): boolean {
   return answer.kind === "answered" && answer.status === 409 && answer.body.code === "CONSISTENCY_NEEDED";
 }

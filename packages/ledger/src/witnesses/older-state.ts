@@ -1,5 +1,5 @@
 import { isJsonObject, type Json } from "@darkmatter/core";
-import { type SignedCheckpoint, signedCheckpointOf, verifyCheckpoint } from "@darkmatter/proof";
+import { type SignedCheckpoint, signedCheckpointOf, verifyNodeCheckpoint } from "@darkmatter/proof";
 import type { Checkpoints } from "../checkpoints/checkpoints.ts";
 import type { Log } from "../log/log.ts";
 import type { LedgerPorts } from "../ports.ts";
@@ -31,7 +31,7 @@ export function createOlderState(
     async ownCheckpoint(previous) {
       const signed = isJsonObject(previous) ? signedCheckpointOf(previous) : undefined;
       if (!signed) return undefined;
-      return (await verifyCheckpoint(signed, signer.agentId, verifier.verify)) ? signed : undefined;
+      return (await verifyNodeCheckpoint(signed, signer.agentId, verifier.verify)) ? signed : undefined;
     },
 
     async isOlderThan(signed) {
