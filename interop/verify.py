@@ -160,7 +160,7 @@ def read_bundle(data):
     for passport, c in zip(b.chain, b.commits):
         v2, proof, server = c.integrity_v2, c._proof, b.server_pubkey
         need(canon_1(passport) == canon_1(c.without(*OBJECTS["commit"])), f"{c.id}: chain and commits differ")
-        need(c.payload_pruned_at or c.payload is not None, f"{c.id}: no payload")
+        need(c.payload_pruned_at is not None or c.payload is not None, f"{c.id}: no payload")
         need((proof.checkpoint_inclusion is None) == (b.checkpoint is None), f"{c.id}: checkpoint_inclusion")
         fixed = (c.branch_key, c.event.type, server.use, c.key_id, v2.key_id, v2.envelope.key_id, v2.client_match,
                  c.completeness_claim, proof.pubkey_url, proof.checkpoint_url, proof.verify_url, server.pubkey_url)
@@ -227,6 +227,7 @@ def step_claims(b, key, own, cp, seen):
         yield "chain", c.id, (v1.integrity_hash, v1.parent_hash, c.parent_id, c.lineage.lineage_root) == (
             scheme_1, parent.integrity_hash, before.id, first.id) and c.trace_id == b.metadata.trace_id and (
             c.created_by.agent_id == (key or first.created_by.agent_id))
+        if key and c.payload: yield "chain", c.id, c.trace_id == c.payload.get("message_id", c.payload.peer)
         envelope = {name: c[name] for name in ("agent_id", "key_id", "parent_integrity_hash", "timestamp")}
         envelope.update(payload_hash=bare(c.payload_hash), schema_version="2")
         flat = {name: c[name] for name in v2 if name in OBJECTS["commit"]}

@@ -21,6 +21,8 @@ export interface TestAct {
   readonly messageId?: string;
   readonly peerCommit?: string | undefined;
   readonly fields: Readonly<Record<string, Json>>;
+  /** What it follows, if not the last commit of its trace. */
+  readonly parent?: TestCommit | null;
 }
 
 export interface TestCommit extends TestAct {
@@ -87,7 +89,7 @@ export function testLog(key: TestKey, name: string, random: Random, clock: TestC
   }
 
   function append(act: TestAct): TestCommit {
-    const parent = tips.get(act.trace) ?? null;
+    const parent = act.parent ?? tips.get(act.trace) ?? null;
     const seconds = clock.seconds();
     const time = secondsText(seconds);
     const id = `ctx_${seconds * 1000}_${toHex(random.bytes(6))}`;

@@ -11,6 +11,7 @@ import {
 } from "../chain.ts";
 import type { Bundle, Step } from "./bundle-form.ts";
 import { firstReason, type Phase, type PhaseContext } from "./phase.ts";
+import type { Passport } from "./step-form.ts";
 import { createTally } from "./tally.ts";
 
 /** The bare form of a hash whose form was checked. */
@@ -57,7 +58,13 @@ function linkReason({ steps, metadata, node }: Bundle, at: number): string | und
     [lineage.lineage_root === steps[0]!.passport.id, "lineage_root is not the first step"],
     [trace_id === metadata.trace_id, "the step is of another trace"],
     [created_by.agent_id === agentId, "the step is of another agent"],
+    [!node || isOfItsTrace(steps[at]!.passport), "what was signed is of another trace"],
   );
+}
+
+/** A trace is no part of what an agent signs, but the message is, or the peer where there is none. */
+function isOfItsTrace({ payload, trace_id }: Passport): boolean {
+  return payload === null || (payload.get("message_id") ?? payload.get("peer")) === trace_id;
 }
 
 /** Whether `metadata` and `integrity` say what the steps are. */

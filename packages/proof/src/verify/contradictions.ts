@@ -34,7 +34,7 @@ export function createContradictions(): Contradictions {
       const named = byId.get(checkpoint.checkpoint_id);
       // The same again says nothing new: so each one is compared once, however often it is repeated.
       if (named && checkpointText(named) === checkpointText(checkpoint)) return undefined;
-      for (const other of named ? [named] : related(checkpoint)) {
+      for (const other of named ? [named] : [checkpoint, ...related(checkpoint)]) {
         const reason = contradiction(other, checkpoint) ?? contradiction(checkpoint, other);
         if (reason !== undefined) return reason;
       }

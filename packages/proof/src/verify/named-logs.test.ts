@@ -2,6 +2,7 @@ import { canon1OfJson, type JsonObject, sha256Hex } from "@darkmatter/core";
 import { expect, test } from "vitest";
 import { checkpointText, type SignedCheckpoint } from "../checkpoint.ts";
 import { makeConversation } from "../testing/conversation.ts";
+import { sealed } from "../testing/export-bundle.ts";
 import { verifyInline } from "../testing/keys.ts";
 import { verifyTogether } from "./together/verify-together.ts";
 import { verifyBundle } from "./verify-bundle.ts";
@@ -46,4 +47,32 @@ test("a log names its own checkpoints after itself", async () => {
   }
 
   expect(await failing(await exported("ana"))).toEqual(["checkpoint", "consistency"]);
+});
+
+test("a checkpoint that names itself as the one before, with another root, is not believed", async () => {
+  const { logs: others, bundleOf: exported } = makeConversation({ seed: 3 });
+  const signed = others.ana.checkpoints as SignedCheckpoint[];
+  for (const [at, { server_sig: _, position: __, ...envelope }] of signed.entries()) {
+    signed[at] = others.ana.checkpoint({ ...envelope, previous_cp_id: envelope.checkpoint_id });
+  }
+
+  expect(await failing(await exported("ana"))).toEqual(["consistency"]);
+});
+
+/** The exporter says of all its steps, and signs anew. */
+async function withSteps(members: JsonObject, metadata: JsonObject = {}): Promise<JsonObject> {
+  const bundle = structuredClone(await bundleOf("ana")) as Record<string, JsonObject>;
+  const lists = [bundle.chain, bundle.commits] as unknown as JsonObject[][];
+  for (const step of lists.flat()) Object.assign(step, members);
+  return sealed({ ...bundle, metadata: { ...bundle.metadata, ...metadata } }, keys.ana);
+}
+
+test("a conversation cannot be called another", async () => {
+  const trace_id = "msg-another";
+  expect(await failing(await withSteps({ trace_id }, { trace_id }))).toEqual(["chain"]);
+});
+
+test("when a payload was pruned is a text", async () => {
+  expect(await failing(await withSteps({ payload_pruned_at: 5 }))).toEqual(["format"]);
+  expect(await failing(await withSteps({ payload_pruned_at: "" }))).toEqual([]);
 });

@@ -142,6 +142,7 @@ const passportMembers = {
     timestamp: seconds,
   }),
   payload: orNull(anObject),
+  payload_pruned_at: optional(text),
   integrity,
   lineage,
   created_at: text,

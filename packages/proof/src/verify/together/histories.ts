@@ -30,6 +30,9 @@ export function historyProblems(sides: readonly Side[], entries: Entries): reado
       ...samePlace(entries, agentId).map(([commit, files]) =>
         problem(files, "two commits have one place in its log", commit),
       ),
+      ...branches(entries, agentId).map(([commit, files]) =>
+        problem(files, "two commits follow the same one in its conversation", commit),
+      ),
       ...accusers.map(({ file }) => problem([file], "it is proven to have shown two histories of its log")),
     ];
   });
@@ -82,6 +85,16 @@ function disconnection({ bundle }: Side, seen: SignedCheckpoint): string | undef
   return isKnown
     ? undefined
     : `its witness signed ${seen.checkpoint_id}, which its history does not lead through`;
+}
+
+/** Commits of one trace that have one parent, or none: a log that only grows has one after each. */
+function branches({ logs }: Entries, agentId: string): [commit: string, files: string[]][] {
+  const byParent = Map.groupBy(logs.get(agentId) ?? [], ({ said: { step } }) =>
+    JSON.stringify([step.passport.trace_id, step.flat.parent_integrity_hash]),
+  );
+  return [...byParent.values()].flatMap(([first, ...others]) =>
+    others.map(({ said, side }): [string, string[]] => [said.commit, [first?.side.file ?? "", side.file]]),
+  );
 }
 
 function samePlace({ logs }: Entries, agentId: string): [commit: string, files: string[]][] {

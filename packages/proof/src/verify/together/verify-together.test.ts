@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { checkpointTag } from "../../checkpoint.ts";
 import { type AgentName, type ConversationOptions, makeConversation } from "../../testing/conversation.ts";
 import { verifyInline } from "../../testing/keys.ts";
+import type { TestCommit } from "../../testing/test-log.ts";
+import { verifyBundle } from "../verify-bundle.ts";
 import type { Proof, Statement } from "./statement.ts";
 import { type NamedBundle, verifyTogether } from "./verify-together.ts";
 
@@ -90,10 +92,6 @@ describe("bundles of all sides", () => {
       [
         "both sides hold another response",
         changing("bo", "message.answered", (act) => withField(act, "response", "x")),
-      ],
-      [
-        "the commit it names is of another message",
-        changing("bo", "message.forwarded", (act) => ({ ...act, messageId: "other" })),
       ],
       [
         "the commit it names is of an act with another agent",
@@ -194,6 +192,24 @@ describe("a log that shows its witnesses one history and a file another", () => 
 
     expect(whats(problems).join()).toMatch(/two histories/);
     expect(whats(problems)).toContain("two commits have one place in its log");
+  });
+
+  test("is found out by two files of one log that branch off, each true by itself", async () => {
+    const { bundleOf, logs, messageId } = makeConversation({ seed: 1 });
+    const files = [{ name: "first", text: canon1OfJson(await bundleOf("ana")) }];
+    const commits = logs.ana.commits as TestCommit[];
+    const at = commits.findLastIndex(({ trace }) => trace === messageId);
+    const tip = commits[at]!;
+    commits[at] = { ...tip, trace: "left out of the second" };
+    logs.ana.append(tip);
+    logs.ana.checkpoint();
+    files.push({ name: "second", text: canon1OfJson(await bundleOf("ana")) });
+
+    for (const { text } of files) expect((await verifyBundle(text, verifyInline)).verdict).toBe("verified");
+    const { problems } = await verifyTogether(files, verifyInline);
+    expect(problems).toMatchObject([
+      { files: ["first", "second"], what: "two commits follow the same one in its conversation" },
+    ]);
   });
 
   test("is not believed once there is evidence against it", async () => {
