@@ -26,6 +26,7 @@ async function conversation(ana: TestHome, bo: TestHome) {
   await command(bo, "reply", said.message_id, ANSWER);
   return {
     message: said.message_id as string,
+    bo: nodes[1],
     async stop() {
       for (const node of nodes) node.child.kill("SIGTERM");
       await Promise.all(nodes.map((node) => node.exited));
@@ -261,6 +262,10 @@ test(
     using ana = testHome();
     using bo = testHome();
     await using talk = await conversation(ana, bo);
+    await talk.bo[Symbol.asyncDispose]();
+    // Signed, but seen by nobody; and then one more commit that nothing covers.
+    expect((await command(ana, "checkpoint")).said.witnesses).toEqual([]);
+    await command(ana, "send", bo.agentId, "Are you there?");
     await talk[Symbol.asyncDispose]();
     const [newest] = (await command(ana, "recent", "--limit", "1")).said.commits;
     using db = new DatabaseSync(ana.places.database);
@@ -272,6 +277,11 @@ test(
     expect(refused.hint).toContain("darkmatter fsck");
     expect(refused.error).toContain(newest.commit);
     expect(await again.exited).toBe(1);
+    const file = join(ana.temporary, "before.json");
+    expect(await command(ana, "export", talk.message, "-o", file)).toMatchObject({
+      code: 0,
+      said: { witnesses: 0 },
+    });
     expect((await command(ana, "inbox")).code).toBe(0);
   },
 );

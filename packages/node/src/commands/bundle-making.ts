@@ -34,7 +34,13 @@ export async function makeBundle(
   const looked = () => look(options, ({ db, layer }) => bundleOf({ db, ledger: ledgerOf(layer) }, request));
   const made = await looked();
   if (made !== undefined && made.witnesses > 0) return made;
-  await visit(options, "act", ({ call }) => call("darkmatter_ledger_checkpoint"));
+  try {
+    await visit(options, "act", ({ call }) => call("darkmatter_ledger_checkpoint"));
+  } catch (error) {
+    // What was signed before can be shown, also where nothing more is signed: on a damaged ledger, for one.
+    if (made === undefined || options.signal.aborted) throw error;
+    return made;
+  }
   const again = await looked();
   if (again === undefined) throw nodeError("NODE_FAILED", "The node signed no checkpoint of the commit.");
   return again;
