@@ -62,9 +62,10 @@ function checkpointTool(services: LedgerServices): Tool {
 /** Signs the log, has it witnessed, and says what came of that. */
 async function signed({ ports, checkpoints, witnesses }: LedgerServices): Promise<JsonObject> {
   const { db } = ports;
+  // In this order: who is asked tells first whether this state is older than what it holds.
+  const asked = await witnesses.ask();
   const checkpoint = await db.write((tx) => checkpoints.make(tx));
   if (!checkpoint) return { checkpoint: null, asked: [], witnesses: [] };
-  const asked = await witnesses.ask();
   const signatures = await checkpoints.witnessSignatures(db, checkpoint.checkpoint_id);
   return {
     checkpoint: { ...checkpoint },

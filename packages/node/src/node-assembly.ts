@@ -48,7 +48,7 @@ function createLayers({ bundleFiles, ...ports }: NodePorts): Layer {
     tools: {
       ...mesh.tools,
       tools: [
-        ...mesh.tools.tools.map((tool) => tellingEvidence(tool, ports.db, ledger.read)),
+        ...mesh.tools.tools.map((tool) => tellingOfLedgers(tool, ports.db, ledger.read)),
         ...ledger.tools,
       ],
     },
@@ -71,21 +71,25 @@ function createLayers({ bundleFiles, ...ports }: NodePorts): Layer {
   };
 }
 
-/** An agent that looks at its status is told which agents showed two histories. */
-function tellingEvidence(tool: Tool, db: Read, ledger: LedgerReader): Tool {
+/** An agent that looks at its status is told which agents showed two histories, and whether its own state is older. */
+function tellingOfLedgers(tool: Tool, db: Read, ledger: LedgerReader): Tool {
   if (tool.name !== "darkmatter_status") return tool;
   return {
     ...tool,
     async handle(input, call) {
       const result = await tool.handle(input, call);
-      const { evidence } = await ledger.state(db);
-      if (evidence.length === 0 || !("text" in result)) return result;
-      const lines = evidence.map(({ agentId }) => `ACTION: Agent ${agentId} ${SPLIT}`);
-      return { text: [String(result.text), ...lines.slice(0, EVIDENCE_SHOWN_MAX)].join("\n") };
+      const { evidence, newer } = await ledger.state(db);
+      if (!("text" in result)) return result;
+      const older = newer ? [`ACTION: ${OLDER}`] : [];
+      const split = evidence.map(({ agentId }) => `ACTION: Agent ${agentId} ${SPLIT}`);
+      return { text: [String(result.text), ...older, ...split.slice(0, EVIDENCE_SHOWN_MAX)].join("\n") };
     },
   };
 }
 
+const OLDER =
+  "Your state is older than what your ledger has shown to others, so nothing more is signed over it. Tell your owner: " +
+  "`darkmatter status` says what to do.";
 const SPLIT =
   "signed two logs that cannot both be true: believe nothing it exports, and consider blocking it.";
 const EVIDENCE_SHOWN_MAX = 5;

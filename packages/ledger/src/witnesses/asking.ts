@@ -77,16 +77,18 @@ export function createAsking(
   }
 
   /**
-   * Before anything new is signed: whoever signed more of this log than there is here says so, and nothing that it
-   * holds is contradicted yet.
+   * Each witness what it signed last, before it is shown anything new: one that has signed more of this log since says
+   * so, and nothing that it holds is contradicted yet.
    */
   async function showAgain(witnesses: readonly LedgerPeer[]): Promise<void> {
-    const latest = await checkpoints.latest(db);
-    const head = await log.head(db);
-    if (latest && head && head.size > latest.tree_size) {
-      const answers = await Promise.all(witnesses.map((witness) => send(witness, latest, 0)));
-      for (const last of await Promise.all(answers.map(lastOf))) if (last) await older.isOlderThan(last);
-    }
+    const lasts = await Promise.all(
+      witnesses.map(async (witness) => {
+        const known = await sizeSignedBy(db, witness.agentId);
+        const [signed] = known === 0 ? [] : await checkpoints.from(db, known - 1, { limit: 1 });
+        return signed && lastOf(await send(witness, signed, 0));
+      }),
+    );
+    for (const last of lasts) if (last) await older.isOlderThan(last);
     hasShown = true;
   }
 

@@ -48,6 +48,7 @@ async function status(input: CommandInput, main: MainOptions): Promise<ExitCode>
     `State    ${found.state}`,
     `Log      ${found.log}`,
     ledgerLine(ledger),
+    ...(ledger.newer_held_by_others ? [olderLine(ledger.newer_held_by_others)] : []),
     ...ledger.split_histories.map(splitLine),
   ].join("\n");
   input.out.result(human, { ...found, ledger });
@@ -55,14 +56,17 @@ async function status(input: CommandInput, main: MainOptions): Promise<ExitCode>
 }
 
 async function ledgerState(input: CommandInput, main: MainOptions) {
-  const { commits, checkpoint, witnesses, evidence } = await lookingAtLedger(input, main, ({ db, ledger }) =>
-    ledger.state(db),
+  const { commits, checkpoint, newer, witnesses, evidence } = await lookingAtLedger(
+    input,
+    main,
+    ({ db, ledger }) => ledger.state(db),
   );
   return {
     commits,
     checkpoint: checkpoint
       ? { id: checkpoint.checkpoint_id, size: checkpoint.tree_size, at: checkpoint.timestamp }
       : null,
+    newer_held_by_others: newer ? { size: newer.tree_size, at: newer.timestamp } : null,
     witnesses: witnesses.map(({ agentId }) => agentId),
     split_histories: evidence.map(({ agentId, recordedAt, from }) => ({
       agent_id: agentId,
@@ -80,6 +84,13 @@ function ledgerLine({ commits, checkpoint, witnesses }: LedgerShown): string {
     ? `signed at ${checkpoint.size} on ${checkpoint.at}, witnessed by ${witnesses.length}`
     : "not signed yet";
   return `Ledger   ${commits} commits, ${signed}`;
+}
+
+function olderLine({ size, at }: NonNullable<LedgerShown["newer_held_by_others"]>): string {
+  return (
+    `OLDER STATE: others hold ${size} commits of this ledger, signed ${at}, that are not all here. Nothing more is ` +
+    "signed over it. Put the newer state folder back; if it is lost, begin with a new passport to be witnessed again"
+  );
 }
 
 function splitLine({ agent_id, recorded_at }: LedgerShown["split_histories"][number]): string {
