@@ -11,7 +11,7 @@ async function stopped(node: Program): Promise<void> {
 }
 
 test("who puts an older state back is told so, and is not taken for one with two histories", {
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   using ana = testHome();
   using bo = testHome();
@@ -49,4 +49,10 @@ test("who puts an older state back is told so, and is not taken for one with two
   expect(status.out).toContain("OLDER STATE: others hold");
   expect((await command(ana, "status")).said.ledger.newer_held_by_others.size).toBeGreaterThan(1);
   expect((await command(bo, "status")).said.ledger.split_histories).toEqual([]);
+  // Erasing what was committed about an agent leaves the connection as it is, and says so.
+  const asked = await typed(ana, "erase", bo.agentId);
+  expect([asked.code, asked.out]).toEqual([
+    1,
+    expect.stringContaining("What the node goes by now stays, too"),
+  ]);
 });

@@ -7,12 +7,15 @@ import type { LedgerLook } from "./ledger-look.ts";
 /** A number of the list that `recent` shows. Longer ones may be the beginning of a hash. */
 const INDEX = /^[1-9]\d{0,5}$/;
 
+/** Whether a name is a number of that list, whatever else is called so: senders choose the ids of their messages. */
+export const isListNumber = (wanted: string): boolean => INDEX.test(wanted);
+
 /**
  * The commit a person means: by its number in `recent` (1 is the newest), its id or hash or the beginning of one, or
  * as the latest about a message or an agent. @throws COMMIT_UNKNOWN, AMBIGUOUS_COMMIT
  */
 export async function commitNamed(look: LedgerLook, wanted: string): Promise<Commit> {
-  if (INDEX.test(wanted)) return commitNumbered(look, Number(wanted));
+  if (isListNumber(wanted)) return commitNumbered(look, Number(wanted));
   try {
     return await look.ledger.commits.find(look.db, wanted);
   } catch (error) {

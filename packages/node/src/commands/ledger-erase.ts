@@ -8,7 +8,7 @@ import { stateFilePath, writeState } from "../adapters/state-file.ts";
 import { look } from "../adapters/visit.ts";
 import { parseConfig } from "../config.ts";
 import type { MainOptions } from "../main-options.ts";
-import { commitNamed } from "./commit-naming.ts";
+import { commitNamed, isListNumber } from "./commit-naming.ts";
 import { brief, owningOptions, rows, shortId, visiting } from "./context.ts";
 import { COMMIT } from "./ledger-history.ts";
 import { lookingAtLedger } from "./ledger-look.ts";
@@ -28,7 +28,7 @@ async function erase(input: CommandInput, main: MainOptions): Promise<ExitCode> 
   const { what, plan } = await lookingAtLedger(input, main, async (look) => {
     const { db, ledger } = look;
     const named = input.args.commit ?? "";
-    const about = await ledger.commits.ofTrace(db, named);
+    const about = isListNumber(named) ? [] : await ledger.commits.ofTrace(db, named);
     // A message is all that was committed about it; everything else is one commit.
     const what = about.length > 0 ? named : (await commitNamed(look, named)).id;
     return { what, plan: await ledger.planErasure(db, what, fields.length > 0 ? fields : "all") };
@@ -46,6 +46,9 @@ async function erase(input: CommandInput, main: MainOptions): Promise<ExitCode> 
 const HASHES_LEFT =
   "A hash of the words stays too, by which a guess can be tested (erase these fields as well if the words are short):";
 
+/** Acts whose last word lies in the node's own tables as well, for as long as it holds. */
+const STILL_USED = /^(connection\.opened|impression\.set)$/;
+
 /** Exactly what goes, and what does not. */
 function planText({ steps, messageIds, hashesLeft }: ErasurePlan): string {
   const peers = [...new Set(steps.flatMap(({ peer }) => (peer === null ? [] : [shortId(peer)])))];
@@ -60,6 +63,11 @@ function planText({ steps, messageIds, hashesLeft }: ErasurePlan): string {
         `  ${brief(id, 128)}: its words and its answers', in the inbox, in what was sent, in conversations`,
     ),
     "What stays: the commits themselves (who, what kind of act, when) and commitments that nobody can open any more.",
+    ...(steps.some(({ act }) => STILL_USED.test(act))
+      ? [
+          "What the node goes by now stays, too: whom it is connected to and where, and what you think of agents.",
+        ]
+      : []),
     ...(hashesLeft.length > 0
       ? [
           `${HASHES_LEFT} ${hashesLeft.map(({ commitId, fields }) => `${commitId} (${fields.join(", ")})`).join(", ")}`,
