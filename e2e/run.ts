@@ -25,6 +25,10 @@ const { positionals: wanted, values: options } = parseArgs({
 });
 const isLong = wanted.includes("mutations") && !options.short;
 const mutations = Number(options.count ?? (isLong ? MUTATIONS.whole : MUTATIONS.short));
+if (!(mutations >= 1)) {
+  console.error("--count is how many mutations to try: a whole number from 1");
+  process.exit(2);
+}
 /** Nothing here takes longer, whatever happens. */
 const WHOLE_MS = 200_000 + mutations * 30;
 

@@ -17,6 +17,7 @@ export const MUTATIONS = { whole: 100_000, short: 2000 };
 /** Enough for both verifiers to work at once. */
 const ASKED_AT_ONCE = 64;
 const SHOWN_MAX = 20;
+const TOLD_EVERY = 10_000;
 const DEADLINE_MS = 3_000_000;
 const HOSTILE_DEADLINE_MS = 300_000;
 
@@ -41,7 +42,7 @@ export async function runMutations(checks: Checks, { count }: { readonly count: 
     });
   }
   const chosen = chosenFrom(subjects.map(mutationsOf), count);
-  await checks.check(`mutations: ${count} changes`, () => judgeAll(checks, both, chosen), DEADLINE_MS);
+  await checks.check(`mutations: ${count} changes`, () => judgeAll(checks, both, chosen, count), DEADLINE_MS);
   const short = count < MUTATIONS.whole;
   for (const { name, bytes } of hostileFiles(subjects[0]?.text ?? "", { short })) {
     await checks.check(
@@ -78,23 +79,18 @@ async function makeSubjects() {
   });
 }
 
-/** Evenly over all there are. */
+/** As many of each bundle, evenly over all its mutations. */
 function* chosenFrom(all: readonly Mutations[], count: number): Generator<Mutation> {
-  const total = all.reduce((sum, one) => sum + one.count, 0);
-  let given = 0;
-  for (let turn = 0; given < count && turn < total; turn++) {
-    // A step that shares no factor with the total visits everything once, from everywhere at once.
-    let index = (turn * coprimeStep(total)) % total;
-    for (const mutations of all) {
-      if (index < mutations.count) {
-        const mutation = mutations.at(index);
-        if (mutation) {
-          given++;
-          yield mutation;
-        }
-        break;
-      }
-      index -= mutations.count;
+  for (const [at, mutations] of all.entries()) {
+    // What does not divide evenly falls to the first.
+    let left = Math.floor(count / all.length) + (at < count % all.length ? 1 : 0);
+    const step = coprimeStep(mutations.count);
+    for (let turn = 0; left > 0 && turn < mutations.count; turn++) {
+      // A step that shares no factor with the number visits everything once, from everywhere at once.
+      const mutation = mutations.at((turn * step) % mutations.count);
+      if (!mutation) continue;
+      left--;
+      yield mutation;
     }
   }
 }
@@ -124,7 +120,12 @@ async function judge({ own, python }: Both, bytes: Uint8Array) {
 
 const said = ({ verdict, failing }: Opinion) => `${verdict} [${failing.join(" ")}]`;
 
-async function judgeAll(checks: Checks, both: Both, mutations: Iterable<Mutation>): Promise<void> {
+async function judgeAll(
+  checks: Checks,
+  both: Both,
+  mutations: Iterable<Mutation>,
+  count: number,
+): Promise<void> {
   const counts = new Map<string, number>();
   const wrong: string[] = [];
   const inFlight = new Set<Promise<void>>();
@@ -137,13 +138,16 @@ async function judgeAll(checks: Checks, both: Both, mutations: Iterable<Mutation
     if (!isRight) wrong.push(`${name}: ${verdict}, and should be ${expected}`);
     if (disagreement !== undefined) wrong.push(`${name}: ${disagreement}`);
   };
+  let tried = 0;
   for (const mutation of mutations) {
+    if (++tried % TOLD_EVERY === 0) checks.figure("mutations.tried", tried, "bundles");
     const done = one(mutation).finally(() => inFlight.delete(done));
     inFlight.add(done);
     if (inFlight.size >= ASKED_AT_ONCE) await Promise.race(inFlight);
   }
   await Promise.all(inFlight);
-  for (const [key, count] of [...counts].sort()) checks.figure(`mutations.${key}`, count, "bundles");
+  assert.equal(tried, count, "there are fewer changes than asked for");
+  for (const [key, number] of [...counts].sort()) checks.figure(`mutations.${key}`, number, "bundles");
   checks.figure("mutations.wrong", wrong.length, "bundles");
   assert.equal(wrong.length, 0, wrong.slice(0, SHOWN_MAX).join("\n"));
 }
