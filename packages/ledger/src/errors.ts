@@ -8,6 +8,12 @@ export const ledgerError = errorsOf({
     message: "The ledger is damaged: what it holds does not agree with its own hashes.",
     hint: "Nothing more is written to it; it can still be read. Run `darkmatter fsck`, then put the whole state back from a backup.",
   },
+  LEDGER_UNCHECKED: {
+    status: 503,
+    retryable: true,
+    message: "The node is still starting: its ledger is being looked at.",
+    hint: "Try again in a moment.",
+  },
   NO_SUCH_COMMIT: {
     status: 404,
     retryable: false,

@@ -42,9 +42,13 @@ export function createLedger(
   const { db, signer, report } = ports;
   let damage: Problem | undefined;
   let isReady = false;
+  /** Whether the end of the ledger was looked at. */
+  let wasChecked = false;
   let hasCommits = false;
   const refusal = () => (damage ? ledgerError("LEDGER_DAMAGED", sentenceOf(damage)) : undefined);
   const refuseDamaged = () => {
+    // Tools can be called while the node is still starting.
+    if (!wasChecked) throw ledgerError("LEDGER_UNCHECKED");
     const reason = refusal();
     if (reason) throw reason;
   };
@@ -78,6 +82,7 @@ export function createLedger(
     async start() {
       await tryLogKey(ports);
       damage = await quickCheck(db, { agentId: signer.agentId, checkpoints });
+      wasChecked = true;
       if (damage) report("ledger.damaged", { ...contextOf(damage) });
       hasCommits = !damage && (await readTail(db)).size > 0;
       isReady = true;
@@ -86,7 +91,7 @@ export function createLedger(
     async stop() {
       isReady = false;
       try {
-        if (!damage) await db.write((tx) => checkpoints.make(tx));
+        if (wasChecked && !damage) await db.write((tx) => checkpoints.make(tx));
       } catch (error) {
         // The log is whole without it; whatever is to be stopped still is.
         report("ledger.checkpoint", { reason: reasonOf(error) });

@@ -119,6 +119,19 @@ test("a node whose ledger is damaged appends nothing, names the commit, and goes
   expect(await ledger.commits()).toHaveLength(40);
 });
 
+test("before its end was looked at, nothing is appended or signed: tools can be called while a node starts", async () => {
+  await using ledger = await fortyCommits();
+  const { node, reports } = await nodeLedger(ledger);
+  const append = () => ledger.db.write((tx) => node.journal.append(tx, testEvent()));
+  await expect(append()).rejects.toMatchObject({ code: "LEDGER_UNCHECKED", retryable: true });
+  await node.stop();
+  expect((await ledger.checkpoints.latest(ledger.db))?.tree_size).toBe(30);
+  expect(reports).toEqual([]);
+  await node.start();
+  await append();
+  expect(await ledger.commits()).toHaveLength(41);
+});
+
 test("a node whose ledger is whole appends, and signs what it has at the stop", async () => {
   await using ledger = await fortyCommits();
   const { node, reports } = await nodeLedger(ledger);
