@@ -170,6 +170,16 @@ describe("the chain", () => {
       inPassport(3, "trace_id", "another"),
     ],
     [
+      "each step of a server's bundle is of one trace",
+      { chain: "the step is of another trace" },
+      server(inPassport(3, "trace_id", "another")),
+    ],
+    [
+      "the bundle is of the trace of its steps",
+      { chain: "the step is of another trace" },
+      inBundle("metadata.trace_id", "another"),
+    ],
+    [
       "each step is of the log's agent",
       { chain: "the step is of another agent", envelopes: naming },
       anotherAgent,

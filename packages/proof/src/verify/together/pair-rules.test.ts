@@ -5,8 +5,15 @@ import { receiptText, type TakenReceipt } from "../../receipt.ts";
 import { type AgentName, type ConversationOptions, makeConversation } from "../../testing/conversation.ts";
 import { exportBundle } from "../../testing/export-bundle.ts";
 import { verifyInline } from "../../testing/keys.ts";
-import { START_S, type TestAct, type TestCommit, testClock, testLog } from "../../testing/test-log.ts";
-import { verifyTogether } from "./verify-together.ts";
+import {
+  START_S,
+  type TestAct,
+  type TestCommit,
+  type TestLog,
+  testClock,
+  testLog,
+} from "../../testing/test-log.ts";
+import { type NamedBundle, verifyTogether } from "./verify-together.ts";
 
 const { keys } = makeConversation({ seed: 1 });
 
@@ -135,40 +142,60 @@ test("what a witness signed between two checkpoints of a bundle is led through b
   ]);
 });
 
+/** What two agents wrote down, by trace, as verified files. */
+async function filesOf(...logs: readonly TestLog[]): Promise<readonly NamedBundle[]> {
+  const options = { covered: false, random: seededRandom(2), now: START_S + 100 };
+  const all = logs.flatMap((log) =>
+    [...new Set(log.commits.map(({ trace }) => trace))].map((trace) => ({ log, trace })),
+  );
+  return Promise.all(
+    all.map(async ({ log, trace }) => {
+      return {
+        name: `${log.name} ${trace}`,
+        text: canon1OfJson(await exportBundle(log, { ...options, trace })),
+      };
+    }),
+  );
+}
+
+function twoLogs() {
+  const [random, clock] = [seededRandom(1), testClock()];
+  return { ana: testLog(keys.ana, "ana", random, clock), bo: testLog(keys.bo, "bo", random, clock) };
+}
+
+const messageAct = (what: string, message: string, peer: string, peerCommit?: string): TestAct => {
+  return { act: `message.${what}`, trace: message, messageId: message, peer, peerCommit, fields: {} };
+};
+
+async function problemsIn(files: readonly NamedBundle[]): Promise<readonly string[]> {
+  const { bundles, problems } = await verifyTogether(files, verifyInline);
+  expect(bundles.every(({ report }) => report.verdict === "verified")).toBe(true);
+  return problems.map(({ what }) => what);
+}
+
+test("a commit about one message does not name one about another", async () => {
+  const { ana, bo } = twoLogs();
+  const sent = ana.append(messageAct("sent", "x", bo.key.id));
+  bo.append(messageAct("received", "y", ana.key.id, sent.hash));
+
+  expect(await problemsIn(await filesOf(ana, bo))).toEqual(["the commit it names is of another message"]);
+});
+
 describe("commits that each name a later one of the other's", () => {
   /** Both say that they received a message before the other sent it: each names what is written only after. */
   function knotted(named: { readonly ofAna: string; readonly ofBo: string }) {
-    const [random, clock] = [seededRandom(1), testClock()];
-    const ana = testLog(keys.ana, "ana", random, clock);
-    const bo = testLog(keys.bo, "bo", random, clock);
-    const act = (what: string, message: string, peer: string, peerCommit?: string): TestAct => {
-      return { act: `message.${what}`, trace: message, messageId: message, peer, peerCommit, fields: {} };
-    };
-    ana.append(act("received", "x", bo.key.id, named.ofBo));
-    bo.append(act("received", "y", ana.key.id, named.ofAna));
-    const ofAna = ana.append(act("sent", "y", bo.key.id)).hash;
-    const ofBo = bo.append(act("sent", "x", ana.key.id)).hash;
+    const { ana, bo } = twoLogs();
+    ana.append(messageAct("received", "x", bo.key.id, named.ofBo));
+    bo.append(messageAct("received", "y", ana.key.id, named.ofAna));
+    const ofAna = ana.append(messageAct("sent", "y", bo.key.id)).hash;
+    const ofBo = bo.append(messageAct("sent", "x", ana.key.id)).hash;
     return { ana, bo, hashes: { ofAna, ofBo } };
   }
 
   test("can only have been written before what they name", async () => {
     // What was sent depends on nothing that was received: its hash is known beforehand.
     const { ana, bo } = knotted(knotted({ ofAna: sha256Hex("?"), ofBo: sha256Hex("?") }).hashes);
-    const options = { covered: false, random: seededRandom(2), now: START_S + 100 };
-    const files = await Promise.all(
-      [ana, bo].flatMap((log) =>
-        ["x", "y"].map(async (trace) => {
-          return {
-            name: `${log.name} ${trace}`,
-            text: canon1OfJson(await exportBundle(log, { ...options, trace })),
-          };
-        }),
-      ),
-    );
-
-    const { bundles, problems } = await verifyTogether(files, verifyInline);
-    expect(bundles.every(({ report }) => report.verdict === "verified")).toBe(true);
-    expect(problems.map(({ what }) => what)).toEqual([
+    expect(await problemsIn(await filesOf(ana, bo))).toEqual([
       "it names a commit that can only have been written after it",
     ]);
   });
