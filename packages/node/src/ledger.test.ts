@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { readOwnerCard } from "./adapters/owner-card.ts";
 import { command, real, typed } from "./testing/commands.ts";
 import { modeOf, type TestHome, testHome } from "./testing/program.ts";
 
@@ -16,23 +17,24 @@ type Said = Awaited<ReturnType<typeof command>>["said"];
 
 const acts = ({ commits }: Said): string[] => commits.map(({ act }: { act: string }) => act);
 
-/** Ana asks Bo, whose node runs, and Bo answers; both nodes stand until the caller is done. */
+/** Ana asks Bo and Bo answers; the sessions of both, which are their nodes, stand until the caller is done. */
 async function conversation(ana: TestHome, bo: TestHome) {
-  const nodes = [real(ana, ["up", "--json"]), real(bo, ["up", "--json"])] as const;
-  const [, { url }] = await Promise.all(nodes.map((node) => node.firstLine()));
-  await command(ana, "connect", url);
-  const { said } = await command(ana, "send", bo.agentId, WORDS);
-  await command(bo, "inbox", said.message_id);
-  await command(bo, "reply", said.message_id, ANSWER);
+  const [a, b] = await Promise.all([real(ana, ["mcp"]).open(), real(bo, ["mcp"]).open()]);
+  await b.call("darkmatter_get_identity");
+  const port = readOwnerCard(bo.places.ownerCard)?.port;
+  await a.call("darkmatter_connection", { action: "request", target_url: `http://127.0.0.1:${port}` });
+  const sent = await a.call("darkmatter_send_message", { content: WORDS, target_agent_id: bo.agentId });
+  await b.call("darkmatter_get_message", { message_id: sent.message_id });
+  await b.call("darkmatter_respond_message", { message_id: sent.message_id, response: ANSWER });
   return {
-    message: said.message_id as string,
-    bo: nodes[1],
+    message: sent.message_id as string,
+    bo: b,
     async stop() {
-      for (const node of nodes) node.child.kill("SIGTERM");
-      await Promise.all(nodes.map((node) => node.exited));
+      for (const session of [a, b]) session.child.stdin.end();
+      await Promise.all([a.exited, b.exited]);
     },
     async [Symbol.asyncDispose]() {
-      for (const node of nodes) await node[Symbol.asyncDispose]();
+      for (const session of [a, b]) await session[Symbol.asyncDispose]();
     },
   };
 }
@@ -216,11 +218,7 @@ test(
     const { said } = await command(ana, "replay", talk.message);
     const [sent] = said.steps;
     expect((await command(ana, "recent", "--limit", "1")).code).toBe(0);
-    using db = new DatabaseSync(ana.places.database);
-    db.exec("DROP TRIGGER ledger_commits_keep");
-    db.prepare("UPDATE ledger_commits SET payload = replace(payload, 'sent', 'gone') WHERE id = ?").run(
-      sent.commit,
-    );
+    damage(ana, "payload = replace(payload, 'sent', 'gone')", `id = '${sent.commit}'`);
 
     expect(await command(ana, "fsck")).toMatchObject({
       code: 1,
@@ -262,26 +260,15 @@ test(
     using ana = testHome();
     using bo = testHome();
     await using talk = await conversation(ana, bo);
-    await talk.bo[Symbol.asyncDispose]();
-    // Signed, but seen by nobody; and then one more commit that nothing covers.
-    expect((await command(ana, "checkpoint")).said.witnesses).toEqual([]);
-    await command(ana, "send", bo.agentId, "Are you there?");
     await talk[Symbol.asyncDispose]();
     const [newest] = (await command(ana, "recent", "--limit", "1")).said.commits;
-    using db = new DatabaseSync(ana.places.database);
-    db.exec("DROP TRIGGER ledger_commits_keep");
-    db.prepare("UPDATE ledger_commits SET accepted_ms = accepted_ms + 5000 WHERE id = ?").run(newest.commit);
+    damage(ana, "accepted_ms = accepted_ms + 5000", `id = '${newest.commit}'`);
 
     await using again = real(ana, ["up", "--json"]);
     const refused = await again.firstLine();
     expect(refused.hint).toContain("darkmatter fsck");
     expect(refused.error).toContain(newest.commit);
     expect(await again.exited).toBe(1);
-    const file = join(ana.temporary, "before.json");
-    expect(await command(ana, "export", talk.message, "-o", file)).toMatchObject({
-      code: 0,
-      said: { witnesses: 0 },
-    });
     expect((await command(ana, "inbox")).code).toBe(0);
   },
 );
@@ -311,6 +298,33 @@ test("what is not there is said, with what to type to see what is", SLOW, async 
   });
   expect(existsSync(join(ana.places.folder, "exports"))).toBe(false);
 });
+
+test("what was signed before damage can still be exported", SLOW, async () => {
+  using ana = testHome();
+  using bo = testHome();
+  await using talk = await conversation(ana, bo);
+  await talk.bo[Symbol.asyncDispose]();
+  // Signed, but seen by nobody; and then a commit that nothing covers.
+  expect((await command(ana, "checkpoint")).said.witnesses).toEqual([]);
+  const { said } = await command(ana, "send", bo.agentId, "Are you there?");
+  await talk[Symbol.asyncDispose]();
+  damage(ana, "accepted_ms = accepted_ms + 5000", "position = (SELECT max(position) FROM ledger_commits)");
+
+  const files = [join(ana.temporary, "before.json"), join(ana.temporary, "after.json")] as const;
+  expect(await command(ana, "export", talk.message, "-o", files[0])).toMatchObject({
+    code: 0,
+    said: { witnesses: 0 },
+  });
+  expect((await command(ana, "verify", files[0])).code).toBe(0);
+  expect((await command(ana, "export", said.message_id, "-o", files[1])).code).toBe(1);
+});
+
+/** Changes commits behind the ledger's back. */
+function damage(home: TestHome, change: string, where: string): void {
+  using db = new DatabaseSync(home.places.database);
+  db.exec("DROP TRIGGER ledger_commits_keep");
+  db.exec(`UPDATE ledger_commits SET ${change} WHERE ${where}`);
+}
 
 test(
   "the state of a version that kept a plain journal is taken over: from then on acts are commits",

@@ -110,7 +110,7 @@ export function startProgram(
     stderr: () => stderr,
     stdoutText: () => stdout,
     async firstLine() {
-      await until(() => stdout.includes("\n"), 10_000);
+      await until(() => stdout.includes("\n"), 30_000);
       return JSON.parse(stdout.slice(0, stdout.indexOf("\n")));
     },
     notices,
