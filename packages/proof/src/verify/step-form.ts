@@ -137,6 +137,7 @@ const passportMembers = {
   created_by: createdBy,
   event: openObject({
     type: text,
+    label: ifThere(text),
     to_agent_id: orNull(text),
     to_agent_name: orNull(text),
     timestamp: seconds,
