@@ -18,7 +18,7 @@ export const MUTATIONS = { whole: 100_000, short: 2000 };
 const ASKED_AT_ONCE = 64;
 const SHOWN_MAX = 20;
 const TOLD_EVERY = 10_000;
-const DEADLINE_MS = 3_000_000;
+const DEADLINE_MS = 6_000_000;
 const HOSTILE_DEADLINE_MS = 300_000;
 
 /** Bundles altered in every way, put to both verifiers: each change is caught, and they agree on what is wrong. */
