@@ -240,52 +240,88 @@ function filesWith(folder: string, text: string): string[] {
     .filter((path) => readFileSync(path).includes(text));
 }
 
-/** Cy goes back to an older state of its ledger, and writes another history from there. */
-async function checkRewriting({ check }: Checks, world: World, { ana, bo, cy }: Sides): Promise<void> {
+/**
+ * Cy goes back to an older state of its ledger, where nobody can tell it what it signed since, and writes another
+ * history from there.
+ */
+async function checkRewriting({ check }: Checks, world: World, sides: Sides): Promise<void> {
+  const { ana, bo, cy } = sides;
   const before = join(world.folder, "before");
-  let first = "";
+  let told = "";
   const witnessed = await check("conversation: peers witness Cy's checkpoint", async () => {
-    await cy.agent.close();
-    await cy.node.stop();
+    await pause(cy);
     cpSync(cy.home.home, before, { recursive: true });
     cy.node = await world.up(cy.home);
     const { json: sent } = await world.command(cy.home, "send", bo.node.agentId, "I will pay 100.");
-    first = sent.message_id;
+    told = sent.message_id;
     const { json } = await world.command(cy.home, "checkpoint");
     assert.equal(json.witnesses.length, 2, JSON.stringify(json));
   });
   if (!witnessed) return;
 
-  const rewritten = await check(
-    "conversation: rewritten, its next checkpoint is refused by all of them",
-    async () => {
-      await cy.node.stop();
-      rmSync(cy.home.home, { recursive: true });
-      cpSync(before, cy.home.home, { recursive: true });
-      cy.node = await world.up(cy.home);
-      await world.command(cy.home, "send", bo.node.agentId, "I will pay 1.");
-      const { json } = await world.command(cy.home, "checkpoint");
-      assert.equal(json.witnesses.length, 0, JSON.stringify(json));
-      const outcomes = (json.asked as Report[]).map(({ outcome }) => outcome);
-      assert.deepEqual(outcomes, ["refused", "refused"]);
-    },
-  );
-  if (!rewritten) return;
-
-  await check("conversation: and its bundle does not hold beside those of its peers", async () => {
+  let own = "";
+  const rewritten = await check("conversation: away from them, Cy signs another history", async () => {
+    await cy.node.stop();
+    await Promise.all([pause(ana), pause(bo)]);
+    rmSync(cy.home.home, { recursive: true });
+    cpSync(before, cy.home.home, { recursive: true });
+    cy.node = await world.up(cy.home);
+    // As many commits as there were.
+    for (const words of ["I will pay 1.", "And late."]) {
+      await world.command(cy.home, "send", bo.node.agentId, words);
+    }
     const { json } = await world.command(cy.home, "recent");
     const { trace } = (json.commits as Report[]).find(({ act }) => act === "message.sent") ?? {};
-    const own = await exported(world, cy, trace, "--disclose", "all");
-    const theirs = await exported(world, bo, first, "--disclose", "all");
+    own = await exported(world, cy, trace, "--disclose", "all");
     const alone = await verified(world, ana.home, [own]);
     assert.equal(alone.code, 0, "by itself a rewritten history is sound");
+    await Promise.all([resume(world, ana), resume(world, bo)]);
+  });
+  if (!rewritten) return;
+
+  await check("conversation: its node, hearing what it signed, signs nothing more and says why", async () => {
+    const { code, json } = await world.command(cy.home, "checkpoint");
+    assert.equal(code, 1, JSON.stringify(json));
+    assert.match(json.error, /older/i);
+  });
+
+  await check("conversation: shown its next checkpoint, each peer refuses it", async () => {
+    const { checkpoint } = JSON.parse(readFileSync(own, "utf8"));
+    const { server_sig, position: _, witness_signatures: __, witness_count: ___, ...envelope } = checkpoint;
+    const body = { agent_id: cy.node.agentId, checkpoint: envelope, server_sig, consistency: null };
+    for (const { node } of [ana, bo]) {
+      const answer = await fetch(`${node.url}/__darkmatter__/checkpoint`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      const { code } = (await answer.json()) as { code: string };
+      // Whoever is asked second has heard from the first.
+      assert.ok(["EQUIVOCATION", "SPLIT_HISTORY"].includes(code), `${answer.status} ${code}`);
+    }
+  });
+
+  await check("conversation: and its bundle does not hold beside those of its peers", async () => {
+    const theirs = await exported(world, bo, told, "--disclose", "all");
     const together = await verified(world, ana.home, [own, theirs]);
     assert.equal(together.code, 1, JSON.stringify(together.report).slice(0, 1500));
     assert.match(JSON.stringify(together.report.problems), /witness|split|history/i);
   });
 
-  await check("conversation: the peers keep the evidence, where there is any, and tell", async () => {
-    const { json } = await world.command(bo.home, "status");
-    assert.ok(JSON.stringify(json).includes(cy.node.agentId), JSON.stringify(json));
+  await check("conversation: the peers keep the evidence, and tell", async () => {
+    for (const { home } of [ana, bo]) {
+      const { json } = await world.command(home, "status");
+      assert.ok(JSON.stringify(json).includes(cy.node.agentId), JSON.stringify(json));
+    }
   });
+}
+
+async function pause(side: Side): Promise<void> {
+  await side.agent.close();
+  await side.node.stop();
+}
+
+async function resume(world: World, side: Side): Promise<void> {
+  side.node = await world.up(side.home);
+  side.agent = await httpAgent(side.node.url, "2.x modern");
 }
