@@ -66,6 +66,20 @@ test("a file is judged alike however it is read: step by step, or as a whole", {
   }
 });
 
+test("of two commits with one hash the disclosures belong to the later, however the file is read", async () => {
+  const bundle = structuredClone(await makeConversation({ seed: 1 }).bundleOf("ana"));
+  const commits = bundle.commits as { integrity_hash: string }[];
+  // The second takes a receipt, the last but one the signed answer, which then is nobody's.
+  commits.at(-2)!.integrity_hash = commits[1]!.integrity_hash;
+  const text = canon1OfJson(bundle);
+  const [own, spaced] = await Promise.all([verifyBundle(text, verify), verifyBundle(` ${text}`, verify)]);
+
+  expect(spaced.phases).toEqual(own.phases);
+  expect(own.phases.find(({ phase }) => phase === "message_signatures")).toMatchObject({
+    status: "not checked",
+  });
+});
+
 describe("nothing but the exporter's signature binds", () => {
   test.each(UNBOUND)("$path ($freedom)", async ({ path, freedom }) => {
     const { bundle, key } = await bundleWith(path);

@@ -126,6 +126,25 @@ describe("spans", () => {
     expect(memberSpans(text)).toBeUndefined();
   });
 
+  test("end where a string ends, whatever it escapes", () => {
+    const text = '{"a":"\\"","b":"\\\\","c":["]\\\\\\"",1],"d":{"}":"{"}}';
+    const found = [...(memberSpans(text) ?? [])].map(([name, { value, end }]) => [
+      name,
+      text.slice(value, end),
+    ]);
+
+    expect(found).toEqual([
+      ["a", '"\\""'],
+      ["b", '"\\\\"'],
+      ["c", '["]\\\\\\"",1]'],
+      ["d", '{"}":"{"}'],
+    ]);
+    expect(itemSpans('["]\\\\\\"",1]', { start: 0, end: 11 })).toEqual([
+      { start: 1, end: 8 },
+      { start: 9, end: 10 },
+    ]);
+  });
+
   test("of a damaged text never run beyond it", () => {
     fc.assert(
       fc.property(fc.string(), fc.json(), (put, text) => {

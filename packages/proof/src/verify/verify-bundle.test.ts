@@ -184,6 +184,12 @@ describe("what is no bundle fails its form, and nothing else is checked", () => 
     ["an empty object", "{}", "chain is missing"],
     ["bytes that are no UTF-8", Uint8Array.of(0xff, 0xfe), "it is not UTF-8 text"],
     ["a byte order mark", "\ufeff{}", "This is not JSON (at position 0)."],
+    ["a byte order mark in bytes", new TextEncoder().encode("\ufeff{}"), "This is not JSON (at position 0)."],
+    [
+      "more values than memory holds",
+      `{"x":[0${",0".repeat(6_000_000)}]}`,
+      "the file holds more than 6000000 values",
+    ],
     ["deep nesting", "[".repeat(100_000), "Arrays and objects nest too deep (at position 256)."],
     ["more than 200 MB", new Uint8Array(BUNDLE_BYTES_MAX + 1), "it is larger than 200 MB"],
   ];

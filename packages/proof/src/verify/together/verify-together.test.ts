@@ -79,6 +79,19 @@ describe("bundles of all sides", () => {
     ]);
   });
 
+  test("do not count a signature over words that stay closed", async () => {
+    const closed = (_: unknown, name: string) => name !== "content";
+    for (const [discloses, expected] of [
+      [closed, false],
+      [() => true, true],
+    ] as const) {
+      const files = await filesOf({ seed: 1, scheme: "signature_hex", discloses }, "bo");
+      const { statements } = await verifyTogether(files, verifyInline);
+      const received = statements.find(({ act }) => act === "message.received")!;
+      expect(kinds(received).includes("signature")).toBe(expected);
+    }
+  });
+
   test("are compared by what each commit names of the other's", async () => {
     const lies: [string, ConversationOptions["writes"]][] = [
       [
