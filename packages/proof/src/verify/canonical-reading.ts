@@ -6,7 +6,6 @@ import {
   readJson,
   stringValue,
 } from "@darkmatter/core";
-import { Mismatch } from "./reader.ts";
 
 /** A member, and where it would end if the text were canonical and had no commas and brackets around it. */
 export type Member = readonly [name: string, value: ExactJson, end: number];
@@ -19,9 +18,6 @@ export interface CanonicalReading {
   readonly members: readonly Member[];
 }
 
-/** A bundle of 200 MB has fewer values, and 1 GB of memory holds as many. */
-const VALUES_MAX = 6_000_000;
-
 /**
  * Reads a text without loss, and notices whether it is canonical: a bundle is written as its canon-1 text, and then need
  * not be written a second time to be hashed.
@@ -29,12 +25,11 @@ const VALUES_MAX = 6_000_000;
  * It adds up how long the canonical text would be. Where keys, escapes and numbers are all canonical, a text of exactly
  * that length has no white space, and so is canonical itself.
  *
- * @throws as `readExactJson`; Mismatch when there are too many values
+ * @throws as `readExactJson`
  */
 export function readCanonically(text: string, maxDepth?: number): CanonicalReading {
   let length = 0;
   let isPlain = true;
-  let values = 0;
   let members: readonly Member[] = [];
 
   function stringOf(whole: string, start: number, end: number, escapes: "none" | "short" | "other"): string {
@@ -47,18 +42,18 @@ export function readCanonically(text: string, maxDepth?: number): CanonicalReadi
   const builder: JsonBuilder<ExactJson, Member> = {
     literal(value) {
       length += value === false ? "false".length : "null".length;
-      return counted(value);
+      return value;
     },
-    string: (whole, start, end, escapes) => counted(stringOf(whole, start, end, escapes)),
+    string: (whole, start, end, escapes) => stringOf(whole, start, end, escapes),
     number(token, isFloat) {
       length += token.length;
       const number = new ExactNumber(token);
       if (isFloat || token === "-0") isPlain &&= canon1(number) === token;
-      return counted(number);
+      return number;
     },
     array(items) {
       length += bracketsAndCommas(items.length);
-      return counted(items);
+      return items;
     },
     member(whole, keyStart, keyEnd, escapes, value) {
       const name = stringOf(whole, keyStart, keyEnd, escapes);
@@ -75,14 +70,9 @@ export function readCanonically(text: string, maxDepth?: number): CanonicalReadi
         before = name;
         object.set(name, value);
       }
-      return object.size === read.length ? counted(object) : undefined;
+      return object.size === read.length ? object : undefined;
     },
   };
-
-  function counted<Value>(value: Value): Value {
-    if (++values > VALUES_MAX) throw new Mismatch(`holds more than ${VALUES_MAX} values`);
-    return value;
-  }
 
   const value = readJson(text, builder, maxDepth);
   return { value, isCanonical: isPlain && length === text.length, members };

@@ -33,6 +33,24 @@ export function memberSpans(
   }
 }
 
+/**
+ * How many commas and opening brackets stand outside of strings: no text holds more values than one more than that.
+ * Counted up to where a string does not end.
+ */
+export function countMarks(text: string): number {
+  let marks = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === COMMA || unit === OBJECT_OPEN || unit === ARRAY_OPEN) marks++;
+    else if (unit === QUOTE) {
+      const end = endOfString(text, at);
+      if (end < 0) return marks;
+      at = end - 1;
+    }
+  }
+  return marks;
+}
+
 /** The items of an array written without white space between them; `undefined` for anything else. */
 export function itemSpans(text: string, { start, end }: Span): readonly Span[] | undefined {
   const items: Span[] = [];

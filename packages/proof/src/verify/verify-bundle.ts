@@ -35,9 +35,13 @@ import { receiptsPhase } from "./receipts-phase.ts";
 import { type BundleReport, PHASES, type PhaseReport } from "./report.ts";
 import { createSignatureChecks } from "./signature-checks.ts";
 import { openCanonical, openWhole, type Source, Unusual } from "./source.ts";
+import { countMarks } from "./spans.ts";
 
 /** Larger files are refused: bytes of UTF-8. */
 export const BUNDLE_BYTES_MAX = 200_000_000;
+
+/** A bundle of 200 MB has fewer commas and opening brackets outside of strings, and 1 GB of memory holds as many values. */
+const MARKS_MAX = 6_000_000;
 
 /** A bundle whose form holds is kept beside its report, for whoever looks at several. */
 export interface CheckedBundle {
@@ -65,6 +69,8 @@ export async function checkBundle(
   if (isTooLarge(given)) return unreadable(`it is larger than ${BUNDLE_BYTES_MAX / 1e6} MB`);
   const [text, bytes] = typeof given === "string" ? [given] : [utf8Text(given), given];
   if (text === undefined) return unreadable("it is not UTF-8 text");
+  if (text.length > MARKS_MAX && countMarks(text) > MARKS_MAX)
+    return unreadable(`the file holds more than ${MARKS_MAX} values`);
   try {
     return (await checkAsWritten(text, bytes, verify)) ?? (await checkSource(openWhole(text, bytes), verify));
   } catch (error) {
