@@ -1,12 +1,14 @@
-// npm run e2e [-- mcp|wire|conversation|browser|mutations] [--short] [--count N]: whole nodes as processes of their own, driven from
-// outside, and the verifiers beside each other. The short round is the whole one, but for mutations: N of them, unless
-// told 100,000 when they alone are asked for and 2,000 otherwise. The last line is "N passed, N failed, N skipped".
+// npm run e2e [-- mcp|wire|conversation|browser|stranger|mutations] [--short] [--count N]: whole nodes as processes of
+// their own, driven from outside, and the verifiers beside each other. The short round is the whole one, but for
+// mutations: N of them, unless told 100,000 when they alone are asked for and 2,000 otherwise. The last line is
+// "N passed, N failed, N skipped".
 import { parseArgs } from "node:util";
 import { runBrowser } from "./browser/browser.ts";
 import { type Checks, createChecks } from "./checks.ts";
 import { runConversation } from "./conversation/conversation.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
+import { runStranger } from "./stranger/stranger.ts";
 import { runWire } from "./wire/wire.ts";
 
 const SUITES = {
@@ -14,6 +16,7 @@ const SUITES = {
   wire: runWire,
   conversation: runConversation,
   browser: runBrowser,
+  stranger: runStranger,
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
 };
 type SuiteName = keyof typeof SUITES;

@@ -1,0 +1,45 @@
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+const RUN_MAX_MS = 30_000;
+
+export interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  /** What was printed, without the empty line at the end. */
+  readonly lines: readonly string[];
+  readonly stderr: string;
+}
+
+/** A folder with a copy of one script and what it is asked about: nothing of ours lies beside it. */
+export interface StrangersFolder extends Disposable {
+  files(): readonly string[];
+  /** Puts a file there; its name. */
+  keep(name: string, content: string | Uint8Array): string;
+  run(...words: readonly string[]): Run;
+}
+
+export function strangersFolder(script: string): StrangersFolder {
+  const folder = mkdtempSync(join(tmpdir(), "dms-"));
+  const name = basename(script);
+  copyFileSync(script, join(folder, name));
+  // An environment of no one's: no home, no module path, and a terminal that knows ASCII only.
+  const env = { PATH: process.env.PATH, LC_ALL: "C", PYTHONDONTWRITEBYTECODE: "1" };
+
+  return {
+    files: () => readdirSync(folder).sort(),
+    keep(file, content) {
+      writeFileSync(join(folder, file), content);
+      return file;
+    },
+    run(...words) {
+      const options = { cwd: folder, env, encoding: "utf8", timeout: RUN_MAX_MS } as const;
+      const { status, stdout, stderr, error } = spawnSync("python3", [name, ...words], options);
+      if (error) throw error;
+      return { status, stdout, stderr, lines: stdout.trimEnd().split("\n") };
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
