@@ -1,16 +1,16 @@
 """The test modes of verify.py, which a stranger who checks one file does not need.
 
     verify.py --stream        answers each bundle on stdin (LENGTH LF, then so many bytes) with a line of JSON
-    verify.py --vectors DIR   runs DIR/ledger/*.json and DIR/proof/*.json; the last line is "N passed, N failed"
+    verify.py --vectors DIR   runs DIR/ledger/*.json, DIR/proof/*.json; the last line is "N passed, N failed"
 """
 import base64, decimal, json, pathlib, re, sys
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 import verify as verifier
-from verify import (H, Object, bare, both_roots, canon_1, canon_e, fit, holds, inclusion_root, is_attested, is_checkpoint,
-                    is_message, is_receipt, is_split, is_witness, key_of, node, number_js, opens, prefixed, read_json,
-                    text_of, verify)
+from verify import (H, Object, bare, both_roots, canon_1, canon_e, fit, holds, inclusion_root, is_attested,
+                    is_checkpoint, is_message, is_receipt, is_split, is_witness, key_of, node, number_js,
+                    opens, prefixed, read_json, text_of, verify)
 
 
 def main(words):
@@ -78,7 +78,7 @@ def legacy(value):
 
     def text(one):
         if isinstance(one, dict):
-            # JavaScript reads an inherited `__proto__` too: an object that has nothing but a `__proto__` of null.
+            # JavaScript reads an inherited `__proto__` too: an object with nothing but a `__proto__` of null.
             inherited = {"__proto__": Object({"__proto__": None})} if one.get("__proto__", 0) == 0 else {}
             kept = {**inherited, **one}
             return "{%s}" % ",".join(f"{canon_1(name)}:{text(kept[name])}" for name in names if name in kept)
@@ -112,7 +112,7 @@ def chain_v1(document):
             yield same(f"{name}: parent", step.parent_hash, parent)
             yield same(f"{name}: hashed text", step.hashed_text, hashed)
             yield same(f"{name}: hash", step.integrity_hash, prefixed(hashed))
-            yield same(f"{name}: as the first servers hashed it", step.seed_server.payload_hash, prefixed(legacy(payload)))
+            yield same(f"{name}: legacy", step.seed_server.payload_hash, prefixed(legacy(payload)))
             parent, hashes = step.integrity_hash, hashes + bare(step.integrity_hash)
         yield same(f"{chain.name}: all hashes", chain.bundle_chain_hash, prefixed(hashes))
 
@@ -130,25 +130,27 @@ def chain_v2(document):
             yield same(f"{name}: envelope", step.envelope, envelope)
             yield same(f"{name}: text", step.canonical, text)
             yield same(f"{name}: hash", step.integrity_hash, H(text))
-            yield same(f"{name}: signature", step.agent_signature_hex, signer.sign(text.encode("utf-8")).hex())
+            yield same(f"{name}: signature", step.agent_signature_hex, signer.sign(text.encode()).hex())
             parent = step.integrity_hash
 
 
 def attestation(document):
     for at, case in enumerate(document.cases):
-        commit = Object(client_attestation=case.client_attestation, agent_id=case.agent_id, parent_id=case.parent_id,
+        attested = case.client_attestation
+        commit = Object(client_attestation=attested, agent_id=case.agent_id, parent_id=case.parent_id,
                         completeness_claim=case.completeness_claim, payload=read(case.payload_json),
                         metadata=read(case.metadata_json) if case.metadata_json else None)
         yield same(f"{at}: holds", True, holds(is_attested, commit))
-        yield same(f"{at}: envelope_hash", case.client_attestation.envelope_hash, prefixed(case.envelope_canonical))
-        for name in case.client_attestation:
-            altered = Object(case.client_attestation, **{name: "sha256:" + "0" * 64})
-            yield same(f"{at}: {name} altered", False, holds(is_attested, Object(commit, client_attestation=altered)))
+        yield same(f"{at}: envelope_hash", attested.envelope_hash, prefixed(case.envelope_canonical))
+        for name in attested:
+            altered = Object(commit, client_attestation=Object(attested, **{name: "sha256:" + "0" * 64}))
+            yield same(f"{at}: {name} altered", False, holds(is_attested, altered))
         yield same(f"{at}: another payload", False, holds(is_attested, Object(commit, payload=Object(x=0))))
 
 
 def checkpoint(document):
-    log, root = key_of(document.server_public_key), "genesis"
+    log, witness_key = key_of(document.server_public_key), key_of(document.witness_public_key)
+    root = "genesis"
     for at, case in enumerate(document.cases):
         one = Object(case.envelope, server_sig=case.server_sig, position=case.envelope.log_position)
         witness = Object(witness_id=case.witness_id, witness_sig=case.witness_sig, sig_valid=True,
@@ -156,7 +158,7 @@ def checkpoint(document):
         yield same(f"{at}: text", case.canonical, text_of(one))
         yield same(f"{at}: signed", True, is_checkpoint(one, log, named=False))
         yield same(f"{at}: witnessed", True, is_witness(witness, one, log))
-        yield same(f"{at}: not witnessed by the log", False, is_witness(witness, one, key_of(document.witness_public_key)))
+        yield same(f"{at}: not witnessed by the log", False, is_witness(witness, one, witness_key))
     for at, case in enumerate(document.log_roots):
         root = H(f"{root}:{case.integrity_hash}")
         yield same(f"log root {at}", case.log_root, root)
@@ -212,7 +214,8 @@ def witness(given):
 
 
 def evidence(given):
-    first, second = (signed_checkpoint(text, given.public_key) for text in (given.first_json, given.second_json))
+    texts = given.first_json, given.second_json
+    first, second = (signed_checkpoint(text, given.public_key) for text in texts)
     return bool(first and second) and is_split(first, second)
 
 
@@ -261,7 +264,8 @@ KINDS = {
     "receipt": lambda given: is_receipt(*receipt(given)),
     "receipt_text": text_of_receipt,
     "message_text": text_of_message,
-    "commitment": lambda given: H(f"darkmatter.field.v1\n{given.salt}\n{given.name}\n" + canon_1(read(given.value_json))),
+    "commitment": lambda given: H("\n".join(
+        ("darkmatter.field.v1", given.salt, given.name, canon_1(read(given.value_json))))),
     "opens": lambda given: opens(given.commitment, Object(given, value=read(given.value_json))),
 }
 
@@ -271,5 +275,7 @@ def cases_of_kinds(document):
         yield same(case.name, case.expect, holds(KINDS[case.kind], case.input))
 
 
-FILES = {f"ledger/{run.__name__}": run for run in (canonical, chain_v1, chain_v2, attestation, checkpoint, byok, export_chain_hash)}
-FILES.update({f"proof/{name}": cases_of_kinds for name in ("merkle", "checkpoints", "evidence", "receipts", "commitments")})
+OF_LEDGER = (canonical, chain_v1, chain_v2, attestation, checkpoint, byok, export_chain_hash)
+OF_PROOF = ("merkle", "checkpoints", "evidence", "receipts", "commitments")
+FILES = {f"ledger/{run.__name__}": run for run in OF_LEDGER}
+FILES.update({f"proof/{name}": cases_of_kinds for name in OF_PROOF})
