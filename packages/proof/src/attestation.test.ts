@@ -14,6 +14,7 @@ const verifySignature: VerifySignature = async (key, text, signature) =>
 const commit: AttestedCommit = {
   agentId: "dm_1",
   parentId: "ctx_1_aabbccddeeff",
+  completenessClaim: null,
   payload: readExactObject('{"n":1e-7,"input":"é"}'),
   metadata: readExactObject('{"temperature":0.2}'),
 };
@@ -61,8 +62,10 @@ describe("an attestation", () => {
   });
 
   test("holds for its commit, with and without a claim, metadata and a parent", async () => {
-    for (const claim of [undefined, true, false])
-      expect(await check(attested(commit, claim))).toBeUndefined();
+    for (const claim of [undefined, true, false]) {
+      const claiming = { ...commit, completenessClaim: claim ?? null };
+      expect(await check(attested(commit, claim), claiming)).toBeUndefined();
+    }
     const bare = { ...commit, metadata: undefined, parentId: null };
     expect(await check(attested(bare), bare)).toBeUndefined();
     expect(await check(attested({ ...bare, metadata: new Map() }), bare)).toBeUndefined();
@@ -94,7 +97,9 @@ describe("an attestation", () => {
     ["envelope_hash_mismatch", "parent_id", null],
     ["envelope_hash_mismatch", "completeness_claim", true],
     ["envelope_hash_mismatch", "completeness_claim", "yes"],
-    ["envelope_hash_mismatch", "metadata_hash", null],
+    ["metadata_hash_mismatch", "metadata_hash", null],
+    ["envelope_hash_mismatch", "agent_id", undefined],
+    ["envelope_hash_mismatch", "parent_id", undefined],
   ])("fails as %s when its %s is %j", async (reason, name, value) => {
     const altered = attested();
     if (value === undefined) altered.delete(name);
@@ -112,6 +117,12 @@ describe("an attestation", () => {
 
   test("that claims neither yes nor no fails, even when that is what was signed", async () => {
     expect(await check(attested(commit, "yes" as never))).toBe("envelope_hash_mismatch");
+  });
+
+  test("that claims what its commit does not, or does not claim what it does, fails", async () => {
+    expect(await check(attested(commit, true))).toBe("envelope_hash_mismatch");
+    expect(await check(attested(), { ...commit, completenessClaim: true })).toBe("envelope_hash_mismatch");
+    expect(await check(attested({ ...commit, metadata: undefined }))).toBe("metadata_hash_mismatch");
   });
 
   test("that states other facts than it signed fails, and so does one signed for others", async () => {

@@ -67,6 +67,8 @@ export type AttestationFailure =
 export interface AttestedCommit {
   readonly agentId: string;
   readonly parentId: string | null;
+  /** `null` when none is made. */
+  readonly completenessClaim: boolean | null;
   /** `undefined` when it was pruned: its hash is then taken as attested. */
   readonly payload: ExactJson | undefined;
   /** `undefined` when there is none: the existing SDK attests an empty one as `{}`. */
@@ -105,7 +107,7 @@ function signedParts(
 /** The envelope from the commit's own facts; what the attestation repeats of them has to agree. */
 function rebuiltEnvelope(
   attestation: ExactObject,
-  { agentId, metadata, parentId, payload }: AttestedCommit,
+  { agentId, completenessClaim, metadata, parentId, payload }: AttestedCommit,
 ): AttestationFailure | AttestationEnvelope {
   const stated = (name: string) => attestation.get(name);
   const payloadHash = payload === undefined ? stated("payload_hash") : attestedHash(payload);
@@ -113,17 +115,17 @@ function rebuiltEnvelope(
     return "payload_hash_mismatch";
   }
   const metadataHash = stated("metadata_hash");
-  const isNone = metadataHash === null;
+  const isNone = metadataHash === null && metadata === undefined;
   if (!isNone && metadataHash !== attestedHash(metadata ?? new Map())) return "metadata_hash_mismatch";
 
   const [timestamp, keyId, claim] = ["client_timestamp", "key_id", "completeness_claim"].map(stated);
-  const agrees = (name: string, fact: string | null) => !attestation.has(name) || stated(name) === fact;
   const isWhole =
     typeof timestamp === "string" &&
     typeof keyId === "string" &&
     (claim === undefined || typeof claim === "boolean") &&
-    agrees("agent_id", agentId) &&
-    agrees("parent_id", parentId);
+    (claim ?? null) === completenessClaim &&
+    stated("agent_id") === agentId &&
+    stated("parent_id") === parentId;
   if (!isWhole) return "envelope_hash_mismatch";
   return {
     agent_id: agentId,

@@ -37,6 +37,7 @@ export async function* attestation(document: Json): AsyncIterable<Outcome> {
     const commit: AttestedCommit = {
       agentId: one.agent_id,
       parentId: one.parent_id,
+      completenessClaim: one.completeness_claim,
       payload: readExactObject(one.payload_json),
       metadata: one.metadata_json === null ? undefined : readExactObject(one.metadata_json),
     };

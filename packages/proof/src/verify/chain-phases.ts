@@ -151,10 +151,11 @@ export function agentSignaturesPhase({ bundle: { node }, signatures }: PhaseCont
 export function attestationsPhase({ signatures, findings }: PhaseContext): Phase {
   const tally = createTally("attestations", "attestation", "there is none");
   return {
-    step({ passport: { id, parent_id, payload }, flat }, at) {
-      const { agent_id, client_attestation, metadata } = flat;
+    step({ passport, flat }, at) {
+      const { completeness_claim: completenessClaim, id, parent_id: parentId, payload } = passport;
+      const { agent_id: agentId, client_attestation, metadata } = flat;
       if (!client_attestation) return;
-      const commit = { agentId: agent_id, parentId: parent_id, payload: payload ?? undefined, metadata };
+      const commit = { agentId, completenessClaim, parentId, payload: payload ?? undefined, metadata };
       signatures.startOther(async (verify) => {
         const failure = await verifyAttestation(client_attestation, commit, verify);
         tally.judge(at, id, failure);

@@ -33,6 +33,7 @@ export interface Passport {
   };
   readonly lineage: { readonly lineage_root: string | null };
   readonly assurance_level: "L1" | "L2" | "L3";
+  readonly completeness_claim: boolean | null;
   readonly integrity_v2: {
     readonly payload_hash: string;
     readonly integrity_hash: string;
