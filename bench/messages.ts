@@ -55,7 +55,8 @@ export async function measureMessages(
   // No chance to write anything after the fact.
   await Promise.all([endChild(nodeChild), endChild(probeChild)]);
   const missing = (side: Side, path: string, sql: string) => rounds.accepted(side) - countOnDisk(path, sql);
-  const kept = "SELECT count(DISTINCT message_id) AS n FROM journal WHERE act = 'message.received'";
+  const kept = `SELECT count(DISTINCT json_extract(payload, '$.message_id')) AS n FROM ledger_commits
+    WHERE json_extract(payload, '$.act') = 'message.received'`;
   figures.add("messages.missing_on_disk", missing(node, home.database(), kept), "messages", { most: 0 });
   const probeKept = missing(probe, probePath, "SELECT count(*) AS n FROM messages");
   figures.add("messages.probe_missing_on_disk", probeKept, "messages", { most: 0 });

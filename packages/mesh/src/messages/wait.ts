@@ -24,17 +24,19 @@ export async function waitForResponse(
 
   for (;;) {
     const leftMs = timeoutMs - (clock.monotonic() - startMs);
+    // A timer may end a little early: what the clock says afterwards does not tell.
+    const isLast = leftMs <= PROGRESS_EVERY_MS;
     const pause = clock.deadline(Math.max(0, Math.min(leftMs, PROGRESS_EVERY_MS)));
     const outcome = await touchedOr(services, messageId, AbortSignal.any([call.signal, pause]));
     if (outcome) return outcome;
     call.signal.throwIfAborted();
     // A receipt touches the message too, which is no reason to tell the client that we still wait.
     if (!pause.aborted) continue;
-    const waitedMs = clock.monotonic() - startMs;
-    if (waitedMs >= timeoutMs) {
+    if (isLast) {
       const state = await stateNow(services, messageId);
       return (await settled(services, messageId)) ?? timedOut(messageId, timeoutSeconds, state);
     }
+    const waitedMs = clock.monotonic() - startMs;
     await call.progress(waitedMs / SECOND_MS, timeoutSeconds, "Waiting for a response");
   }
 }
