@@ -3,6 +3,8 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { type Agent, httpAgent } from "../agents.ts";
 import { type Checks, until } from "../checks.ts";
+import { pythonMissing } from "../mutations/python-verifier.ts";
+import { statusesOf, strangersStatuses } from "../stranger/opinion.ts";
 import { createWorld, freePorts, type Home, type NodeProcess, type World } from "../world.ts";
 
 const QUESTION = "Which harbour is free on Tuesday?";
@@ -124,7 +126,7 @@ async function verified(
 }
 
 async function checkTogether(
-  { check }: Checks,
+  { check, skip }: Checks,
   world: World,
   sides: Sides,
   { asked, told }: Talk,
@@ -156,6 +158,16 @@ async function checkTogether(
     const found = acts.map((one) => JSON.stringify(one)).filter((one) => order.includes(one));
     assert.deepEqual(found, order);
   });
+
+  const missing = pythonMissing();
+  if (missing !== undefined) skip("conversation: what the verifier in Python says", missing);
+  else {
+    await check("conversation: the verifier in Python says the same of each, phase by phase", async () => {
+      const { report } = await verified(world, ana.home, files);
+      const ours = (report.bundles as Report[]).map((one) => statusesOf(one.report.phases));
+      assert.deepEqual(strangersStatuses(files), ours);
+    });
+  }
 
   await check("conversation: and say exactly what is not proven", async () => {
     const { report } = await verified(world, ana.home, files);

@@ -8,9 +8,9 @@ import type { Checks } from "../checks.ts";
 import { pythonMissing } from "../mutations/python-verifier.ts";
 import { ALTERATIONS, altered } from "./alterations.ts";
 import { type StrangersFolder, strangersFolder } from "./folder.ts";
+import { VERIFIER } from "./opinion.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
-const VERIFIER = join(ROOT, "interop", "verify.py");
+const VECTORS = join(import.meta.dirname, "..", "..", "vectors");
 /** So that it can be read whole before it is trusted. */
 const LINES_MAX = 300;
 const LINE_LENGTH_MAX = 110;
@@ -108,7 +108,7 @@ async function checkItself(checks: Checks): Promise<void> {
   await checks.check(
     "stranger: the language-neutral vectors hold there too",
     () => {
-      const words = [VERIFIER, "--vectors", join(ROOT, "vectors")];
+      const words = [VERIFIER, "--vectors", VECTORS];
       const { stdout, stderr, status } = spawnSync("python3", words, {
         encoding: "utf8",
         timeout: VECTORS_MAX_MS,
