@@ -16,7 +16,8 @@ const SUITES = {
   wire: runWire,
   conversation: runConversation,
   browser: runBrowser,
-  stranger: runStranger,
+  stranger: (all: Checks) =>
+    runStranger(all, { short: !wanted.includes("stranger") || options.short === true }),
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
 };
 type SuiteName = keyof typeof SUITES;

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "@darkmatter/core";
 
 /** One character of a bundle, and the phases that then fail. */
-export interface Alteration {
+interface Alteration {
   readonly name: string;
   /** To a text, whose last letter or digit is altered. `steps` stands for `chain` and `commits`, which say the same. */
   readonly path: readonly (string | number)[];

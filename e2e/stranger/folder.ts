@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 
 const RUN_MAX_MS = 30_000;
 
-export interface Run {
+interface Run {
   readonly status: number | null;
   readonly stdout: string;
   /** What was printed, without the empty line at the end. */

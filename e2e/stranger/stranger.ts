@@ -8,6 +8,7 @@ import type { Checks } from "../checks.ts";
 import { pythonMissing } from "../mutations/python-verifier.ts";
 import { ALTERATIONS, altered } from "./alterations.ts";
 import { type StrangersFolder, strangersFolder } from "./folder.ts";
+import { checkLiars } from "./liars.ts";
 import { VERIFIER } from "./opinion.ts";
 
 const VECTORS = join(import.meta.dirname, "..", "..", "vectors");
@@ -18,7 +19,7 @@ const PHASES = 19;
 const VECTORS_MAX_MS = 60_000;
 
 /** A stranger has `verify.py`, a bundle and nothing of ours: an empty folder and another language. */
-export async function runStranger(checks: Checks): Promise<void> {
+export async function runStranger(checks: Checks, options: { readonly short: boolean }): Promise<void> {
   const missing = pythonMissing();
   if (missing !== undefined) return checks.skip("stranger", missing);
   const talk = makeConversation({ seed: 5 });
@@ -69,6 +70,7 @@ export async function runStranger(checks: Checks): Promise<void> {
     assert.match(lines.at(-1) ?? "", /^NOT CHECKED together/);
   });
   await checkBadFiles(checks, folder, ana);
+  await checkLiars(checks, options);
   await checkItself(checks);
 }
 
