@@ -16,7 +16,7 @@ interface Runner {
 }
 
 const MINUTE_MS = 60_000;
-const RUNNER_TIMEOUT_MS = 6 * MINUTE_MS;
+const RUNNER_TIMEOUT_MS = 8 * MINUTE_MS;
 const SKIP_LIST = ".ci/skips.txt";
 
 process.chdir(resolve(import.meta.dirname, ".."));
