@@ -46,6 +46,9 @@ import { type Changes, createChanges } from "./status/changes.ts";
 import { EMPTY_GLANCE, type Glance, type GlanceKeeper, takeGlance } from "./status/glance.ts";
 import { createHints } from "./status/hint.ts";
 import { statusForResult } from "./status/status.ts";
+import { createConnectivity } from "./transports/connectivity.ts";
+import { httpTransport } from "./transports/http.ts";
+import { createTransports } from "./transports/transports.ts";
 import { createCallbacks } from "./webhooks/callbacks.ts";
 import { webhookRoutes } from "./webhooks/webhooks.routes.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
@@ -145,6 +148,8 @@ function createServices(
   const { db } = ports;
   const changed = changes.touch;
   const peers = createPeers(ports);
+  const connectivity = createConnectivity(ports.clock);
+  const transports = createTransports([httpTransport(peers, (peer) => [peer.url])], connectivity);
   const identity = createIdentity(ports);
   const presence = createPresence(ports);
   const limits = createLimits(ports);
@@ -169,6 +174,8 @@ function createServices(
     db,
     background,
     peers,
+    connectivity,
+    transports,
     identity,
     presence,
     limits,

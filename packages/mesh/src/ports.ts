@@ -1,6 +1,6 @@
 import type { Clock, Random } from "@darkmatter/core";
 import type { Signer, Verifier } from "@darkmatter/identity";
-import type { Wire } from "@darkmatter/net";
+import type { Handler, Multicast, PortMapper, WebRtc, Wire } from "@darkmatter/net";
 import type { Database, Journal } from "@darkmatter/store";
 
 /** What the owner of a node decides; the environment of mesh.md 17. */
@@ -22,6 +22,14 @@ export interface MeshConfig {
   readonly acceptStrangers: boolean;
   readonly discovery: boolean;
   readonly discoveryPorts: readonly number[];
+  /** Base URLs of servers that keep addresses and relay for agents nobody can reach; none by default. */
+  readonly anchors: readonly string[];
+  /** `stun:host:port` servers that tell a node how it looks from outside; asked only beyond loopback. */
+  readonly stunServers: readonly string[];
+  /** A URL that answers `{"ip": …}`; asked only beyond loopback, `undefined` never. */
+  readonly ipService: string | undefined;
+  /** Whether the router may be asked for a port; asked only beyond loopback. */
+  readonly portMapping: boolean;
   /** Where the key lies; shown to the agent, never read by the mesh. */
   readonly passportPath: string;
 }
@@ -48,4 +56,13 @@ export interface MeshPorts {
   /** Where we listen; `undefined` before we do. */
   listening(): Listening | undefined;
   readonly report: Report;
+  /** This machine's addresses that others may reach, as they are now. */
+  lanAddresses(): readonly string[];
+  /** The node's own handler, for requests that come by another way than its server; `undefined` before it serves. */
+  serving(): Handler | undefined;
+  /** Absent where the system has none, and where nothing beyond loopback is listened to. */
+  readonly multicast?: Multicast | undefined;
+  /** Absent where no library for it could be installed. */
+  readonly webRtc?: WebRtc | undefined;
+  readonly portMapper?: PortMapper | undefined;
 }

@@ -21,6 +21,8 @@ import type { MeshPorts } from "./ports.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Giving } from "./receipts/giving.ts";
 import type { GlanceKeeper } from "./status/glance.ts";
+import type { Connectivity } from "./transports/connectivity.ts";
+import type { Transports } from "./transports/transport.ts";
 import type { Webhooks } from "./webhooks/webhooks.ts";
 
 /** What the ways in (routes, tools, jobs) may use. */
@@ -29,6 +31,8 @@ export interface Services {
   readonly db: Database;
   readonly background: Background;
   readonly peers: Peers;
+  readonly connectivity: Connectivity;
+  readonly transports: Transports;
   readonly identity: Identity;
   readonly presence: Presence;
   readonly limits: Limits;

@@ -38,6 +38,24 @@ export const netError = errorsOf({
     message: "The request was given up.",
     hint: "Nothing is wrong with the other node.",
   },
+  MULTICAST_FAILED: {
+    status: 502,
+    retryable: true,
+    message: "The local network cannot be listened to.",
+    hint: "Another program may hold the port for itself, or this machine has no network; agents are found in other ways.",
+  },
+  CHANNEL_FAILED: {
+    status: 502,
+    retryable: true,
+    message: "No direct channel to the other node came to be.",
+    hint: "Messages travel by other ways; a firewall or a strict router may be between the two.",
+  },
+  MAPPING_FAILED: {
+    status: 502,
+    retryable: true,
+    message: "No router opened a port.",
+    hint: "Open the port in the router by hand and set DARKMATTER_PUBLIC_URL, or use an anchor.",
+  },
   REQUEST_INVALID: {
     status: 500,
     retryable: false,

@@ -10,6 +10,8 @@ export {
 } from "./addresses.ts";
 export { netError } from "./errors.ts";
 export { admitUrl, mayReach, reachableAddresses } from "./guard.ts";
+export * from "./multicast.ts";
+export * from "./port-mapping.ts";
 export {
   baseUrl,
   isLocalUrl,
@@ -20,4 +22,5 @@ export {
   urlSecurity,
   validateUrl,
 } from "./urls.ts";
+export * from "./web-rtc.ts";
 export * from "./wire.ts";

@@ -19,6 +19,12 @@ export interface Config {
   readonly discovery: boolean;
   readonly discoveryPorts: readonly number[];
   readonly publicUrl: string | undefined;
+  /** Base URLs, none unless set. */
+  readonly anchors: readonly string[];
+  /** `stun:host:port`. */
+  readonly stunServers: readonly string[];
+  readonly ipService: string | undefined;
+  readonly portMapping: boolean;
   readonly maxConnections: number;
   readonly inboxMax: number;
   /** Requests a minute; -1 is unlimited. */
@@ -63,6 +69,28 @@ const url = z
   .transform((value) => value.replace(/\/+$/, ""))
   .optional();
 
+/** A comma list; `none` is an empty one. */
+const listOf = (fallback: string, item: z.ZodType<string>) =>
+  text.transform((value, context) => {
+    const items = (value ?? fallback).split(",").map((one) => one.trim());
+    const wanted = items.filter((one) => one !== "" && one !== "none");
+    for (const one of wanted) {
+      const problem = item.safeParse(one).error?.issues[0]?.message;
+      if (problem) context.addIssue(`${problem}, separated by commas`);
+    }
+    return wanted.map((one) => one.replace(/\/+$/, ""));
+  });
+const webUrl = z
+  .string()
+  .max(2048)
+  .refine(
+    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+    "must be http(s) URLs",
+  );
+const stunUrl = z
+  .string()
+  .regex(/^stun:(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, "must be stun:HOST:PORT");
+
 const Environment = z.object({
   DARKMATTER_DISPLAY_NAME: text,
   DARKMATTER_AGENT_ID: text,
@@ -72,6 +100,10 @@ const Environment = z.object({
   DARKMATTER_DISCOVERY: flag(true),
   DARKMATTER_DISCOVERY_PORTS: text.transform((value, context) => portsOf(value ?? "8100-8200", context)),
   DARKMATTER_PUBLIC_URL: url,
+  DARKMATTER_ANCHOR_NODES: listOf("", webUrl),
+  DARKMATTER_STUN: listOf("stun:stun.l.google.com:19302", stunUrl),
+  DARKMATTER_IP_SERVICE: listOf("https://api.ipify.org?format=json", webUrl),
+  DARKMATTER_PORT_MAPPING: flag(true),
   DARKMATTER_MAX_CONNECTIONS: integer(50, 1, 100_000),
   DARKMATTER_INBOX_MAX: integer(50, 1, 10_000_000),
   DARKMATTER_RATE_GLOBAL: rate(200),
@@ -103,6 +135,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     discovery: found.DARKMATTER_DISCOVERY,
     discoveryPorts: found.DARKMATTER_DISCOVERY_PORTS,
     publicUrl: found.DARKMATTER_PUBLIC_URL,
+    anchors: found.DARKMATTER_ANCHOR_NODES,
+    stunServers: found.DARKMATTER_STUN,
+    ipService: found.DARKMATTER_IP_SERVICE[0],
+    portMapping: found.DARKMATTER_PORT_MAPPING,
     maxConnections: found.DARKMATTER_MAX_CONNECTIONS,
     inboxMax: found.DARKMATTER_INBOX_MAX,
     rateGlobal: found.DARKMATTER_RATE_GLOBAL,

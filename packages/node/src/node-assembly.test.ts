@@ -22,6 +22,8 @@ async function node() {
     listening: () => undefined,
     bundleFiles: { keep: async (name) => name, read: async () => new Uint8Array() },
     report: () => undefined,
+    lanAddresses: () => [],
+    serving: () => undefined,
   });
   await layer.start();
   return { db, layer, tools: toolHarness(layer.tools), [Symbol.asyncDispose]: () => db.close() };

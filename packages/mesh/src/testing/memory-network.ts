@@ -31,6 +31,10 @@ export const TEST_CONFIG: MeshConfig = {
   acceptStrangers: true,
   discovery: true,
   discoveryPorts: [],
+  anchors: [],
+  stunServers: [],
+  ipService: undefined,
+  portMapping: false,
   passportPath: "passport.key",
 };
 
@@ -90,6 +94,8 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     journal: options.chainless ? rows : journal,
     config,
     listening: () => ({ host, port }),
+    lanAddresses: () => (host === "127.0.0.1" ? [] : [host]),
+    serving: () => handler,
     report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
   });
   const onError = ({ route, error }: { route: string; error: unknown }) =>

@@ -1,11 +1,10 @@
 import type { Duplex } from "node:stream";
 import { HOUR_MS, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
-import { createUndiciWire } from "@darkmatter/net";
+import { createUndiciWire, type Handler, lanAddresses } from "@darkmatter/net";
 import { type Database, forgetOnce, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import {
   createHandler,
-  type HttpServer,
   type Job,
   largestBody,
   localOnly,
@@ -64,7 +63,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   writeOwnerCard(places.ownerCard, { ...card, port: before });
 
   const { layer, listening, db } = await assemble(options, undo);
-  const http = await serve(options, layer, before, undo);
+  const serving = handlerOf(options, layer, undo);
+  listening.serving = serving.handler;
+  const http = await listen({ ...serving, host: config.host, port: config.port, before });
   listening.port = http.port;
   const stateFile = stateFilePath(options.home, options.signer.agentId, config.stateFile);
   await readStateOnce(db, layer, stateFile);
@@ -124,7 +125,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
   await migrate(db, [...storeMigrations, ...assembly.migrations]);
   const wire = createUndiciWire();
   undo.defer(() => wire.close());
-  const listening = { host: config.host, port: 0 };
+  const listening: { host: string; port: number; serving?: Handler } = { host: config.host, port: 0 };
   const layer = assembly.create({
     db,
     wire,
@@ -134,19 +135,17 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     verifier: createVerifier(),
     config: { ...config, passportPath: options.passportPath },
     listening: () => (listening.port === 0 ? undefined : listening),
+    serving: () => listening.serving,
+    lanAddresses,
     bundleFiles: bundleFilesIn(places.exports),
     report: (event, context) => log.warn(event, context),
   });
   return { layer, listening, db };
 }
 
-async function serve(
-  options: NodeOptions,
-  layer: Layer,
-  before: number,
-  undo: AsyncDisposableStack,
-): Promise<HttpServer> {
-  const { config, log } = options;
+/** Every request of this node, by whatever way it came. */
+function handlerOf(options: NodeOptions, layer: Layer, undo: AsyncDisposableStack) {
+  const { log } = options;
   const mcp = mcpRoutes(layer.tools, {
     guards: [localOnly()],
     identity: identityOf(options),
@@ -160,15 +159,11 @@ async function serve(
     onError: ({ method, route, error }) =>
       log.warn("route.failed", { method, route, reason: reasonOf(error) }),
   });
-  const http = await listen({
+  return {
     handler,
-    host: config.host,
-    port: config.port,
-    before,
     maxBodyBytes: largestBody(routes),
-    onError: (error) => log.warn("http.failed", { reason: reasonOf(error) }),
-  });
-  return http;
+    onError: (error: unknown) => log.warn("http.failed", { reason: reasonOf(error) }),
+  };
 }
 
 function streamServer(tools: ToolTable, options: NodeOptions) {

@@ -142,6 +142,8 @@ export async function openLayer(
     listening: () => (card?.port ? { host: card.host, port: card.port } : undefined),
     bundleFiles: bundleFilesIn(agent.places.exports),
     report: () => undefined,
+    lanAddresses: () => [],
+    serving: () => undefined,
   });
   return { db, layer };
 }
