@@ -13,6 +13,12 @@ export const identityError = errorsOf({
     message: "A field that is signed holds a line break or is not well-formed text.",
     hint: "Remove the line break: signed fields are joined by line breaks and not escaped.",
   },
+  RECIPIENT_REFUSED: {
+    status: 400,
+    retryable: false,
+    message: "Nothing can be sealed for that agent: its id is not a key.",
+    hint: "Use the agent's id as its own node shows it.",
+  },
   PASSPORT_MISSING: {
     status: 500,
     retryable: false,

@@ -1,9 +1,14 @@
-/** The key of one passport, able to sign. The private part never leaves it. */
+/** The key of one passport, able to sign and to agree on secrets. The private part never leaves it. */
 export interface Signer {
   /** 64 lower-case hex characters: the agent id. */
   readonly agentId: string;
   /** Ed25519 over the UTF-8 bytes of `text`, lower-case hex (128 characters). */
   sign(text: string): string;
+  /**
+   * The X25519 secret shared with the holder of another agent's key, 32 bytes (mesh.md 3.1); `undefined` for a key that
+   * is not admissible. Never used as a key itself.
+   */
+  agree(publicKeyHex: string): Uint8Array | undefined;
 }
 
 /** Checks signatures with cached key objects. */

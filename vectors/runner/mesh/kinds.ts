@@ -3,6 +3,7 @@ import { httpScenarios } from "./http-scenarios.ts";
 import { identity } from "./identity.ts";
 import { connectionProof, verifyInbound } from "./inbound.ts";
 import { outbound } from "./outbound.ts";
+import { sealed } from "./sealed.ts";
 import { domainSignatures, messageSignature } from "./signatures.ts";
 import { stateFile } from "./state-file.ts";
 import { statusLine } from "./status-line.ts";
@@ -13,6 +14,7 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   identity,
   message_signature: messageSignature,
   domain_signatures: domainSignatures,
+  e2e: sealed,
   verify_inbound: verifyInbound,
   connection_proof: connectionProof,
   timestamps,

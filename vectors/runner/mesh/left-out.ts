@@ -6,7 +6,6 @@ export const LATER_FILES: Readonly<Record<string, string>> = {
   antimatter: "fees",
   beacons: "discovery on the local network",
   context_feed: "the context feed",
-  e2e: "encryption for relays",
   peer_lookup: "looking a peer up",
   router: "the router",
   solana: "wallets",

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:cr
 import { fromHex, isAdmissibleKey, toHex } from "@darkmatter/core";
 import { identityError } from "../errors.ts";
 import type { Signer } from "../signer.ts";
+import { agreementKey, sharedSecret } from "./agreement.ts";
 
 export const SEED_BYTES = 32;
 
@@ -24,9 +25,15 @@ export function createSigner(seed: Uint8Array | string): Signer {
   const bytes = typeof seed === "string" ? fromHex(seed) : seed;
   if (bytes?.length !== SEED_BYTES) throw identityError("SEED_INVALID");
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, bytes]), format: "der", type: "pkcs8" });
+  // Few agents ever need it: a node without anchors never does.
+  let agreeing: KeyObject | undefined;
   const spki = createPublicKey(key).export({ format: "der", type: "spki" });
   return {
     agentId: toHex(spki.subarray(SPKI_PREFIX.length)),
     sign: (text) => sign(null, Buffer.from(text, "utf8"), key).toString("hex"),
+    agree(publicKeyHex) {
+      agreeing ??= agreementKey(bytes);
+      return sharedSecret(agreeing, publicKeyHex);
+    },
   };
 }
