@@ -1,3 +1,4 @@
+export { createMulticast } from "./adapters/dgram-multicast.ts";
 export { firstFreePort, isPortFree, lanAddresses } from "./adapters/ports.ts";
 export { createUndiciWire, type Lookup, type UndiciWireOptions } from "./adapters/undici-wire.ts";
 export {

@@ -1,2 +1,3 @@
 export * from "./testing/memory-internet.ts";
+export * from "./testing/memory-multicast.ts";
 export * from "./testing/wire-suite.ts";
