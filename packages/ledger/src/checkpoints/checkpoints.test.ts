@@ -188,7 +188,7 @@ test("a key whose signatures do not hold is found before anything is signed with
   const { ana, bo } = net.nodes;
   await expect(tryLogKey(ana.ports)).resolves.toBeUndefined();
 
-  const signer = { agentId: ana.id, sign: bo.signer.sign };
+  const signer = { ...bo.signer, agentId: ana.id };
 
   await expect(tryLogKey({ ...ana.ports, signer })).rejects.toMatchObject({ code: "LOG_KEY_BROKEN" });
 });
