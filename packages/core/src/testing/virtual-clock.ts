@@ -20,13 +20,15 @@ const SETTLE_TURNS = 3;
 /** A loop that calls `turn` for ever must not hang its test. */
 const SETTLE_TURNS_MAX = 1000;
 
-/** Time that stands still until it is told to pass. */
+/** Time that stands still until it is told to pass. `isBusy`: work that waits for no time is left, so it stands still. */
 export function virtualClock({
   startMs = 0,
   skewMs = 0,
+  isBusy = () => false,
 }: {
   startMs?: number;
   skewMs?: number;
+  isBusy?: () => boolean;
 } = {}): VirtualClock {
   const queue: Due[] = [];
   let elapsedMs = 0;
@@ -35,8 +37,13 @@ export function virtualClock({
   function schedule(durationMs: number, run: () => void): () => void {
     const due = { atMs: elapsedMs + Math.max(0, durationMs), run };
     // After its equals: what was asked for first runs first.
-    const later = queue.findIndex(({ atMs }) => atMs > due.atMs);
-    queue.splice(later < 0 ? queue.length : later, 0, due);
+    let [from, to] = [0, queue.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if ((queue[middle] as Due).atMs > due.atMs) to = middle;
+      else from = middle + 1;
+    }
+    queue.splice(from, 0, due);
     return () => {
       const at = queue.indexOf(due);
       if (at >= 0) queue.splice(at, 1);
@@ -52,7 +59,7 @@ export function virtualClock({
   async function settle(): Promise<void> {
     let turns = 0;
     do await systemClock.turn();
-    while (++turns < SETTLE_TURNS || (turnsAwaited > 0 && turns < SETTLE_TURNS_MAX));
+    while (++turns < SETTLE_TURNS || ((turnsAwaited > 0 || isBusy()) && turns < SETTLE_TURNS_MAX));
   }
 
   async function advance(durationMs: number): Promise<void> {
