@@ -1,3 +1,4 @@
+export { type Anchor, type AnchorPorts, createAnchor } from "./anchor/anchor.ts";
 export { INSTRUCTIONS } from "./instructions.ts";
 export { createMesh, type Mesh } from "./mesh.ts";
 export type { Listening, MeshConfig, MeshPorts, Report } from "./ports.ts";

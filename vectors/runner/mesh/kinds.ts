@@ -1,4 +1,5 @@
 import type { Kind } from "../outcome.ts";
+import { anchor } from "./anchor.ts";
 import { httpScenarios } from "./http-scenarios.ts";
 import { identity } from "./identity.ts";
 import { connectionProof, verifyInbound } from "./inbound.ts";
@@ -15,6 +16,7 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   message_signature: messageSignature,
   domain_signatures: domainSignatures,
   e2e: sealed,
+  anchor,
   verify_inbound: verifyInbound,
   connection_proof: connectionProof,
   timestamps,

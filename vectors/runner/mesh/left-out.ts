@@ -2,7 +2,6 @@ import { isJsonObject, type Json, type JsonObject } from "@darkmatter/core";
 
 /** Files about layers that are not built yet, and what those are. */
 export const LATER_FILES: Readonly<Record<string, string>> = {
-  anchor: "anchors and relays",
   antimatter: "fees",
   beacons: "discovery on the local network",
   context_feed: "the context feed",
