@@ -125,6 +125,7 @@ export function createMesh(ports: MeshPorts): Mesh {
 
     async stop() {
       isReady = false;
+      await services.discovery.stop();
       const idle = background.idle();
       const tooLong = ports.clock.sleep(STOP_WITHIN_MS, ports.clock.deadline(STOP_WITHIN_MS + SECOND_MS));
       await Promise.race([idle, tooLong.catch(() => undefined)]);
@@ -155,7 +156,7 @@ function createServices(
   const limits = createLimits(ports);
   const connections = createConnections(ports);
   const impressions = createImpressions(ports);
-  const discovery = createDiscovery(ports, peers);
+  const discovery = createDiscovery(ports, peers, { identity, presence, connections, background });
   const waiting = createWaiting();
   const deliverer = createDeliverer(ports, peers, impressions);
   const peerUpdates = createPeerUpdates(ports, identity, connections, peers);
@@ -196,7 +197,10 @@ function createServices(
     discovery,
     glance,
     changed,
-    tellPeers: () => background.start("peers.told", () => peerUpdates.broadcast()),
+    tellPeers() {
+      background.start("peers.told", () => peerUpdates.broadcast());
+      background.start("peers.told-near", () => discovery.announce());
+    },
     farewell: (peer) =>
       background.start("peer.farewell", () => sayFarewell(ports, identity, deliverer, peer)),
     isReady,

@@ -1,7 +1,7 @@
 import { type JsonObject, SECOND_MS } from "@darkmatter/core";
 import { expect, test } from "vitest";
 import { memoryNetwork, stranger } from "../testing.ts";
-import { DISCOVERED_LIFETIME_MS } from "./discovery.ts";
+import { DISCOVERED_LIFETIME_MS } from "./sightings.ts";
 
 const PORTS = Array.from({ length: 20 }, (_, at) => 8100 + at);
 

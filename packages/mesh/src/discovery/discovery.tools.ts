@@ -36,14 +36,26 @@ function shownDocument(document: JsonObject): JsonObject {
   return Object.fromEntries(shown);
 }
 
+/** What to do with what was found. A node that only this machine can reach does not ask the network around. */
+function nextStep(found: number, isOnLan: boolean): string {
+  const first =
+    found > 0
+      ? 'Connect with darkmatter_connection(action="request", target_url=…).'
+      : `Nobody else was found${isOnLan ? "" : " on this machine"}. Ask for the url of an agent elsewhere.`;
+  return isOnLan
+    ? first
+    : `${first} Only this machine was searched: \`darkmatter up --lan\` makes the node hear and be heard by agents on the local network.`;
+}
+
 export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
   const isLonely = () => glance.now().connections < 2;
 
   return [
     tool({
       name: "darkmatter_discover_local",
-      title: "Find agents on this machine",
-      description: "Use this to find agents running on this machine, then connect to one by its url.",
+      title: "Find agents nearby",
+      description:
+        "Use this to find agents on this machine, and on the local network after `darkmatter up --lan`; then connect to one by its url.",
       input: z.object({}),
       annotations: LOOKS,
       visible: isLonely,
@@ -57,7 +69,7 @@ export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
               next_step: "Discovery is off (DARKMATTER_DISCOVERY). Connect with a target_url you were given.",
             };
           }
-          const peers = await discovery.scan();
+          const peers = await discovery.fresh();
           return {
             discovery_enabled: true,
             total: peers.length,
@@ -70,10 +82,7 @@ export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
               last_seen: isoTime(peer.seenAtMs),
               source: peer.source,
             })),
-            next_step:
-              peers.length > 0
-                ? 'Connect with darkmatter_connection(action="request", target_url=…).'
-                : "Nobody else runs on this machine. Ask for the url of an agent elsewhere.",
+            next_step: nextStep(peers.length, discovery.signals.isOn()),
             ...(peers.length > 0 && { peer_words: PEER_WORDS }),
           };
         }),

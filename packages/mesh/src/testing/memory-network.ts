@@ -1,8 +1,8 @@
 import type { Clock, JsonObject, Random } from "@darkmatter/core";
 import { seededRandom, type VirtualClock, virtualClock } from "@darkmatter/core/testing";
 import { createSigner, createVerifier, type Signer } from "@darkmatter/identity";
-import type { Handler, HandlerResponse, Wire } from "@darkmatter/net";
-import { type MemoryHost, type MemoryInternet, memoryInternet } from "@darkmatter/net/testing";
+import type { Handler, HandlerResponse, Multicast, Wire } from "@darkmatter/net";
+import { type MemoryHost, type MemoryInternet, type MemoryLan, memoryInternet } from "@darkmatter/net/testing";
 import { createSqlJournal, type Database } from "@darkmatter/store";
 import { memoryDatabase } from "@darkmatter/store/testing";
 import { createHandler, type ToolResult } from "@darkmatter/surface";
@@ -73,6 +73,7 @@ export interface TestNodeOptions {
   readonly db?: Database;
   /** With a journal that keeps no chain: its acts have no hashes. */
   readonly chainless?: boolean;
+  readonly multicast?: Multicast;
 }
 
 /** One node over a wire that is given. */
@@ -96,6 +97,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     listening: () => ({ host, port }),
     lanAddresses: () => (host === "127.0.0.1" ? [] : [host]),
     serving: () => handler,
+    multicast: options.multicast,
     report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
   });
   const onError = ({ route, error }: { route: string; error: unknown }) =>
@@ -151,6 +153,8 @@ export async function memoryNetwork<Name extends string>(options: {
   readonly config?: Partial<MeshConfig>;
   /** All on one machine (the default), or each on its own: in one local network, or each at a public address. */
   readonly apart?: boolean | "public";
+  /** Where nodes that are apart hear each other's beacons. */
+  readonly lan?: MemoryLan;
   /** Settings of one node alone. */
   readonly configOf?: Partial<Record<Name, Partial<MeshConfig>>>;
   /** The database of one node alone. */
@@ -178,6 +182,7 @@ export async function memoryNetwork<Name extends string>(options: {
       ...place,
       config,
       ...(db && { db }),
+      ...(options.lan && { multicast: options.lan.multicastOf({ address: () => host.address }) }),
     });
     host.listen(place.port, node.handler);
     nodes[name] = node;
