@@ -1,6 +1,8 @@
 import { type JsonObject, SECOND_MS } from "@darkmatter/core";
+import { memoryLan } from "@darkmatter/net/testing";
 import { expect, test } from "vitest";
 import { memoryNetwork, stranger } from "../testing.ts";
+import { ANSWERS_WAIT_MS } from "./discovery.ts";
 import { DISCOVERED_LIFETIME_MS } from "./sightings.ts";
 
 const PORTS = Array.from({ length: 20 }, (_, at) => 8100 + at);
@@ -77,7 +79,76 @@ test("discovery that is off scans nothing and says so", async () => {
   const bo = stranger(net.clock, net.hosts.ana);
   expect(await ana.tool("discover_local")).toMatchObject({ discovery_enabled: false, total: 0, peers: [] });
   expect(bo.heard).toEqual([]);
-  expect(ana.mesh.jobs.map(({ name }) => name)).not.toContain("discovery.local");
+  expect(ana.mesh.jobs.filter(({ name }) => name.startsWith("discovery."))).toEqual([]);
+});
+
+test("a fresh look finds a quiet agent of the local network, by its beacon alone", async () => {
+  const lan = memoryLan();
+  await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: true, lan });
+  const { ana, bo } = net.nodes;
+  await bo.job("discovery.lan");
+  await net.clock.advance(20 * SECOND_MS);
+  const looking = ana.tool("discover_local");
+  await net.clock.advance(ANSWERS_WAIT_MS);
+  expect(await looking).toMatchObject({
+    total: 1,
+    peers: [{ agent_id: bo.id, url: bo.url, status: "active", accepting: true, source: "lan" }],
+    next_step: expect.not.stringContaining("--lan"),
+  });
+  expect(await ana.tool("connection", { action: "request", target_url: bo.url })).toMatchObject({
+    success: true,
+  });
+});
+
+test("beacons follow a new bio and a new name at once", async () => {
+  const lan = memoryLan();
+  await using net = await memoryNetwork({ nodes: ["ana"], apart: true, lan });
+  const { ana } = net.nodes;
+  const heard: JsonObject[] = [];
+  const group = { address: "239.77.68.77", port: 8470, ttl: 2 };
+  await lan
+    .multicastOf({ address: () => "192.168.7.99" })
+    .join(group, ({ bytes }) => void heard.push(JSON.parse(Buffer.from(bytes).toString()) as JsonObject));
+  await ana.tool("update_bio", { bio: "knows chess" });
+  await net.settle();
+  expect(heard).toMatchObject([{ agent_id: ana.id, bio: "knows chess", display_name: "ana" }]);
+  await ana.mesh.stop();
+  await net.clock.advance(31 * SECOND_MS);
+  await ana.job("discovery.lan");
+  await net.settle();
+  expect(heard).toHaveLength(1);
+});
+
+test("at the addresses of the network where an agent was heard the usual ports are asked too", async () => {
+  const lan = memoryLan();
+  await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: true, lan });
+  const { ana, bo } = net.nodes;
+  const quiet = stranger(net.clock, net.hosts.bo, { port: 8200 });
+  quiet.answers(() => [200, { darkmatter: true, agent_id: quiet.id }]);
+  const liar = stranger(net.clock, net.hosts.bo, { port: 8100, seed: 201 });
+  liar.answers(() => [200, { darkmatter: true, agent_id: bo.id, bio: "I am somebody else" }]);
+  await ana.job("discovery.lan");
+  await ana.job("discovery.local");
+  expect(quiet.heard).toEqual([]);
+  await bo.job("discovery.lan");
+  await net.settle();
+  await ana.job("discovery.local");
+  const looking = ana.tool("discover_local");
+  await net.clock.advance(ANSWERS_WAIT_MS);
+  const { peers } = (await looking) as { peers: JsonObject[] };
+  expect(liar.heard).not.toEqual([]);
+  expect(peers.map(({ agent_id: id, url }) => [id, url])).toEqual([
+    [bo.id, bo.url],
+    [quiet.id, `http://${net.hosts.bo.address}:8200`],
+  ]);
+});
+
+test("a node that only this machine reaches says how to be found by others", async () => {
+  const lan = memoryLan();
+  await using net = await memoryNetwork({ nodes: ["ana"], lan });
+  expect(await net.nodes.ana.tool("discover_local")).toMatchObject({
+    next_step: expect.stringContaining("darkmatter up --lan"),
+  });
 });
 
 /** A node, and a web server far away whose handler the test gives. */

@@ -42,6 +42,7 @@ export interface Lan {
   announce(options?: { readonly asks?: boolean }): Promise<void>;
   /** To be called each second: joins the group, says where we are each 30 s, and what has changed. */
   tick(): Promise<void>;
+  /** For good. */
   leave(): Promise<void>;
 }
 
@@ -68,9 +69,13 @@ export function createLan(ports: MeshPorts, services: LanServices, sightings: Si
   let hasFailed = false;
   let said: { readonly atMs: number; readonly status: string } | undefined;
   let owesAnswer = false;
+  let isOver = false;
 
   const mayListen = () =>
-    multicast !== undefined && config.discovery && isBeyondLoopback(listening()?.host ?? "127.0.0.1");
+    !isOver &&
+    multicast !== undefined &&
+    config.discovery &&
+    isBeyondLoopback(listening()?.host ?? "127.0.0.1");
 
   async function join(): Promise<void> {
     if (!multicast) return;
@@ -84,7 +89,7 @@ export function createLan(ports: MeshPorts, services: LanServices, sightings: Si
     hasFailed = true;
   }
 
-  async function leave(): Promise<void> {
+  async function drop(): Promise<void> {
     const was = member;
     member = undefined;
     await was?.close();
@@ -117,7 +122,7 @@ export function createLan(ports: MeshPorts, services: LanServices, sightings: Si
     } catch (error) {
       failed(error);
       // A socket that has failed for good is of no use: the next beacon begins anew.
-      await leave();
+      await drop();
     }
   }
 
@@ -177,7 +182,11 @@ export function createLan(ports: MeshPorts, services: LanServices, sightings: Si
     signals,
     announce,
     tick,
-    leave,
+    async leave() {
+      isOver = true;
+      await joining;
+      await drop();
+    },
     onSighting(listener) {
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
