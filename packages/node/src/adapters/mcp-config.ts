@@ -2,6 +2,7 @@ import { realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { isLoopbackUrl } from "@darkmatter/net";
+import type { Launch } from "../setup/client.ts";
 import type { Agent } from "./owning.ts";
 
 /** What a person pastes into an MCP client, for either transport. Paths are absolute: clients start anywhere. */
@@ -17,20 +18,39 @@ export interface McpConfigs {
 const NOT_PASSED_ON = /_(HOME|PASSPORT|PASSPHRASE|TRANSPORT|LIFELINE)$/;
 
 export function mcpConfigs(agent: Agent, url: string, settings = process.env): McpConfigs {
-  const env = {
-    // The client's session is the node when this one has ended: it has to listen and speak as this one does.
-    ...Object.fromEntries(
-      Object.entries(settings).filter(([name]) => /^DARKMATTER_/.test(name) && !NOT_PASSED_ON.test(name)),
-    ),
-    DARKMATTER_PASSPORT: agent.passportPath,
-    ...(agent.home !== join(homedir(), ".darkmatter") && { DARKMATTER_HOME: agent.home }),
-  };
-  const script = realpathSync(process.argv[1] ?? "");
+  const launch = sessionLaunch(agent, settings);
+  const script = programPath();
   return {
-    stdio: { mcpServers: { darkmatter: { command: process.execPath, args: [script, "mcp"], env } } },
+    stdio: { mcpServers: { darkmatter: launch } },
     http: isLoopbackUrl(url)
       ? { mcpServers: { darkmatter: { type: "http", url: `${url}/mcp` } } }
       : undefined,
     program: `node ${/\s/.test(script) ? `'${script}'` : script}`,
   };
+}
+
+/** How anybody starts a session of this agent, from anywhere. */
+export function sessionLaunch(agent: Pick<Agent, "passportPath" | "home">, settings = process.env): Launch {
+  return {
+    command: process.execPath,
+    args: [programPath(), "mcp"],
+    env: {
+      // The client's session is the node when this one has ended: it has to listen and speak as this one does.
+      ...passedOn(settings),
+      DARKMATTER_PASSPORT: agent.passportPath,
+      ...(agent.home !== join(homedir(), ".darkmatter") && { DARKMATTER_HOME: agent.home }),
+    },
+  };
+}
+
+function passedOn(settings: NodeJS.ProcessEnv): Record<string, string> {
+  const all = Object.entries(settings).filter(([name]) => /^DARKMATTER_/.test(name));
+  return Object.fromEntries(
+    all.flatMap(([name, value]) => (value && !NOT_PASSED_ON.test(name) ? [[name, value]] : [])),
+  );
+}
+
+/** The program that runs, by its real place. */
+export function programPath(): string {
+  return realpathSync(process.argv[1] ?? "");
 }

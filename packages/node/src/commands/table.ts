@@ -12,6 +12,7 @@ import { verifyCommand } from "./ledger-verify.ts";
 import { messageCommands } from "./messages.ts";
 import { passportCommands } from "./passport.ts";
 import { peerCommands } from "./peers.ts";
+import { setupCommand } from "./setup.ts";
 import { stateCommands } from "./state.ts";
 import { statusCommand } from "./status.ts";
 import { upCommand } from "./up.ts";
@@ -29,6 +30,7 @@ export function commandTable(main: MainOptions): Command[] {
     upCommand(main),
     mcp,
     demoCommand(),
+    setupCommand(main),
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),
