@@ -1,0 +1,47 @@
+import { MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import type { Job } from "@darkmatter/surface";
+import type { Anchors } from "./anchors.ts";
+import type { Polls } from "./polls.ts";
+
+/** An agent nobody can call looks for what was left for it this often; messages wait no longer. */
+const HIDDEN_PERIOD_MS = 5 * SECOND_MS;
+/** Others look now and then: whoever could not reach them left it here. */
+const OPEN_PERIOD_MS = MINUTE_MS;
+/** Anchors forget who was not heard from for a day, and an anchor that was replaced knows nobody. */
+const KNOWN_PERIOD_MS = 10 * MINUTE_MS;
+
+export interface AnchorWork {
+  readonly anchors: Anchors;
+  readonly polls: Polls;
+  /** Whether nobody can call us from elsewhere. */
+  hidden(): boolean;
+  /** Tells the anchors where we are. */
+  announce(): Promise<void>;
+  /** Milliseconds that only grow. */
+  monotonic(): number;
+}
+
+export function anchorJobs({ anchors, polls, hidden, announce, monotonic }: AnchorWork): Job[] {
+  const isUsed = () => anchors.urls().length > 0;
+  let polledMs = Number.NEGATIVE_INFINITY;
+  return [
+    {
+      name: "anchors.poll",
+      periodMs: HIDDEN_PERIOD_MS,
+      async run() {
+        const isDue = hidden() || monotonic() - polledMs >= OPEN_PERIOD_MS;
+        if (!isUsed() || !isDue) return;
+        polledMs = monotonic();
+        await polls.run();
+      },
+    },
+    {
+      name: "anchors.known",
+      periodMs: KNOWN_PERIOD_MS,
+      atStart: true,
+      async run() {
+        if (isUsed()) await announce();
+      },
+    },
+  ];
+}
