@@ -82,6 +82,11 @@ export function bareHost(host: string): string {
   return (host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host).toLowerCase();
 }
 
+/** Whether who listens at a host is reached by this machine alone. */
+export function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || addressClass(bareHost(host)) === "loopback";
+}
+
 /** Whether a host is written as an address, in the form a parsed URL has. */
 export function isAddressLiteral(host: string): boolean {
   return classOfLiteral(bareHost(host)) !== undefined;

@@ -7,6 +7,7 @@ export {
   bareHost,
   classOfLiteral,
   isAddressLiteral,
+  isLoopbackHost,
   isPrivateHost,
 } from "./addresses.ts";
 export { netError } from "./errors.ts";

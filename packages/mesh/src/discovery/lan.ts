@@ -1,9 +1,9 @@
 import { reasonOf, SECOND_MS } from "@darkmatter/core";
 import {
   addressClass,
-  bareHost,
   baseUrl,
   type Datagram,
+  isLoopbackHost,
   type MulticastMember,
   netError,
 } from "@darkmatter/net";
@@ -48,7 +48,7 @@ export interface Lan {
 
 /** Whether a node that listens there can be reached from another machine. */
 export function isBeyondLoopback(host: string): boolean {
-  return host !== "localhost" && addressClass(bareHost(host)) !== "loopback";
+  return !isLoopbackHost(host);
 }
 
 export interface LanServices {

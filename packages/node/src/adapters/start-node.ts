@@ -1,7 +1,13 @@
 import type { Duplex } from "node:stream";
 import { HOUR_MS, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
-import { createUndiciWire, type Handler, lanAddresses } from "@darkmatter/net";
+import {
+  createMulticast,
+  createUndiciWire,
+  type Handler,
+  isLoopbackHost,
+  lanAddresses,
+} from "@darkmatter/net";
 import { type Database, forgetOnce, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import {
   createHandler,
@@ -137,6 +143,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     listening: () => (listening.port === 0 ? undefined : listening),
     serving: () => listening.serving,
     lanAddresses,
+    multicast: config.discovery && !isLoopbackHost(config.host) ? createMulticast() : undefined,
     bundleFiles: bundleFilesIn(places.exports),
     report: (event, context) => log.warn(event, context),
   });

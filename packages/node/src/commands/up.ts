@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import { newUuid, systemRandom } from "@darkmatter/core";
+import { isLoopbackHost, lanAddresses } from "@darkmatter/net";
 import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { mcpConfigs } from "../adapters/mcp-config.ts";
 import { readOwnerCard } from "../adapters/owner-card.ts";
 import { findOwner } from "../adapters/owner-search.ts";
 import { type Agent, openAgent, ownAgent } from "../adapters/owning.ts";
+import { parseConfig } from "../config.ts";
 import { nodeError } from "../errors.ts";
 import { RELAY_PROTOCOL } from "../handshake.ts";
 import type { MainOptions } from "../main-options.ts";
@@ -16,13 +18,16 @@ export function upCommand(main: MainOptions): Command {
     name: "up",
     summary: "run this folder's node until Ctrl-C, and show how to connect an MCP client",
     arguments: [],
-    options: [],
+    options: [
+      { flags: "--lan", summary: "let agents on this network reach the node, and find it by itself" },
+    ],
     run: (input) => up(input, main),
   };
 }
 
 /** Owns the state, or stands by until whoever owns it ends. */
 async function up(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  if (input.options.lan) listenBeyondLoopback(process.env);
   const options = owningOptions(input, main);
   const agent = await openAgent(options);
   const { out, signal } = input;
@@ -59,6 +64,32 @@ async function up(input: CommandInput, main: MainOptions): Promise<ExitCode> {
   return signal.aborted ? EXIT_OK : EXIT_FAILURE;
 }
 
+const EVERYWHERE = "0.0.0.0";
+
+/**
+ * A setting like any other from here on: what reads settings follows, and so does a client's session that becomes the
+ * node after this process. An address that others reach stays as it was chosen.
+ */
+function listenBeyondLoopback(settings: NodeJS.ProcessEnv): void {
+  const { host } = parseConfig(settings);
+  if (isLoopbackHost(host)) settings.DARKMATTER_HOST = EVERYWHERE;
+}
+
+/** Where a node is reached: from this machine, and from the network around. */
+function placesOfNode(url: string): { readonly own: string; readonly lan: readonly string[] } {
+  const { hostname, port } = new URL(url);
+  if (isLoopbackHost(hostname)) return { own: url, lan: [] };
+  if (hostname !== EVERYWHERE) return { own: url, lan: [url] };
+  const at = (host: string) => `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  // Listening on 0.0.0.0 is listening on IPv4 alone.
+  return {
+    own: at("127.0.0.1"),
+    lan: lanAddresses()
+      .filter((one) => !one.includes(":"))
+      .map(at),
+  };
+}
+
 async function owned(starting: ReturnType<typeof ownAgent>) {
   const node = await starting;
   const handedOver = new Promise<"handed over">((resolve) => node.onHandOver(() => resolve("handed over")));
@@ -72,10 +103,12 @@ async function aborted(signal: AbortSignal): Promise<"aborted"> {
 
 function announce({ out }: CommandInput, agent: Agent, url: string): void {
   const { agentId } = agent.signer;
-  const { stdio, http, program } = mcpConfigs(agent, url);
+  const { own, lan } = placesOfNode(url);
+  const { stdio, http, program } = mcpConfigs(agent, own);
   const human = [
     `DarkMatter node ${agentId}`,
-    `  at       ${url}`,
+    `  at       ${own}`,
+    ...lanLines(url, lan),
     `  passport ${agent.passportPath}`,
     `  log      ${agent.places.log}`,
     "",
@@ -97,7 +130,8 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
   ];
   out.result(human.join("\n"), {
     agent_id: agentId,
-    url,
+    url: own,
+    lan_urls: [...lan],
     pid: process.pid,
     passport: agent.passportPath,
     log: agent.places.log,
@@ -105,10 +139,29 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
   });
 }
 
-function standBy({ out }: CommandInput, agent: Agent, pid: number): void {
+/** What others on the network see, and how they get here. */
+function lanLines(url: string, lan: readonly string[]): readonly string[] {
+  if (isLoopbackHost(new URL(url).hostname)) return [];
+  const [first] = lan;
+  if (first === undefined) return ["  network  none now: agents elsewhere reach this node once there is one"];
+  const seen = parseConfig(process.env).discovery
+    ? "agents on this network see this node (name, bio, address)"
+    : "discovery is off: agents on this network have to be told the address";
+  return [
+    ...lan.map((one, at) => `  ${at === 0 ? "network " : "        "} ${one}`),
+    `           ${seen}; from another machine:`,
+    `           darkmatter connect ${first}`,
+  ];
+}
+
+function standBy({ out, options }: CommandInput, agent: Agent, pid: number): void {
   const card = readOwnerCard(agent.places.ownerCard);
+  const hidden = options.lan === true && card !== undefined && isLoopbackHost(card.host);
   out.line(
     `This agent's node already runs as process ${pid}${card?.port ? ` at http://${card.host}:${card.port}` : ""}. ` +
-      "Standing by: this process takes over when that one ends. Ctrl-C stops standing by.",
+      "Standing by: this process takes over when that one ends. Ctrl-C stops standing by." +
+      (hidden
+        ? " Until then only this machine reaches the node: end that process to let the network in."
+        : ""),
   );
 }
