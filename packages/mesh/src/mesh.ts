@@ -9,6 +9,7 @@ import { createHandshake } from "./connections/handshake.ts";
 import { type PeerAddress, readPeerAddresses, readWitnesses } from "./connections/peer-addresses.ts";
 import { createPeerUpdates } from "./connections/peer-updates.ts";
 import { createRequests } from "./connections/requests.ts";
+import { diagnosisTools } from "./diagnosis/diagnosis.tools.ts";
 import { discoveryJobs } from "./discovery/discovery.jobs.ts";
 import { discoveryTools } from "./discovery/discovery.tools.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
@@ -230,6 +231,7 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     ...messageTools(services),
     ...connectionTools(services),
     ...discoveryTools(services),
+    ...diagnosisTools(services),
     ...impressionTools(services),
   ];
   const glanceOf = () => services.glance.refresh();
