@@ -1,5 +1,6 @@
 import type { Migration } from "@darkmatter/store";
 import { connectionMigrations } from "./connections/connections.store.ts";
+import { peerUpdateMigrations } from "./connections/peer-updates.store.ts";
 import { conversationMigrations } from "./conversation/conversation.store.ts";
 import { identityMigrations } from "./identity/identity.store.ts";
 import { impressionMigrations } from "./impressions/impressions.store.ts";
@@ -16,4 +17,5 @@ export const meshMigrations: readonly Migration[] = [
   ...webhookMigrations,
   ...conversationMigrations,
   ...receiptMigrations,
+  ...peerUpdateMigrations,
 ];

@@ -66,5 +66,10 @@ export const ANSWER_BYTES_MAX = 64 * 1024;
  */
 export interface Wire {
   request(request: OutboundRequest): Promise<OutboundAnswer>;
+  /**
+   * Uses no connection again that is open now; what is under way goes on. After a sleep or a change of network a
+   * connection may be dead without a word, and the next request would be lost to it.
+   */
+  renew?(): void;
   close(): Promise<void>;
 }

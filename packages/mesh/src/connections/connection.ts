@@ -30,7 +30,12 @@ export interface Connection {
   readonly identityVerified: boolean;
   /** Extensions the peer announced (mesh.md 22). */
   readonly features: readonly string[];
+  /** Where it is in its own network, of use only to agents behind the same router. */
+  readonly lanUrl: string | null;
 }
+
+/** Extensions remembered of a peer. */
+export const FEATURES_MAX = 32;
 
 /** What two agents tell each other about themselves when they connect. */
 export interface PeerDetails {
@@ -49,8 +54,13 @@ export interface PeerUpdate {
   readonly agentId: string;
   readonly url: string;
   readonly addresses: Readonly<Record<string, string>>;
+  /** Where it is in its own network. */
+  readonly lanUrl: string | undefined;
   readonly bio: string | undefined;
   readonly displayName: string | undefined;
+  readonly features: readonly string[];
+  /** When it signed this, in milliseconds since the epoch. */
+  readonly toldAtMs: number;
 }
 
 /** A request to connect that waits for our agent's decision. */
@@ -74,7 +84,7 @@ export interface OutboundRequest {
 }
 
 /** The extensions this node speaks (mesh.md 22). */
-export const FEATURES = ["digest/1", "receipts/1", "journal/1", "lognames/1"] as const;
+export const FEATURES = ["digest/1", "receipts/1", "journal/1", "lognames/1", "channel/1"] as const;
 export type Feature = (typeof FEATURES)[number];
 
 export function speaks(connection: Connection | undefined, feature: Feature): boolean {

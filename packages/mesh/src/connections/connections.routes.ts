@@ -6,12 +6,13 @@ import { globalRate, local } from "../guards.ts";
 import type { Services } from "../services.ts";
 import type { Caller } from "./caller.ts";
 import { acceptRequest } from "./connections.tools.ts";
+import { shownLevel } from "../transports/shown-level.ts";
 import { setPeerTrust } from "./requests.store.ts";
 import { shownRequest } from "./requests.ts";
 
 export function connectionRoutes(services: Services): Route[] {
   const { db, requests, connections, handshake, impressions, opinions, peerUpdates } = services;
-  const { background, presence, changed } = services;
+  const { background, connectivity, presence, changed } = services;
   const isReady = ready(services.isReady);
 
   return [
@@ -70,7 +71,10 @@ export function connectionRoutes(services: Services): Route[] {
       body: "json",
       async handle(request) {
         const update = await peerUpdates.check(db, request.json, callerOf(request));
-        await db.write((tx) => peerUpdates.apply(tx, update));
+        await db.write(async (tx) => {
+          tx.afterCommit(() => connectivity.heard(update.agentId));
+          await peerUpdates.apply(tx, update);
+        });
         return json(200, { success: true, updated: true });
       },
     },
@@ -118,8 +122,7 @@ export function connectionRoutes(services: Services): Route[] {
               last_activity: connection.lastActivity,
               messages_sent: connection.messagesSent,
               messages_received: connection.messagesReceived,
-              connectivity_level: 0,
-              connectivity_method: "",
+              ...shownLevel(services.connectivity.of(connection.agentId)),
               ...(impression && { impression: { score: impression.score, note: impression.note } }),
             };
           }),

@@ -1,5 +1,5 @@
 import type { Migration, Read, Write } from "@darkmatter/store";
-import type { Connection, PeerDetails, PeerUpdate } from "./connection.ts";
+import type { Connection, PeerDetails } from "./connection.ts";
 
 export const connectionMigrations: readonly Migration[] = [
   {
@@ -66,6 +66,7 @@ type ConnectionRow = {
   rate_limit: number;
   identity_verified: number;
   features: string;
+  lan_url: string | null;
 };
 
 const fromRow = (row: ConnectionRow): Connection => ({
@@ -86,6 +87,7 @@ const fromRow = (row: ConnectionRow): Connection => ({
   rateLimit: row.rate_limit,
   identityVerified: row.identity_verified === 1,
   features: JSON.parse(row.features) as string[],
+  lanUrl: row.lan_url,
 });
 
 export async function readConnection(tx: Read, agentId: string): Promise<Connection | undefined> {
@@ -229,20 +231,6 @@ export async function addResponseTime(tx: Write, agentId: string, durationMs: nu
 
 export async function markVerified(tx: Write, agentId: string): Promise<void> {
   await tx.run("UPDATE mesh_connections SET identity_verified = 1 WHERE agent_id = ?", agentId);
-}
-
-/** Takes over what a peer signed about itself. */
-export async function applyPeerUpdate(tx: Write, update: PeerUpdate): Promise<void> {
-  await tx.run(
-    `UPDATE mesh_connections SET url = ?, addresses = ?, bio = coalesce(?, bio),
-       display_name = coalesce(?, display_name), identity_verified = 1
-     WHERE agent_id = ?`,
-    update.url,
-    JSON.stringify(update.addresses),
-    update.bio ?? null,
-    update.displayName ?? null,
-    update.agentId,
-  );
 }
 
 export async function setConnectionRate(tx: Write, agentId: string, limit: number): Promise<boolean> {

@@ -2,7 +2,7 @@ import { isoTime } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
 import { meshError } from "../errors.ts";
 import type { MeshPorts } from "../ports.ts";
-import type { Connection, PeerDetails } from "./connection.ts";
+import { type Connection, FEATURES_MAX, type PeerDetails } from "./connection.ts";
 import {
   completeConnection,
   countConnections,
@@ -35,9 +35,6 @@ export interface Connections {
   unblock(tx: Write, agentId: string): Promise<boolean>;
   isBlocked(tx: Read, agentId: string): Promise<boolean>;
 }
-
-/** Extensions remembered of a peer. */
-const FEATURES_MAX = 32;
 
 export function createConnections({ signer, clock, config, journal }: MeshPorts): Connections {
   async function hasRoom(tx: Read): Promise<boolean> {
@@ -118,5 +115,6 @@ function fresh(peer: PeerDetails, identityVerified: boolean, connectedAt: string
     rateLimit: 0,
     identityVerified,
     features: peer.features,
+    lanUrl: null,
   };
 }

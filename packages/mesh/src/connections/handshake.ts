@@ -89,9 +89,9 @@ export function createHandshake(
       if (wrong) throw meshError("BAD_REQUEST", wrong);
       const base = baseUrl(targetUrl);
       if (base === baseUrl(identity.base())) throw meshError("BAD_REQUEST", "Cannot connect to ourselves.");
-      const details = await identity.details(db);
+      const details = await identity.details(db, base);
       const body = {
-        ...writePeerDetails({ ...details, url: identity.base() }, "request"),
+        ...writePeerDetails({ ...details, url: baseUrl(details.url) }, "request"),
         ...(mutual && { mutual: true }),
       };
       // Remembered first: the acceptance may arrive before the answer.
@@ -128,7 +128,7 @@ export function createHandshake(
     },
 
     async announce(connection) {
-      const body = writePeerDetails(await identity.details(db), "acceptance");
+      const body = writePeerDetails(await identity.details(db, connection.url), "acceptance");
       const url = endpoint(connection.url, "connection_accepted");
       try {
         const answer = await peers.post(

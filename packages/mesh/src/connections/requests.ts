@@ -95,7 +95,7 @@ export function createRequests(ports: MeshPorts, identity: Identity, connections
       if (known || welcome) {
         // @NOTE a repeated request is unsigned: it completes what we lack and replaces nothing (S7).
         await connections.open(tx, peer, { identityVerified: false });
-        const details = writePeerDetails(await identity.details(tx), "acceptance");
+        const details = writePeerDetails(await identity.details(tx, peer.url), "acceptance");
         const message = known ? "Already connected." : "Auto-accepted (local network).";
         return { answer: { auto_accepted: true, ...details, message }, queued: undefined };
       }

@@ -1,5 +1,6 @@
 import { cutCodePoints, isoTime, type Random } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
+import type { Addresses } from "../addresses/addresses.ts";
 import type { PeerDetails } from "../connections/connection.ts";
 import { FEATURES } from "../connections/connection.ts";
 import { BIO_CODE_POINTS_MAX, NAME_CODE_POINTS_MAX } from "../fields.ts";
@@ -30,13 +31,16 @@ export interface Identity {
   initialise(tx: Write): Promise<void>;
   setBio(tx: Write, bio: string): Promise<string>;
   setDisplayName(tx: Write, name: string): Promise<string>;
-  /** The base URL told to other agents, without a trailing slash. */
+  /** The base URL told to agents we know nothing of, without a trailing slash. */
   base(): string;
-  /** What we tell an agent we connect to. `url` carries `/mcp`, as nodes of the first generation send it. */
-  details(tx: Read): Promise<PeerDetails>;
+  /** What we tell an agent at `peerUrl`. `url` carries `/mcp`, as nodes of the first generation send it. */
+  details(tx: Read, peerUrl?: string): Promise<PeerDetails>;
 }
 
-export function createIdentity({ signer, clock, random, config, listening }: MeshPorts): Identity {
+export function createIdentity(
+  { signer, clock, random, config }: MeshPorts,
+  addresses: Pick<Addresses, "base">,
+): Identity {
   async function profile(tx: Read): Promise<Profile> {
     return {
       displayName: (await readSetting(tx, "display_name")) ?? "",
@@ -45,18 +49,10 @@ export function createIdentity({ signer, clock, random, config, listening }: Mes
     };
   }
 
-  function base(): string {
-    if (config.publicUrl) return config.publicUrl.replace(/\/+$/, "");
-    const at = listening();
-    const everywhere = at === undefined || at.host === "0.0.0.0" || at.host === "::";
-    const host = everywhere ? "127.0.0.1" : at.host;
-    return `http://${host.includes(":") ? `[${host}]` : host}:${at?.port ?? 0}`;
-  }
-
   return {
     agentId: signer.agentId,
     profile,
-    base,
+    base: () => addresses.base(),
 
     async initialise(tx) {
       const name = config.displayName ?? (await readSetting(tx, "display_name")) ?? randomName(random);
@@ -78,11 +74,11 @@ export function createIdentity({ signer, clock, random, config, listening }: Mes
       return kept;
     },
 
-    async details(tx) {
+    async details(tx, peerUrl) {
       const { displayName, bio, createdAt } = await profile(tx);
       return {
         agentId: signer.agentId,
-        url: `${base()}/mcp`,
+        url: `${addresses.base(peerUrl)}/mcp`,
         bio,
         displayName,
         publicKeyHex: signer.agentId,

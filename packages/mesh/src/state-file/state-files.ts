@@ -140,6 +140,7 @@ async function loadConnection(tx: Write, connection: StateConnection, self: stri
     rateLimit: connection.rate_limit,
     identityVerified: connection.identity_verified,
     features: connection.features,
+    lanUrl: null,
   });
 }
 

@@ -31,10 +31,22 @@ export function createUndiciWire({
   lookup = systemResolver,
 }: UndiciWireOptions = {}): Wire {
   // A socket is reused by later requests to its origin: those of one reach must never meet another's.
-  const lines: Readonly<Record<Reach, Line>> = {
+  const openLines = (): Readonly<Record<Reach, Line>> => ({
     public: openLine("public", lookup),
     private: openLine("private", lookup),
-  };
+  });
+  let lines = openLines();
+  /** Those of before that still have requests under way. */
+  const closing = new Set<Line>();
+
+  function retire(line: Line): void {
+    closing.add(line);
+    // Resolves once the last answer is there; a destroyed line has none left to wait for.
+    line.agent.close().then(
+      () => closing.delete(line),
+      () => closing.delete(line),
+    );
+  }
 
   function start(request: OutboundRequest): Exchange {
     const { maxBytes = ANSWER_BYTES_MAX, reach, headers, body } = request;
@@ -51,13 +63,14 @@ export function createUndiciWire({
 
   return {
     async request(request) {
+      const { neverConnected } = lines[request.reach];
       let exchange: Exchange | undefined;
       let gaveUp: DarkMatterError | undefined;
       const giveUp = (code: "TIMEOUT" | "ABORTED", cause?: unknown) => {
         gaveUp ??= netError(code, undefined, cause);
         exchange?.abort(gaveUp);
       };
-      const { signal, reach } = request;
+      const { signal } = request;
       const stop = () => giveUp("ABORTED", signal?.reason);
       if (signal?.aborted) stop();
       signal?.addEventListener("abort", stop, { once: true });
@@ -74,13 +87,17 @@ export function createUndiciWire({
           return exchange.answer;
         });
       } catch (error) {
-        throw asWireError(error, lines[reach].neverConnected);
+        throw asWireError(error, neverConnected);
       } finally {
         signal?.removeEventListener("abort", stop);
       }
     },
+    renew() {
+      for (const line of Object.values(lines)) retire(line);
+      lines = openLines();
+    },
     async close() {
-      await Promise.all(Object.values(lines).map(({ agent }) => agent.destroy()));
+      await Promise.all([...Object.values(lines), ...closing].map(({ agent }) => agent.destroy()));
     },
   };
 }

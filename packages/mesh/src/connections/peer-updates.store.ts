@@ -1,0 +1,54 @@
+import type { Migration, Write } from "@darkmatter/store";
+import type { PeerUpdate } from "./connection.ts";
+
+export const peerUpdateMigrations: readonly Migration[] = [
+  {
+    name: "mesh/008-peer-updates",
+    dialects: ["sqlite"],
+    sql: [
+      "ALTER TABLE mesh_connections ADD COLUMN lan_url TEXT",
+      // When the peer signed the last update we took, in milliseconds since the epoch.
+      "ALTER TABLE mesh_connections ADD COLUMN told_at_ms REAL NOT NULL DEFAULT 0",
+    ],
+  },
+];
+
+/**
+ * Takes over what a peer signed about itself, unless it signed something later already: an update caught on its way
+ * could otherwise lead us back to an address the peer has left, for as long as its time counts as fresh.
+ * Whether it was taken.
+ */
+export async function applyPeerUpdate(tx: Write, update: PeerUpdate): Promise<boolean> {
+  const changed = await tx.run(
+    `UPDATE mesh_connections SET url = ?, addresses = ?, lan_url = ?, bio = coalesce(?, bio),
+       display_name = coalesce(?, display_name), identity_verified = 1, told_at_ms = ?
+     WHERE agent_id = ? AND told_at_ms <= ?`,
+    update.url,
+    JSON.stringify(update.addresses),
+    update.lanUrl ?? null,
+    update.bio ?? null,
+    update.displayName ?? null,
+    update.toldAtMs,
+    update.agentId,
+    update.toldAtMs,
+  );
+  return changed > 0;
+}
+
+/**
+ * A peer was found at another address by looking for it. What it signed last, sent once more, must not lead back to
+ * the old one: it is a little older from now on. Whether the peer was still thought to be at the old address.
+ */
+export async function moveConnection(tx: Write, agentId: string, from: string, to: string): Promise<boolean> {
+  const sql = `UPDATE mesh_connections SET url = ?, lan_url = NULL, told_at_ms = told_at_ms + 0.001
+     WHERE agent_id = ? AND url = ?`;
+  return (await tx.run(sql, to, agentId, from)) > 0;
+}
+
+export async function addFeatures(tx: Write, agentId: string, features: readonly string[]): Promise<void> {
+  await tx.run(
+    "UPDATE mesh_connections SET features = ? WHERE agent_id = ?",
+    JSON.stringify(features),
+    agentId,
+  );
+}
