@@ -1,6 +1,9 @@
 import { type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { Database, Write } from "@darkmatter/store";
 import type { Guard, Job, Route, Tool, ToolTable } from "@darkmatter/surface";
+import { createAddresses } from "./addresses/addresses.ts";
+import { createPublicAddress } from "./addresses/public-address.ts";
+import { createAnchors } from "./anchors/anchors.ts";
 import { type Background, createBackground } from "./background.ts";
 import { connectionRoutes } from "./connections/connections.routes.ts";
 import { connectionTools } from "./connections/connections.tools.ts";
@@ -8,12 +11,16 @@ import { createConnections } from "./connections/connections.ts";
 import { createHandshake } from "./connections/handshake.ts";
 import { type PeerAddress, readPeerAddresses, readWitnesses } from "./connections/peer-addresses.ts";
 import { createPeerUpdates } from "./connections/peer-updates.ts";
+import { createPeerUrls } from "./connections/peer-urls.ts";
 import { createRequests } from "./connections/requests.ts";
 import { diagnosisTools } from "./diagnosis/diagnosis.tools.ts";
 import { discoveryJobs } from "./discovery/discovery.jobs.ts";
 import { discoveryTools } from "./discovery/discovery.tools.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
 import { globalRate } from "./guards.ts";
+import { askOver, createAsking } from "./healing/asking.ts";
+import { healingJobs } from "./healing/healing.jobs.ts";
+import { createHealing, seekingTransports } from "./healing/healing.ts";
 import { identityRoutes } from "./identity/identity.routes.ts";
 import { identityTools } from "./identity/identity.tools.ts";
 import { createIdentity, GENERIC_BIOS } from "./identity/identity.ts";
@@ -47,8 +54,13 @@ import { type Changes, createChanges } from "./status/changes.ts";
 import { EMPTY_GLANCE, type Glance, type GlanceKeeper, takeGlance } from "./status/glance.ts";
 import { createHints } from "./status/hint.ts";
 import { statusForResult } from "./status/status.ts";
+import { channelWay, plainFrameWay } from "./transports/channel-ways.ts";
+import { createChannels } from "./transports/channels.ts";
 import { createConnectivity } from "./transports/connectivity.ts";
 import { httpTransport } from "./transports/http.ts";
+import { createLinks } from "./transports/links.ts";
+import { signallingRoutes } from "./transports/signalling.routes.ts";
+import { transportJobs } from "./transports/transports.jobs.ts";
 import { createTransports } from "./transports/transports.ts";
 import { createCallbacks } from "./webhooks/callbacks.ts";
 import { webhookRoutes } from "./webhooks/webhooks.routes.ts";
@@ -102,12 +114,15 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...messageRoutes(services),
       ...webhookRoutes(services),
       ...impressionRoutes(services),
+      ...signallingRoutes(services),
     ],
     tools: toolTable(services, changes),
     jobs: [
       ...messageJobs(services),
       ...receiptJobs(services),
       ...discoveryJobs(services),
+      ...transportJobs(services),
+      ...healingJobs(services),
       ...statusJobs(services, changes),
     ],
     stateFiles,
@@ -127,6 +142,8 @@ export function createMesh(ports: MeshPorts): Mesh {
     async stop() {
       isReady = false;
       await services.discovery.stop();
+      services.channels.closeAll();
+      await services.addresses.close();
       const idle = background.idle();
       const tooLong = ports.clock.sleep(STOP_WITHIN_MS, ports.clock.deadline(STOP_WITHIN_MS + SECOND_MS));
       await Promise.race([idle, tooLong.catch(() => undefined)]);
@@ -151,16 +168,33 @@ function createServices(
   const changed = changes.touch;
   const peers = createPeers(ports);
   const connectivity = createConnectivity(ports.clock);
-  const transports = createTransports([httpTransport(peers, (peer) => [peer.url])], connectivity);
-  const identity = createIdentity(ports);
+  const anchors = createAnchors(ports, peers);
+  const addresses = createAddresses(ports, createPublicAddress(ports, peers), anchors);
+  const peerUrls = createPeerUrls(addresses.publicHost);
+  const channels = createChannels(ports, connectivity);
+  const http = httpTransport(peers, peerUrls.of, peerUrls.worked);
+  const ways = createTransports(
+    [channelWay(channels), http, plainFrameWay(channels)],
+    connectivity,
+    ports.clock,
+  );
+  const transports = seekingTransports(ways, (agentId) => healing.lookups.seekSoon(agentId));
+  const identity = createIdentity(ports, addresses);
   const presence = createPresence(ports);
   const limits = createLimits(ports);
   const connections = createConnections(ports);
   const impressions = createImpressions(ports);
   const discovery = createDiscovery(ports, peers, { identity, presence, connections, background });
+  const links = createLinks(ports, {
+    ...{ background, channels, connections, connectivity, discovery, http, peers, transports },
+  });
   const waiting = createWaiting();
   const deliverer = createDeliverer(ports, peers, impressions);
-  const peerUpdates = createPeerUpdates(ports, identity, connections, peers);
+  const peerUpdates = createPeerUpdates(ports, { addresses, anchors, connections, identity, transports });
+  const asking = createAsking(ports, peers, anchors, askOver(ways));
+  const healing = createHealing(ports, {
+    ...{ addresses, asking, background, connections, connectivity, discovery, peers, peerUpdates, peerUrls },
+  });
   const discovered = () => discovery.peers().map(({ url }) => url);
   const callbacks = createCallbacks(ports, identity, connections, peers, discovered);
   const giving = createGiving(ports, callbacks, background);
@@ -178,6 +212,10 @@ function createServices(
     peers,
     connectivity,
     transports,
+    channels,
+    ...links,
+    addresses,
+    healing,
     identity,
     presence,
     limits,

@@ -1,4 +1,5 @@
 import type { Database } from "@darkmatter/store";
+import type { Addresses } from "./addresses/addresses.ts";
 import type { Background } from "./background.ts";
 import type { Connection } from "./connections/connection.ts";
 import type { Connections } from "./connections/connections.ts";
@@ -6,6 +7,7 @@ import type { Handshake } from "./connections/handshake.ts";
 import type { PeerUpdates } from "./connections/peer-updates.ts";
 import type { Requests } from "./connections/requests.ts";
 import type { Discovery } from "./discovery/discovery.ts";
+import type { Healing } from "./healing/healing.ts";
 import type { Identity } from "./identity/identity.ts";
 import type { Impressions } from "./impressions/impressions.ts";
 import type { Opinions } from "./impressions/opinions.ts";
@@ -21,8 +23,11 @@ import type { MeshPorts } from "./ports.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Giving } from "./receipts/giving.ts";
 import type { GlanceKeeper } from "./status/glance.ts";
+import type { Channels } from "./transports/channels.ts";
 import type { Connectivity } from "./transports/connectivity.ts";
+import type { Signalling } from "./transports/signalling.ts";
 import type { Transports } from "./transports/transport.ts";
+import type { Upgrades } from "./transports/upgrades.ts";
 import type { Webhooks } from "./webhooks/webhooks.ts";
 
 /** What the ways in (routes, tools, jobs) may use. */
@@ -33,6 +38,11 @@ export interface Services {
   readonly peers: Peers;
   readonly connectivity: Connectivity;
   readonly transports: Transports;
+  readonly channels: Channels;
+  readonly signalling: Signalling;
+  readonly upgrades: Upgrades;
+  readonly addresses: Addresses;
+  readonly healing: Healing;
   readonly identity: Identity;
   readonly presence: Presence;
   readonly limits: Limits;

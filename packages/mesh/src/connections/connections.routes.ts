@@ -4,9 +4,9 @@ import { isProxied, json, type Route, type RouteRequest, ready, refusal } from "
 import { textField } from "../fields.ts";
 import { globalRate, local } from "../guards.ts";
 import type { Services } from "../services.ts";
+import { shownLevel } from "../transports/shown-level.ts";
 import type { Caller } from "./caller.ts";
 import { acceptRequest } from "./connections.tools.ts";
-import { shownLevel } from "../transports/shown-level.ts";
 import { setPeerTrust } from "./requests.store.ts";
 import { shownRequest } from "./requests.ts";
 

@@ -7,6 +7,7 @@ import { answered, firstWords, PEER_WORDS, type Result } from "../answers.ts";
 import { meshError } from "../errors.ts";
 import { deleteInbox, readInboxFrom } from "../messages/messages.store.ts";
 import type { Services } from "../services.ts";
+import { shownLevel } from "../transports/shown-level.ts";
 import { type Connection, meanResponseTimeMs } from "./connection.ts";
 import { shownRequest } from "./requests.ts";
 
@@ -23,7 +24,7 @@ const BIO_WORDS = 250;
 const NOTE_WORDS = 500;
 
 export function connectionTools(services: Services): Tool[] {
-  const { db, requests, connections, impressions, ports } = services;
+  const { db, requests, connections, connectivity, impressions, ports } = services;
 
   return [
     tool({
@@ -103,9 +104,8 @@ export function connectionTools(services: Services): Tool[] {
       crypto: connection.publicKeyHex !== null,
       identity_verified: connection.identityVerified,
       tls_secure: urlSecurity(connection.url).secure,
-      transport: "http",
-      connectivity_level: 0,
-      connectivity_method: "",
+      transport: connectivity.of(connection.agentId).way ?? "http",
+      ...shownLevel(connectivity.of(connection.agentId)),
       connected_at: connection.connectedAt,
       messages_sent: connection.messagesSent,
       messages_received: connection.messagesReceived,

@@ -45,7 +45,7 @@ export function identityRoutes(services: Services): Route[] {
       accepting_connections: await connections.hasRoom(db),
       mesh_url: `${base}/__darkmatter__`,
       mcp_url: `${base}/mcp`,
-      webrtc_enabled: false,
+      webrtc_enabled: ports.webRtc !== undefined,
       genome_version: null,
       genome_author: null,
       features: FEATURES,

@@ -41,6 +41,7 @@ export function identityTools(services: Services): Tool[] {
             bio,
             status: presence.status(),
             port: ports.listening()?.port ?? null,
+            webrtc_enabled: ports.webRtc !== undefined,
             num_connections: now.connections,
             num_pending_requests: now.pendingRequests,
             messages_handled: now.handled,

@@ -1,8 +1,14 @@
 import type { Clock, JsonObject, Random } from "@darkmatter/core";
 import { seededRandom, type VirtualClock, virtualClock } from "@darkmatter/core/testing";
 import { createSigner, createVerifier, type Signer } from "@darkmatter/identity";
-import type { Handler, HandlerResponse, Multicast, Wire } from "@darkmatter/net";
-import { type MemoryHost, type MemoryInternet, type MemoryLan, memoryInternet } from "@darkmatter/net/testing";
+import type { Handler, HandlerResponse, Multicast, WebRtc, Wire } from "@darkmatter/net";
+import {
+  type MemoryHost,
+  type MemoryInternet,
+  type MemoryLan,
+  memoryInternet,
+  memoryWebRtc,
+} from "@darkmatter/net/testing";
 import { createSqlJournal, type Database } from "@darkmatter/store";
 import { memoryDatabase } from "@darkmatter/store/testing";
 import { createHandler, type ToolResult } from "@darkmatter/surface";
@@ -74,6 +80,7 @@ export interface TestNodeOptions {
   /** With a journal that keeps no chain: its acts have no hashes. */
   readonly chainless?: boolean;
   readonly multicast?: Multicast;
+  readonly webRtc?: WebRtc;
 }
 
 /** One node over a wire that is given. */
@@ -98,6 +105,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     lanAddresses: () => (host === "127.0.0.1" ? [] : [host]),
     serving: () => handler,
     multicast: options.multicast,
+    webRtc: options.webRtc,
     report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
   });
   const onError = ({ route, error }: { route: string; error: unknown }) =>
@@ -155,6 +163,8 @@ export async function memoryNetwork<Name extends string>(options: {
   readonly apart?: boolean | "public";
   /** Where nodes that are apart hear each other's beacons. */
   readonly lan?: MemoryLan;
+  /** With direct channels between nodes that are apart, opened by the job `transports.upgrade`. */
+  readonly webRtc?: boolean;
   /** Settings of one node alone. */
   readonly configOf?: Partial<Record<Name, Partial<MeshConfig>>>;
   /** The database of one node alone. */
@@ -163,6 +173,7 @@ export async function memoryNetwork<Name extends string>(options: {
   const clock = virtualClock({ startMs: Date.parse("2026-03-05T12:00:00Z") });
   const random = seededRandom(options.seed ?? 1);
   const internet = memoryInternet({ clock, random });
+  const channels = options.webRtc ? memoryWebRtc({ clock, reaches: internet.reaches }) : undefined;
   const shared = options.apart ? undefined : internet.host({ address: "192.168.7.1" });
   const nodes = {} as Record<Name, TestNode>;
   const hosts = {} as Record<Name, MemoryHost>;
@@ -182,6 +193,7 @@ export async function memoryNetwork<Name extends string>(options: {
       ...place,
       config,
       ...(db && { db }),
+      ...(channels && { webRtc: channels.on(host) }),
       ...(options.lan && { multicast: options.lan.multicastOf({ address: () => host.address }) }),
     });
     host.listen(place.port, node.handler);

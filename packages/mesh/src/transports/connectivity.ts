@@ -23,6 +23,8 @@ export interface Connectivity {
   heard(agentId: string): void;
   /** A request went through by this way. */
   reached(agentId: string, way: Way, level: LevelName): void;
+  /** That way to the agent is no more; another may be. */
+  lost(agentId: string, way: Way): void;
   /** A look found nobody; how many in a row. */
   failed(agentId: string): number;
   /** The connection ended. */
@@ -46,6 +48,11 @@ export function createConnectivity(clock: Clock): Connectivity {
 
     reached(agentId, way, level) {
       states.set(agentId, { ...of(agentId), way, level });
+    },
+
+    lost(agentId, way) {
+      const state = of(agentId);
+      if (state.way === way) states.set(agentId, { ...state, way: undefined, level: "unknown" });
     },
 
     failed(agentId) {

@@ -6,8 +6,11 @@ import type { Outcome, Transport } from "./transport.ts";
 /** The places where a peer may be reached, best first. */
 export type UrlsOf = (peer: Connection) => readonly string[];
 
+/** An agent answered at one of its places. */
+export type Worked = (agentId: string, url: string) => void;
+
 /** Plain requests to where the peer says it is (mesh.md 9.4). */
-export function httpTransport(peers: Peers, urlsOf: UrlsOf): Transport {
+export function httpTransport(peers: Peers, urlsOf: UrlsOf, worked: Worked): Transport {
   return {
     way: "http",
     serves: (peer) => urlsOf(peer).length > 0,
@@ -18,6 +21,7 @@ export function httpTransport(peers: Peers, urlsOf: UrlsOf): Transport {
         const call = { url: endpoint(base, path), timeoutMs, reach: "private" as const, signal };
         try {
           const answer = await (method === "GET" ? peers.get(call) : peers.post(call, body ?? {}));
+          worked(peer.agentId, base);
           return {
             kind: "answered",
             way: "http",

@@ -1,0 +1,8 @@
+/**
+ * What a peer may ask over a channel: what agents ask each other over HTTP, and nothing that is for this machine's own
+ * programs or for browsers.
+ */
+const ALLOWED =
+  /^\/(\.well-known\/darkmatter\.json|__darkmatter__\/(message|status|peer_update|shard_push|connection_request|connection_proof|connection_accepted|checkpoint|evidence|webrtc_offer|sdp_relay|sdp_relay_deliver|(webhook|impression|peer_lookup)\/[A-Za-z0-9_-]{1,128}))$/;
+
+export const isAllowedPath = (path: string): boolean => ALLOWED.test(path);

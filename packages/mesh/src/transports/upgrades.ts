@@ -1,0 +1,136 @@
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import { bareHost, baseUrl, isLoopbackUrl } from "@darkmatter/net";
+import type { Background } from "../background.ts";
+import { type Connection, speaks } from "../connections/connection.ts";
+import type { Connections } from "../connections/connections.ts";
+import { inParallel, type Peers, TIMEOUT_MS } from "../peers.ts";
+import type { MeshPorts } from "../ports.ts";
+import type { Channels } from "./channels.ts";
+import type { Connectivity } from "./connectivity.ts";
+import type { Attempt, Signalling } from "./signalling.ts";
+
+/** After a failed attempt, doubling (mesh.md 9.2: every 120 s). */
+const PAUSE_MS = 2 * MINUTE_MS;
+const PAUSE_MAX_MS = HOUR_MS;
+/** Whose own offer went before ours: if that opened nothing, ours is due soon. */
+const YIELDED_MS = 10 * SECOND_MS;
+/** The larger id leaves the first move to the other, so that both do not offer at once. */
+const SECOND_MOVE_MS = 5 * SECOND_MS;
+/** A peer heard again after such a silence may have moved: what failed before is forgotten. */
+const SILENCE_MS = 2 * MINUTE_MS;
+const ATTEMPTS_AT_ONCE = 4;
+
+/** Opening channels to connected agents as soon as it may work (mesh.md 9.2). */
+export interface Upgrades {
+  /** Tries the peers whose time has come; ends channels of those that are connected no more. A job. */
+  poll(): Promise<void>;
+  /** Our address changed: what failed before may work now. */
+  addressChanged(): void;
+}
+
+interface Try {
+  readonly url: string;
+  readonly failures: number;
+  readonly dueAtMs: number;
+}
+
+export interface UpgradeServices {
+  readonly background: Background;
+  readonly channels: Channels;
+  readonly connections: Connections;
+  readonly connectivity: Connectivity;
+  readonly peers: Peers;
+  readonly signalling: Signalling;
+}
+
+export function createUpgrades(
+  { db, clock, signer, webRtc, lanAddresses }: MeshPorts,
+  { background, channels, connections, connectivity, peers, signalling }: UpgradeServices,
+): Upgrades {
+  const tries = new Map<string, Try>();
+  const heardAt = new Map<string, number>();
+  const trying = new Set<string>();
+
+  function isHere({ url }: Connection): boolean {
+    return (
+      isLoopbackUrl(url) || (URL.canParse(url) && lanAddresses().includes(bareHost(new URL(url).hostname)))
+    );
+  }
+
+  function dueAtMs({ agentId, url }: Connection): number {
+    const known = tries.get(agentId);
+    if (known?.url === url) return known.dueAtMs;
+    const nowMs = clock.monotonic();
+    const due = signer.agentId < agentId ? nowMs : nowMs + SECOND_MOVE_MS;
+    tries.set(agentId, { url, failures: 0, dueAtMs: due });
+    return due;
+  }
+
+  function isDue(peer: Connection): boolean {
+    if (trying.has(peer.agentId) || channels.to(peer.agentId) || isHere(peer)) return false;
+    return dueAtMs(peer) <= clock.monotonic();
+  }
+
+  /** A peer of the first generation says in its well-known document whether it has channels. */
+  async function hasChannels(peer: Connection): Promise<boolean> {
+    if (speaks(peer, "channel/1")) return true;
+    const url = `${baseUrl(peer.url)}/.well-known/darkmatter.json`;
+    const answer = await peers
+      .get({ url, timeoutMs: TIMEOUT_MS.post, reach: "private" })
+      .catch(() => undefined);
+    return answer?.body.agent_id === peer.agentId && answer.body.webrtc_enabled === true;
+  }
+
+  async function attempt(peer: Connection): Promise<void> {
+    const { agentId, url } = peer;
+    trying.add(agentId);
+    try {
+      const became: Attempt = (await hasChannels(peer)) ? await signalling.offer(peer) : "absent";
+      const failures = (tries.get(agentId)?.failures ?? 0) + 1;
+      tries.set(agentId, {
+        url,
+        failures: became === "open" ? 0 : failures,
+        dueAtMs: nextMs(became, failures),
+      });
+    } finally {
+      trying.delete(agentId);
+    }
+  }
+
+  function nextMs(became: Attempt, failures: number): number {
+    const nowMs = clock.monotonic();
+    // A channel that opened and closes again soon must not be opened again and again.
+    if (became === "yielded" || became === "open") return nowMs + YIELDED_MS;
+    if (became === "absent") return nowMs + PAUSE_MAX_MS;
+    return nowMs + Math.min(PAUSE_MS * 2 ** (failures - 1), PAUSE_MAX_MS);
+  }
+
+  connectivity.onHeard((agentId) => {
+    if (!webRtc) return;
+    const nowMs = clock.monotonic();
+    const isBack = nowMs - (heardAt.get(agentId) ?? Number.NEGATIVE_INFINITY) > SILENCE_MS;
+    heardAt.set(agentId, nowMs);
+    if (isBack) tries.delete(agentId);
+    if (isBack && !channels.to(agentId)) {
+      background.start("transports.upgrade", async () => {
+        const peer = await connections.get(db, agentId);
+        if (peer && isDue(peer)) await attempt(peer);
+      });
+    }
+  });
+
+  return {
+    async poll() {
+      if (!webRtc) return;
+      const all = await connections.all(db);
+      const connected = new Set(all.map(({ agentId }) => agentId));
+      channels.tidy(connected);
+      for (const map of [tries, heardAt]) {
+        for (const agentId of map.keys()) if (!connected.has(agentId)) map.delete(agentId);
+      }
+      await inParallel(all.filter(isDue), ATTEMPTS_AT_ONCE, attempt);
+    },
+
+    addressChanged: () => tries.clear(),
+  };
+}
