@@ -1,0 +1,115 @@
+import { MINUTE_MS, type Random, SECOND_MS } from "@darkmatter/core";
+import type { NatBox } from "@darkmatter/net/testing";
+import { type Account, short } from "./account.ts";
+import { rows } from "./agent.ts";
+import { createMachine, type Machine } from "./machine.ts";
+import { type Plan, SKEW_MAX_MS } from "./plan.ts";
+import { CALM, type Site } from "./weather.ts";
+import type { World } from "./world.ts";
+
+/** Two machines, by their places, that are connected. */
+export type Pair = readonly [asking: number, asked: number];
+
+const PORT = 8100;
+/** Connections of a node beyond the two in the ring. */
+const CHORDS_PER_NODE = 1;
+/** One in so many stands behind a router. */
+const BEHIND_EVERY = 4;
+
+/** The machines of a plan, started and connected. Nothing goes wrong yet. */
+export async function buildSite(world: World, plan: Plan, account: Account): Promise<Site & Connected> {
+  world.internet.latency(CALM.minMs, CALM.maxMs, CALM.tail);
+  const random = world.random("site");
+  const routers = new Map<string, NatBox>();
+  const machines: Machine[] = [];
+  for (let at = 0; at < plan.nodes; at++) {
+    const behind = random.integer(BEHIND_EVERY) === 0 && plan.routers;
+    machines.push(await addMachine(world, at, behind, random, account, routers));
+  }
+  const site = { machines, routers };
+  await within(world, Promise.all(machines.map((machine) => machine.start())), MINUTE_MS);
+  const pairs = pairsOf(plan.nodes, random);
+  for (const pair of pairs) await within(world, connect(world, site, pair), MINUTE_MS);
+  return { ...site, pairs };
+}
+
+export interface Connected {
+  readonly pairs: readonly Pair[];
+}
+
+async function addMachine(
+  world: World,
+  at: number,
+  behind: boolean,
+  random: Random,
+  account: Account,
+  routers: Map<string, NatBox>,
+): Promise<Machine> {
+  const name = `n${at}`;
+  const network = behind ? name : "open";
+  const skewMs = random.integer(2 * SKEW_MAX_MS + 1) - SKEW_MAX_MS;
+  const common = { name, network, port: PORT + at, skewMs, unforeseen: account.problem };
+  if (!behind) {
+    const host = world.internet.host({ address: `5.6.${at >> 8}.${10 + (at & 127)}` });
+    return createMachine(world, { ...common, host });
+  }
+  const router = world.internet.nat({ address: `7.6.${at >> 8}.${10 + (at & 127)}` });
+  routers.set(name, router);
+  const host = router.host({ address: "192.168.7.10" });
+  return createMachine(world, { ...common, host, config: { portMapping: true } });
+}
+
+/** A ring, so that everybody is reached, and some chords. */
+function pairsOf(nodes: number, random: Random): Pair[] {
+  const pairs = new Map<string, Pair>();
+  const add = (one: number, other: number) => {
+    if (one === other) return;
+    const pair = [Math.min(one, other), Math.max(one, other)] as const;
+    pairs.set(pair.join(), pair);
+  };
+  for (let at = 0; at < nodes; at++) add(at, (at + 1) % nodes);
+  for (let count = 0; count < nodes * CHORDS_PER_NODE; count++)
+    add(random.integer(nodes), random.integer(nodes));
+  return [...pairs.values()];
+}
+
+/** One asks, the other's agent accepts. */
+export async function connect(world: World, { machines }: Site, [one, other]: Pair): Promise<void> {
+  const [asking, asked] = [machines[one] as Machine, machines[other] as Machine];
+  const target = `http://${asked.host.address}:${asked.port}`;
+  const answer = await asking.call("connection", { action: "request", target_url: target });
+  const pending = await asked.call("list_pending_requests");
+  for (const { request_id: id } of rows(pending?.requests))
+    await asked.call("connection", { action: "accept", request_id: id });
+  for (let waited = 0; waited < CONNECTED_WITHIN_MS; waited += SECOND_MS) {
+    if ((await isConnected(asking, asked)) && (await isConnected(asked, asking))) return;
+    await world.clock.sleep(SECOND_MS);
+  }
+  const words = `${JSON.stringify(answer)}, ${JSON.stringify(pending)}`;
+  throw new Error(`${asking.name} and ${asked.name} (${short(asked.id)}) do not connect: ${words}`);
+}
+
+const CONNECTED_WITHIN_MS = 20 * SECOND_MS;
+
+async function isConnected(machine: Machine, other: Machine): Promise<boolean> {
+  const answer = await machine.call("list_connections");
+  return rows(answer?.connections).some(({ agent_id: id }) => id === other.id);
+}
+
+/** Lets time pass until something is done. Throws when it is not within so long. */
+export async function within<T>(world: World, promised: Promise<T>, maxMs: number): Promise<T> {
+  let isDone = false;
+  const done = promised.finally(() => {
+    isDone = true;
+  });
+  done.catch(() => undefined);
+  const until = world.clock.monotonic() + maxMs;
+  await world.clock.settle();
+  while (!isDone) {
+    if (world.clock.monotonic() >= until) throw new Error(`not done within ${maxMs / SECOND_MS} s`);
+    await world.clock.advance(STEP_MS);
+  }
+  return done;
+}
+
+const STEP_MS = 100;

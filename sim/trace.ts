@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import { toHex } from "@darkmatter/core";
+
+/** Everything that happened, in order, as one hash: the same for a seed on every run and machine. */
+export interface Trace {
+  note(kind: string, ...parts: readonly unknown[]): void;
+  /** Lines so far. */
+  readonly length: number;
+  hash(): string;
+}
+
+/** `show` hears each line too: two runs are compared by it where their hashes differ. */
+export function createTrace(now: () => number, show?: (line: string) => void): Trace {
+  const running = createHash("sha256");
+  let length = 0;
+  return {
+    note(kind, ...parts) {
+      const line = `${now()} ${kind} ${parts.map(word).join(" ")}\n`;
+      running.update(line);
+      length++;
+      show?.(line);
+    },
+    get length() {
+      return length;
+    },
+    hash: () => running.copy().digest("hex"),
+  };
+}
+
+const word = (part: unknown): string => (part instanceof Uint8Array ? toHex(part) : String(part));
