@@ -75,19 +75,14 @@ function listenBeyondLoopback(settings: NodeJS.ProcessEnv): void {
   if (isLoopbackHost(host)) settings.DARKMATTER_HOST = EVERYWHERE;
 }
 
-/** Where a node is reached: from this machine, and from the network around. */
-function placesOfNode(url: string): { readonly own: string; readonly lan: readonly string[] } {
-  const { hostname, port } = new URL(url);
-  if (isLoopbackHost(hostname)) return { own: url, lan: [] };
-  if (hostname !== EVERYWHERE) return { own: url, lan: [url] };
-  const at = (host: string) => `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  // Listening on 0.0.0.0 is listening on IPv4 alone.
-  return {
-    own: at("127.0.0.1"),
-    lan: lanAddresses()
-      .filter((one) => !one.includes(":"))
-      .map(at),
-  };
+/** Where the network around reaches a node of this URL; nowhere while it listens to this machine alone. */
+function lanUrls(url: string): readonly string[] {
+  const { host } = parseConfig(process.env);
+  if (isLoopbackHost(host)) return [];
+  if (host !== EVERYWHERE && host !== "::") return [url];
+  // Both listen on IPv4, and only one of them on IPv6.
+  const addresses = lanAddresses().filter((address) => !address.includes(":"));
+  return addresses.map((address) => `http://${address}:${new URL(url).port}`);
 }
 
 async function owned(starting: ReturnType<typeof ownAgent>) {
@@ -103,12 +98,12 @@ async function aborted(signal: AbortSignal): Promise<"aborted"> {
 
 function announce({ out }: CommandInput, agent: Agent, url: string): void {
   const { agentId } = agent.signer;
-  const { own, lan } = placesOfNode(url);
-  const { stdio, http, program } = mcpConfigs(agent, own);
+  const lan = lanUrls(url);
+  const { stdio, http, program } = mcpConfigs(agent, url);
   const human = [
     `DarkMatter node ${agentId}`,
-    `  at       ${own}`,
-    ...lanLines(url, lan),
+    `  at       ${url}`,
+    ...lanLines(lan),
     `  passport ${agent.passportPath}`,
     `  log      ${agent.places.log}`,
     "",
@@ -130,7 +125,7 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
   ];
   out.result(human.join("\n"), {
     agent_id: agentId,
-    url: own,
+    url,
     lan_urls: [...lan],
     pid: process.pid,
     passport: agent.passportPath,
@@ -140,11 +135,12 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
 }
 
 /** What others on the network see, and how they get here. */
-function lanLines(url: string, lan: readonly string[]): readonly string[] {
-  if (isLoopbackHost(new URL(url).hostname)) return [];
+function lanLines(lan: readonly string[]): readonly string[] {
+  const { host, discovery } = parseConfig(process.env);
+  if (isLoopbackHost(host)) return [];
   const [first] = lan;
   if (first === undefined) return ["  network  none now: agents elsewhere reach this node once there is one"];
-  const seen = parseConfig(process.env).discovery
+  const seen = discovery
     ? "agents on this network see this node (name, bio, address)"
     : "discovery is off: agents on this network have to be told the address";
   return [
