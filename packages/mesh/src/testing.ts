@@ -1,5 +1,6 @@
 export type { OutboundRequest, PendingRequest } from "./connections/connection.ts";
 export { findOutbound } from "./connections/requests.store.ts";
+export { readPacket, signalBytes } from "./discovery/beacon.ts";
 export {
   ALL_CLEAR,
   type Attention,

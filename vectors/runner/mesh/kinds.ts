@@ -1,5 +1,6 @@
 import type { Kind } from "../outcome.ts";
 import { anchor } from "./anchor.ts";
+import { beacons } from "./beacons.ts";
 import { httpScenarios } from "./http-scenarios.ts";
 import { identity } from "./identity.ts";
 import { connectionProof, verifyInbound } from "./inbound.ts";
@@ -17,6 +18,7 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   domain_signatures: domainSignatures,
   e2e: sealed,
   anchor,
+  beacons,
   verify_inbound: verifyInbound,
   connection_proof: connectionProof,
   timestamps,

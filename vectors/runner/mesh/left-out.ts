@@ -3,7 +3,6 @@ import { isJsonObject, type Json, type JsonObject } from "@darkmatter/core";
 /** Files about layers that are not built yet, and what those are. */
 export const LATER_FILES: Readonly<Record<string, string>> = {
   antimatter: "fees",
-  beacons: "discovery on the local network",
   context_feed: "the context feed",
   peer_lookup: "looking a peer up",
   router: "the router",
