@@ -35,6 +35,8 @@ export interface PeerUpdates {
   broadcast(part?: "near" | "far"): Promise<void>;
   /** Tells those that did not take it and whose turn it is. */
   retry(): Promise<void>;
+  /** Tells the anchors; the silent ones are told again as peers are. */
+  announce(): Promise<void>;
   /** Tells one peer, which may have missed what was said before. */
   tell(peer: Connection): Promise<void>;
   /** Whether a peer did not take what it was told. */
@@ -173,6 +175,7 @@ export function createPeerUpdates(
       await Promise.all([tellAll(peers), tellAnchors(anchors)]);
     },
 
+    announce: async () => void (await tellAnchors(config.anchors)),
     tell: async (peer) => void (await tellAll([peer])),
 
     // Its own answer to what it is being told is a sign of life as well.
