@@ -1,5 +1,6 @@
 import type { Database } from "@darkmatter/store";
 import type { Addresses } from "./addresses/addresses.ts";
+import type { Anchoring } from "./anchors/anchoring.ts";
 import type { Background } from "./background.ts";
 import type { Connection } from "./connections/connection.ts";
 import type { Connections } from "./connections/connections.ts";
@@ -38,6 +39,7 @@ export interface Services {
   readonly peers: Peers;
   readonly connectivity: Connectivity;
   readonly transports: Transports;
+  readonly anchoring: Anchoring;
   readonly channels: Channels;
   readonly signalling: Signalling;
   readonly upgrades: Upgrades;

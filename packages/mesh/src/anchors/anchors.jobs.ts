@@ -1,7 +1,6 @@
 import { MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import type { Job } from "@darkmatter/surface";
-import type { Anchors } from "./anchors.ts";
-import type { Polls } from "./polls.ts";
+import type { Services } from "../services.ts";
 
 /** An agent nobody can call looks for what was left for it this often; messages wait no longer. */
 const HIDDEN_PERIOD_MS = 5 * SECOND_MS;
@@ -10,18 +9,9 @@ const OPEN_PERIOD_MS = MINUTE_MS;
 /** Anchors forget who was not heard from for a day, and an anchor that was replaced knows nobody. */
 const KNOWN_PERIOD_MS = 10 * MINUTE_MS;
 
-export interface AnchorWork {
-  readonly anchors: Anchors;
-  readonly polls: Polls;
-  /** Whether nobody can call us from elsewhere. */
-  hidden(): boolean;
-  /** Tells the anchors where we are. */
-  announce(): Promise<void>;
-  /** Milliseconds that only grow. */
-  monotonic(): number;
-}
-
-export function anchorJobs({ anchors, polls, hidden, announce, monotonic }: AnchorWork): Job[] {
+export function anchorJobs({ anchoring, addresses, peerUpdates, ports }: Services): Job[] {
+  const { anchors, polls } = anchoring;
+  const { monotonic } = ports.clock;
   const isUsed = () => anchors.urls().length > 0;
   let polledMs = Number.NEGATIVE_INFINITY;
   return [
@@ -29,7 +19,7 @@ export function anchorJobs({ anchors, polls, hidden, announce, monotonic }: Anch
       name: "anchors.poll",
       periodMs: HIDDEN_PERIOD_MS,
       async run() {
-        const isDue = hidden() || monotonic() - polledMs >= OPEN_PERIOD_MS;
+        const isDue = addresses.behindNat() || monotonic() - polledMs >= OPEN_PERIOD_MS;
         if (!isUsed() || !isDue) return;
         polledMs = monotonic();
         await polls.run();
@@ -38,9 +28,8 @@ export function anchorJobs({ anchors, polls, hidden, announce, monotonic }: Anch
     {
       name: "anchors.known",
       periodMs: KNOWN_PERIOD_MS,
-      atStart: true,
       async run() {
-        if (isUsed()) await announce();
+        if (isUsed()) await peerUpdates.announce();
       },
     },
   ];

@@ -4,12 +4,7 @@ import { mayHaveArrived, type PeerAnswer, type Peers, refusalText } from "../pee
 import type { MeshPorts } from "../ports.ts";
 
 /** How long an anchor may take, in ms (mesh.md 4). */
-export const ANCHOR_MS = {
-  lookup: 2 * SECOND_MS,
-  grace: 500,
-  post: 5 * SECOND_MS,
-  relay: 15 * SECOND_MS,
-} as const;
+export const ANCHOR_MS = { lookup: 2 * SECOND_MS, grace: 500, post: 5 * SECOND_MS } as const;
 
 /** What became of something left with an anchor. */
 export interface Left {

@@ -2,6 +2,7 @@ import { hasCode, type JsonObject } from "@darkmatter/core";
 import { challengeText, signText } from "@darkmatter/identity";
 import { baseUrl, isLoopbackUrl } from "@darkmatter/net";
 import type { Write } from "@darkmatter/store";
+import type { Anchors } from "../anchors/anchors.ts";
 import { meshError } from "../errors.ts";
 import type { Body } from "../fields.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -43,6 +44,7 @@ export function createHandshake(
   identity: Identity,
   connections: Connections,
   peers: Peers,
+  anchors: Pick<Anchors, "leaveAcceptance">,
 ): Handshake {
   const { db, clock, signer } = ports;
 
@@ -130,15 +132,14 @@ export function createHandshake(
     async announce(connection) {
       const body = writePeerDetails(await identity.details(db, connection.url), "acceptance");
       const url = endpoint(connection.url, "connection_accepted");
+      const call = { url, timeoutMs: TIMEOUT_MS.connectionRequest, reach: "private" } as const;
       try {
-        const answer = await peers.post(
-          { url, timeoutMs: TIMEOUT_MS.connectionRequest, reach: "private" },
-          body,
-        );
+        const answer = await peers.post(call, body);
         return answer.status < 400;
       } catch (error) {
         if (hasCode(error, "ABORTED")) throw error;
-        return false;
+        // Nobody is there, or nobody can call there: an anchor holds it (mesh.md 6.1).
+        return anchors.leaveAcceptance(connection.agentId, body);
       }
     },
 
