@@ -3,6 +3,8 @@ import type { Database, Write } from "@darkmatter/store";
 import type { Guard, Job, Route, Tool, ToolTable } from "@darkmatter/surface";
 import { createAddresses } from "./addresses/addresses.ts";
 import { createPublicAddress } from "./addresses/public-address.ts";
+import { createAnchoring } from "./anchors/anchoring.ts";
+import { anchorJobs } from "./anchors/anchors.jobs.ts";
 import { createAnchors } from "./anchors/anchors.ts";
 import { type Background, createBackground } from "./background.ts";
 import { connectionRoutes } from "./connections/connections.routes.ts";
@@ -122,6 +124,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...receiptJobs(services),
       ...discoveryJobs(services),
       ...transportJobs(services),
+      ...anchorJobs(services),
       ...healingJobs(services),
       ...statusJobs(services, changes),
     ],
@@ -169,12 +172,13 @@ function createServices(
   const peers = createPeers(ports);
   const connectivity = createConnectivity(ports.clock);
   const anchors = createAnchors(ports, peers);
+  const anchoring = createAnchoring(ports, anchors, background, () => peerUpdates.announce());
   const addresses = createAddresses(ports, createPublicAddress(ports, peers), anchors);
   const peerUrls = createPeerUrls(addresses.publicHost);
   const channels = createChannels(ports, connectivity);
   const http = httpTransport(peers, peerUrls.of, peerUrls.worked);
   const ways = createTransports(
-    [channelWay(channels), http, plainFrameWay(channels)],
+    [channelWay(channels), http, plainFrameWay(channels), anchoring.way],
     connectivity,
     ports.clock,
   );
@@ -187,6 +191,7 @@ function createServices(
   const discovery = createDiscovery(ports, peers, { identity, presence, connections, background });
   const links = createLinks(ports, {
     ...{ background, channels, connections, connectivity, discovery, http, peers, transports },
+    anchor: anchoring.relay,
   });
   const waiting = createWaiting();
   const deliverer = createDeliverer(ports, peers, impressions);
@@ -212,6 +217,7 @@ function createServices(
     peers,
     connectivity,
     transports,
+    anchoring,
     channels,
     ...links,
     addresses,
@@ -221,7 +227,7 @@ function createServices(
     limits,
     connections,
     requests: createRequests(ports, identity, connections),
-    handshake: createHandshake(ports, identity, connections, peers),
+    handshake: createHandshake(ports, identity, connections, peers, anchors),
     peerUpdates,
     impressions,
     opinions: createOpinions(ports, connections, impressions, peers),
