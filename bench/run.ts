@@ -1,5 +1,6 @@
-// npm run bench [-- ledger|messages|start|tools] [--short]: the figures we publish, each beside what it is compared with.
+// npm run bench [-- anchor|ledger|messages|start|tools] [--short]: the figures we publish, each beside what it is compared with.
 // The last line is "N passed, N failed".
+import { measureAnchor } from "./anchor.ts";
 import { measureLedger } from "./ledger/ledger.ts";
 import { createFigures, type Figures } from "./lib/figures.ts";
 import { measureMessages } from "./messages.ts";
@@ -11,6 +12,7 @@ const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }
   start: measureStart,
   tools: measureTools,
   ledger: measureLedger,
+  anchor: measureAnchor,
 };
 
 const args = process.argv.slice(2);

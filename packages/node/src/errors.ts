@@ -27,6 +27,10 @@ const KINDS = {
     "Type it when asked on a terminal, or give it in DARKMATTER_PASSPHRASE.",
   ),
   NODE_FAILED: kind("A node did not do what it should.", "See its log, and report it."),
+  ANCHOR_RUNS: kind(
+    "Another process serves this anchor.",
+    "Stop that one first, or give this one another state folder with --home.",
+  ),
   NODE_RUNS: kind(
     "This agent's node runs, and its state is in use.",
     "Stop it (Ctrl-C, or close its client), then try again.",

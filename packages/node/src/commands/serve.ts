@@ -1,0 +1,70 @@
+import { once } from "node:events";
+import { type Command, type CommandInput, EXIT_OK, EXIT_USAGE, type ExitCode } from "@darkmatter/surface";
+import { startAnchorServer } from "../adapters/anchor-server.ts";
+import { homeFolder } from "../adapters/passport-peek.ts";
+import { textOption } from "./context.ts";
+
+const ANCHOR_PORT = "5001";
+
+/** Servers that are no agent: they have no passport, and a state of their own. */
+export function serveCommands(): Command[] {
+  return [
+    {
+      name: "serve anchor",
+      summary:
+        "run an anchor until Ctrl-C: it keeps agents' addresses, and holds sealed messages for those behind NAT",
+      arguments: [],
+      options: [
+        { flags: "--port <number>", summary: "where to listen (0: any free port)", default: ANCHOR_PORT },
+        {
+          flags: "--host <address>",
+          summary: "the address to listen on (0.0.0.0: every one)",
+          default: "127.0.0.1",
+        },
+        {
+          flags: "--trust-proxy",
+          summary: "count callers by X-Forwarded-For: only behind a proxy that sets it",
+        },
+      ],
+      run: serveAnchor,
+    },
+  ];
+}
+
+async function serveAnchor({ options, out, signal }: CommandInput): Promise<ExitCode> {
+  const port = Number(options.port);
+  if (!/^\d{1,5}$/.test(String(options.port)) || port > 65_535) {
+    out.error("--port must be 0 to 65535");
+    return EXIT_USAGE;
+  }
+  const host = textOption(options.host) ?? "127.0.0.1";
+  const home = homeFolder({ home: textOption(options.home) }, process.env);
+  await using server = await startAnchorServer({ home, host, port, trustProxy: options.trustProxy === true });
+  out.result(announcement(server, host), {
+    url: server.url,
+    pid: process.pid,
+    state: server.folder,
+    log: server.log,
+  });
+  if (!signal.aborted) await once(signal, "abort");
+  return EXIT_OK;
+}
+
+function announcement(server: { url: string; folder: string; log: string }, host: string): string {
+  const isHere = /^(localhost|127\.|::1$|\[::1\]$)/.test(host);
+  const { port } = new URL(server.url);
+  const lines = [
+    `DarkMatter anchor at ${server.url}`,
+    `  state ${server.folder}`,
+    `  log   ${server.log}`,
+    "",
+    "Nodes that shall use it are started with",
+    `  DARKMATTER_ANCHOR_NODES=${isHere ? server.url : `http://THIS-MACHINE:${port}`}`,
+    isHere
+      ? "Only this machine reaches it: --host 0.0.0.0 opens it to others."
+      : "Put it behind a proxy that speaks HTTPS (and add --trust-proxy) where strangers share the way to it.",
+    "",
+    "Ctrl-C stops the anchor; what it holds stays on disk.",
+  ];
+  return lines.join("\n");
+}
