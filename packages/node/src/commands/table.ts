@@ -12,6 +12,7 @@ import { verifyCommand } from "./ledger-verify.ts";
 import { messageCommands } from "./messages.ts";
 import { passportCommands } from "./passport.ts";
 import { peerCommands } from "./peers.ts";
+import { serveCommands } from "./serve.ts";
 import { setupCommand } from "./setup.ts";
 import { stateCommands } from "./state.ts";
 import { statusCommand } from "./status.ts";
@@ -41,6 +42,7 @@ export function commandTable(main: MainOptions): Command[] {
     ...careCommands(main),
     ...stateCommands(main),
     ...passportCommands(main),
+    ...serveCommands(),
   ].map(usageAware);
 }
 
