@@ -1,4 +1,5 @@
 export { createMulticast } from "./adapters/dgram-multicast.ts";
+export { createWebRtc } from "./adapters/node-datachannel.ts";
 export { firstFreePort, isPortFree, lanAddresses } from "./adapters/ports.ts";
 export { createUndiciWire, type Lookup, type UndiciWireOptions } from "./adapters/undici-wire.ts";
 export {

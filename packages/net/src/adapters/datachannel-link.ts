@@ -1,0 +1,113 @@
+import type { DataChannel as NativeChannel } from "node-datachannel";
+import { netError } from "../errors.ts";
+import { CHANNEL_LABEL, type DataChannel, GATHERING_MS, OPENING_MS } from "../web-rtc.ts";
+import { hasCandidates } from "../web-rtc-sdp.ts";
+import { type ClosableChannel, MESSAGE_BYTES_MAX, wrapChannel } from "./datachannel-channel.ts";
+
+export type Native = typeof import("node-datachannel");
+
+/** A server that said nothing for so long, asked again and again, is not waited for where there is another way. */
+const STUN_SILENT_MS = 3000;
+
+/** One peer connection with its only data channel, from its description to its end. */
+export interface Link {
+  offer(): Promise<string>;
+  accept(answer: string): Promise<DataChannel>;
+  /** `channel` is still to open when the description is there. */
+  answer(offer: string): Promise<{ readonly sdp: string; readonly channel: Promise<DataChannel> }>;
+  /** Any number of times. What was handed over before still leaves, while the native library runs. */
+  close(): void;
+}
+
+/** @throws CHANNEL_FAILED */
+export function createLink(native: Native, stunServers: readonly string[], onEnd: () => void): Link {
+  const pc = guarded(
+    () =>
+      new native.PeerConnection("darkmatter", {
+        iceServers: [...stunServers],
+        disableAutoNegotiation: true,
+        enableIceTcp: false,
+        maxMessageSize: MESSAGE_BYTES_MAX,
+      }),
+  );
+  const opened = Promise.withResolvers<DataChannel>();
+  // Nobody waits for a link that was given up.
+  opened.promise.catch(() => undefined);
+  let channel: ClosableChannel | undefined;
+  let closing = false;
+
+  function take(nativeChannel: NativeChannel): void {
+    channel = wrapChannel(nativeChannel, { onOpen: opened.resolve, close });
+  }
+
+  function close(): void {
+    if (closing) return;
+    closing = true;
+    opened.reject(netError("CHANNEL_FAILED"));
+    channel?.end();
+    pc.close();
+    onEnd();
+  }
+
+  pc.onStateChange((state) => {
+    if (state === "closed" || state === "failed" || state === "disconnected") close();
+  });
+  pc.onDataChannel((incoming) => {
+    if (channel || closing || incoming.getLabel() !== CHANNEL_LABEL) incoming.close();
+    else take(incoming);
+  });
+
+  return {
+    async offer() {
+      guarded(() => take(pc.createDataChannel(CHANNEL_LABEL)));
+      return gather(pc, "offer");
+    },
+    async accept(answer) {
+      guarded(() => pc.setRemoteDescription(answer, "answer"));
+      return inTime(opened.promise);
+    },
+    async answer(offer) {
+      guarded(() => pc.setRemoteDescription(offer, "offer"));
+      return { sdp: await gather(pc, "answer"), channel: inTime(opened.promise) };
+    },
+    close,
+  };
+}
+
+type PeerConnection = InstanceType<Native["PeerConnection"]>;
+
+/** Our description with every candidate in it (mesh.md 10: no trickling). */
+async function gather(pc: PeerConnection, type: "offer" | "answer"): Promise<string> {
+  const done = Promise.withResolvers<void>();
+  const timers = [setTimeout(done.resolve, GATHERING_MS)];
+  pc.onLocalCandidate(() => void timers.push(setTimeout(done.resolve, STUN_SILENT_MS)));
+  pc.onGatheringStateChange((state) => state === "complete" && done.resolve());
+  try {
+    guarded(() => pc.setLocalDescription(type));
+    await done.promise;
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
+  const sdp = guarded(() => pc.localDescription()?.sdp) ?? "";
+  if (!hasCandidates(sdp)) throw netError("CHANNEL_FAILED", "This machine has no address to offer.");
+  return sdp;
+}
+
+async function inTime(opened: Promise<DataChannel>): Promise<DataChannel> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(netError("CHANNEL_FAILED", "It took too long.")), OPENING_MS);
+  try {
+    return await Promise.race([opened, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The native library throws plain errors, about descriptions among others. */
+function guarded<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw netError("CHANNEL_FAILED", undefined, error);
+  }
+}
