@@ -11,6 +11,6 @@ export { ledgerError } from "./errors.ts";
 export type { FsckReport, Problem, ProblemKind } from "./fsck/report.ts";
 export type { LedgerSurroundings } from "./ledger.tools.ts";
 export { createLedger, type Ledger } from "./ledger.ts";
-export type { LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
+export type { LedgerAnswer, LedgerCall, LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
 export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPorts } from "./reader.ts";
 export { ledgerMigrations } from "./schema.ts";

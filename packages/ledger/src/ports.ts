@@ -1,4 +1,4 @@
-import type { Clock, Random } from "@darkmatter/core";
+import type { Clock, JsonObject, Random } from "@darkmatter/core";
 import type { Signer, Verifier } from "@darkmatter/identity";
 import type { Wire } from "@darkmatter/net";
 import type { Database } from "@darkmatter/store";
@@ -16,8 +16,27 @@ export interface LedgerPeer {
   readonly namesLog: boolean;
 }
 
+/** A request of one ledger to another. */
+export interface LedgerCall {
+  /** Below `/__darkmatter__/`. */
+  readonly path: "checkpoint" | "evidence";
+  readonly body: object;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** `body` is the answer's JSON object, empty when it is none; `reason` is an error code of `Wire`. */
+export type LedgerAnswer =
+  | { readonly kind: "answered"; readonly status: number; readonly body: JsonObject }
+  | { readonly kind: "silent"; readonly reason: string };
+
 /** Who our peers are: told by whoever keeps the connections. */
 export interface LedgerPeers {
+  /**
+   * Brings a request to a peer by whatever way there is, also where its URL leads nowhere. Absent: it is posted to the
+   * URL. Never rejects for want of an answer.
+   */
+  call?(peer: LedgerPeer, request: LedgerCall): Promise<LedgerAnswer>;
   /** Connected agents that announced journal/1, best impression first. */
   witnesses(): Promise<readonly LedgerPeer[]>;
   /** All connected agents. */

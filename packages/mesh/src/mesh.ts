@@ -23,6 +23,7 @@ import { globalRate } from "./guards.ts";
 import { askOver, createAsking } from "./healing/asking.ts";
 import { healingJobs } from "./healing/healing.jobs.ts";
 import { createHealing, seekingTransports } from "./healing/healing.ts";
+import { createRecovery } from "./healing/recovery.ts";
 import { identityRoutes } from "./identity/identity.routes.ts";
 import { identityTools } from "./identity/identity.tools.ts";
 import { createIdentity, GENERIC_BIOS } from "./identity/identity.ts";
@@ -62,6 +63,7 @@ import { createConnectivity } from "./transports/connectivity.ts";
 import { httpTransport } from "./transports/http.ts";
 import { createLinks } from "./transports/links.ts";
 import { signallingRoutes } from "./transports/signalling.routes.ts";
+import type { Outcome, PeerRequest } from "./transports/transport.ts";
 import { transportJobs } from "./transports/transports.jobs.ts";
 import { createTransports } from "./transports/transports.ts";
 import { createCallbacks } from "./webhooks/callbacks.ts";
@@ -86,6 +88,8 @@ export interface Mesh {
   readonly globalRate: Guard;
   /** Connected agents that keep a ledger too, best impression first. */
   witnesses(): Promise<readonly PeerAddress[]>;
+  /** Brings a request to a connected agent by whatever way works; `undefined` for one that is not connected. */
+  call(agentId: string, request: PeerRequest): Promise<Outcome | undefined>;
   /** All connected agents, in the order they were connected. */
   peersAll(): Promise<readonly PeerAddress[]>;
   /**
@@ -156,6 +160,10 @@ export function createMesh(ports: MeshPorts): Mesh {
     name: async () => (await services.identity.profile(ports.db)).displayName,
     globalRate: globalRate(services),
     witnesses: () => readWitnesses(ports.db),
+    async call(agentId, request) {
+      const peer = await services.connections.get(ports.db, agentId);
+      return peer && services.transports.call(peer, request);
+    },
     peersAll: () => readPeerAddresses(ports.db),
     erase,
   };
@@ -201,7 +209,9 @@ function createServices(
     ...{ addresses, asking, background, connections, connectivity, discovery, peers, peerUpdates, peerUrls },
   });
   const discovered = () => discovery.peers().map(({ url }) => url);
-  const callbacks = createCallbacks(ports, identity, connections, peers, discovered);
+  const callbacks = createCallbacks(ports, {
+    ...{ identity, connections, peers, channels, recovery: createRecovery(ports, asking), discovered },
+  });
   const giving = createGiving(ports, callbacks, background);
   const taking = createTaking(ports, waiting, changed);
   const glance = createGlance(

@@ -3,6 +3,7 @@ import { createMesh, INSTRUCTIONS, type Mesh, meshMigrations } from "@darkmatter
 import type { Migration, Read } from "@darkmatter/store";
 import type { Guard, Tool } from "@darkmatter/surface";
 import type { Assembly, Layer, NodePorts } from "./assembly.ts";
+import { callsOver } from "./ledger-calls.ts";
 
 /**
  * What earlier versions made and this one does not. Known, so that their databases are not taken for a newer version's;
@@ -35,7 +36,11 @@ export const nodeAssembly: Assembly = {
 function createLayers({ bundleFiles, ...ports }: NodePorts): Layer {
   // Each needs the other: the ledger is made first, and asks the mesh only once both are there.
   let mesh: Mesh;
-  const peers: LedgerPeers = { witnesses: () => mesh.witnesses(), all: () => mesh.peersAll() };
+  const peers: LedgerPeers = {
+    call: callsOver(() => mesh),
+    witnesses: () => mesh.witnesses(),
+    all: () => mesh.peersAll(),
+  };
   const rate: Guard = (request) => mesh.globalRate(request);
   const ledger = createLedger({ ...ports, peers, agentName: () => mesh.name() }, [rate], {
     eraseMessage: async (tx, messageId) => void (await mesh.erase(tx, messageId)),

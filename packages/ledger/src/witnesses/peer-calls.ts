@@ -1,11 +1,8 @@
-import { DarkMatterError, isJsonObject, type JsonObject, parseJson } from "@darkmatter/core";
+import { DarkMatterError, isJsonObject, parseJson } from "@darkmatter/core";
 import { baseUrl } from "@darkmatter/net";
-import type { LedgerPeer, LedgerPorts } from "../ports.ts";
+import type { LedgerAnswer, LedgerPeer, LedgerPorts } from "../ports.ts";
 
-/** `body` is the answer's JSON object, empty when it is none; `reason` is an error code of `Wire`. */
-export type PeerAnswer =
-  | { readonly kind: "answered"; readonly status: number; readonly body: JsonObject }
-  | { readonly kind: "silent"; readonly reason: string };
+export type PeerAnswer = LedgerAnswer;
 
 /** POSTs JSON to another node; that it does not answer is an answer too. */
 export type PostToPeer = (
@@ -18,8 +15,12 @@ export type PostToPeer = (
 const decoder = new TextDecoder();
 
 /** `stop` ends the calls under way. */
-export function createPostToPeer({ wire }: Pick<LedgerPorts, "wire">, stop: AbortSignal): PostToPeer {
+export function createPostToPeer(
+  { wire, peers }: Pick<LedgerPorts, "wire" | "peers">,
+  stop: AbortSignal,
+): PostToPeer {
   return async (peer, path, body, timeoutMs) => {
+    if (peers.call) return peers.call(peer, { path, body, timeoutMs, signal: stop });
     const request = {
       method: "POST",
       url: `${baseUrl(peer.url)}/__darkmatter__/${path}`,

@@ -7,6 +7,7 @@ import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Giving } from "../receipts/giving.ts";
+import { authorOf } from "../receipts/receipt.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
 import type { Deliverer, Delivery } from "./deliver.ts";
 import { ERASED } from "./erase.ts";
@@ -194,8 +195,8 @@ export function createForwarding(
       for (const agentId of new Set(targetIds))
         targets.push(await requireConnection(db, connections, agentId));
 
-      const connected = (await connections.get(db, message.from)) !== undefined;
-      const from: WebhookSource = { from: message.from, connected: connected && message.verified };
+      const connected = (await connections.get(db, message.from)) !== undefined && message.verified;
+      const from: WebhookSource = { from: message.from, connected, author: authorOf(message) };
       await requireOpen(message, from, targets, force);
       await requireHops(message, from);
 

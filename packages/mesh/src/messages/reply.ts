@@ -67,7 +67,8 @@ export function createReplying(
 
   async function source(tx: Read, message: InboxMessage): Promise<WebhookSource> {
     const peer = await connections.get(tx, message.from);
-    return { from: message.from, connected: peer !== undefined && message.verified };
+    const connected = peer !== undefined && message.verified;
+    return { from: message.from, connected, author: authorOf(message) };
   }
 
   /** An expired message needs no answer. A webhook that cannot say is taken for active. */

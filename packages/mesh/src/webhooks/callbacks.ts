@@ -1,9 +1,13 @@
 import { baseUrl, isLocalUrl, type Reach } from "@darkmatter/net";
+import { speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import { meshError } from "../errors.ts";
+import type { Recovery } from "../healing/recovery.ts";
 import type { Identity } from "../identity/identity.ts";
 import { type PeerAnswer, type Peers, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
+import type { Channels } from "../transports/channels.ts";
+import type { PeerRequest } from "../transports/transport.ts";
 import { type WebhookTrust, webhookReach } from "./webhook.ts";
 
 /** Where a webhook came from: what decides how far it may reach. */
@@ -11,6 +15,8 @@ export interface WebhookSource {
   readonly from: string;
   /** The message was verified and its sender is connected. */
   readonly connected: boolean;
+  /** Who wrote the message, where that is known: a forwarded one comes from another, who is not to see its answer. */
+  readonly author?: string;
 }
 
 /** Calls to the webhooks that messages carry. Every one passes the rules of mesh.md 7.3. */
@@ -23,15 +29,24 @@ export interface Callbacks {
   post(webhook: string, source: WebhookSource, body: object, timeoutMs?: number): Promise<PeerAnswer>;
 }
 
+/** What a callback stands on. */
+export interface CallbackServices {
+  readonly identity: Identity;
+  readonly connections: Connections;
+  readonly peers: Peers;
+  readonly channels: Channels;
+  readonly recovery: Recovery;
+  readonly discovered: () => readonly string[];
+}
+
+type Call = Omit<PeerRequest, "path">;
+
 /** For a connected agent's webhook nothing else is asked. */
 const FROM_CONNECTION: WebhookTrust = { fromConnection: true, selfIsLocal: false, origins: new Set() };
 
 export function createCallbacks(
   { db, signer }: MeshPorts,
-  identity: Identity,
-  connections: Connections,
-  peers: Peers,
-  discovered: () => readonly string[],
+  { identity, connections, peers, channels, recovery, discovered }: CallbackServices,
 ): Callbacks {
   async function reachOf(webhook: string, source: WebhookSource): Promise<Reach> {
     const reach = source.connected ? webhookReach(webhook, FROM_CONNECTION) : await strangersReach(webhook);
@@ -50,14 +65,34 @@ export function createCallbacks(
     return new Set(urls.filter((url) => URL.canParse(url)).map((url) => new URL(url).origin));
   }
 
-  async function post(
-    webhook: string,
-    source: WebhookSource,
-    body: object,
-    timeoutMs: number = TIMEOUT_MS.webhook,
-  ) {
-    return peers.post({ url: webhook, timeoutMs, reach: await reachOf(webhook, source) }, body);
+  /** At the URL the message carries, or where its author has moved to. */
+  async function atUrl(webhook: string, source: WebhookSource, { method, body, timeoutMs }: Call) {
+    return recovery.recovering(webhook, source.author ?? source.from, async (url) => {
+      const call = { url, timeoutMs, reach: await reachOf(url, source) };
+      return method === "GET" ? peers.get(call) : peers.post(call, body ?? {});
+    });
   }
+
+  /**
+   * Over the channel to the message's author, where there is one: its URL may lead nowhere by now. `undefined` when it
+   * was not answered so, or by somebody who knows of no such message.
+   */
+  async function overChannel(webhook: string, source: WebhookSource, request: Call) {
+    const author = source.author ?? source.from;
+    const messageId = messageIdIn(webhook, author);
+    const session = channels.to(author);
+    if (messageId === undefined || !session?.hasRoom) return undefined;
+    if (!speaks(await connections.get(db, author), "channel/1")) return undefined;
+    const answer = await session.request({ ...request, path: `webhook/${messageId}` }).catch(() => undefined);
+    return answer?.status === 404 ? undefined : answer;
+  }
+
+  async function call(webhook: string, source: WebhookSource, request: Call) {
+    return (await overChannel(webhook, source, request)) ?? (await atUrl(webhook, source, request));
+  }
+
+  const post: Callbacks["post"] = (webhook, source, body, timeoutMs = TIMEOUT_MS.webhook) =>
+    call(webhook, source, { method: "POST", body, timeoutMs });
 
   return {
     post,
@@ -66,12 +101,15 @@ export function createCallbacks(
       await post(webhook, source, { type: "received", agent_id: signer.agentId });
     },
 
-    async ask(webhook, source) {
-      return peers.get({
-        url: webhook,
-        timeoutMs: TIMEOUT_MS.webhook,
-        reach: await reachOf(webhook, source),
-      });
-    },
+    ask: (webhook, source) => call(webhook, source, { method: "GET", timeoutMs: TIMEOUT_MS.webhook }),
   };
+}
+
+const CALLBACK_PATH =
+  /^\/__darkmatter__\/(?:webhook|webhook_relay\/([A-Za-z0-9_-]{1,128}))\/([A-Za-z0-9_-]{1,128})$/;
+
+/** The message a webhook is about, where it is one of `author`'s or says nothing of whose it is. */
+function messageIdIn(webhook: string, author: string): string | undefined {
+  const [, owner = author, messageId] = CALLBACK_PATH.exec(URL.parse(webhook)?.pathname ?? "") ?? [];
+  return owner === author ? messageId : undefined;
 }
