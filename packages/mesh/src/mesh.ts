@@ -181,7 +181,7 @@ function createServices(
   const connectivity = createConnectivity(ports.clock);
   const anchors = createAnchors(ports, peers);
   const anchoring = createAnchoring(ports, anchors, background, () => peerUpdates.announce());
-  const addresses = createAddresses(ports, createPublicAddress(ports, peers), anchors);
+  const addresses = createAddresses(ports, createPublicAddress(ports, peers));
   const peerUrls = createPeerUrls(addresses.publicHost);
   const channels = createChannels(ports, connectivity);
   const http = httpTransport(peers, peerUrls.of, peerUrls.worked);
@@ -203,8 +203,8 @@ function createServices(
   });
   const waiting = createWaiting();
   const deliverer = createDeliverer(ports, peers, impressions);
-  const peerUpdates = createPeerUpdates(ports, { addresses, anchors, connections, identity, transports });
-  const asking = createAsking(ports, peers, anchors, askOver(ways));
+  const peerUpdates = createPeerUpdates(ports, { addresses, connections, identity, peers, transports });
+  const asking = createAsking(ports, peers, askOver(ways));
   const healing = createHealing(ports, {
     ...{ addresses, asking, background, connections, connectivity, discovery, peers, peerUpdates, peerUrls },
   });
@@ -242,7 +242,7 @@ function createServices(
     impressions,
     opinions: createOpinions(ports, connections, impressions, peers),
     receiving: createReceiving(ports, connections, limits, callbacks, giving, background, changed),
-    sending: createSending(ports, identity, connections, impressions, deliverer, taking, changed),
+    sending: createSending(ports, addresses, connections, impressions, deliverer, taking, changed),
     replying: createReplying(ports, connections, impressions, callbacks, giving, changed),
     forwarding: createForwarding(ports, connections, callbacks, deliverer, giving, changed),
     giving,
@@ -257,7 +257,7 @@ function createServices(
       background.start("peers.told-near", () => discovery.announce());
     },
     farewell: (peer) =>
-      background.start("peer.farewell", () => sayFarewell(ports, identity, deliverer, peer)),
+      background.start("peer.farewell", () => sayFarewell(ports, addresses, deliverer, peer)),
     isReady,
   };
 }

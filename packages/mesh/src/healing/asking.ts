@@ -1,4 +1,4 @@
-import { SECOND_MS } from "@darkmatter/core";
+import { AgentId, SECOND_MS } from "@darkmatter/core";
 import { baseUrl, type Reach } from "@darkmatter/net";
 import { type Connection, endpoint } from "../connections/connection.ts";
 import { readConnections } from "../connections/connections.store.ts";
@@ -73,6 +73,8 @@ export function createAsking(
 
   return {
     async where(agentId, excluded) {
+      // It goes into a path.
+      if (!AgentId.safeParse(agentId).success) return [];
       const path = `peer_lookup/${agentId}`;
       const heard = await opinions(agentId, path);
       const places = ranked(heard, excluded);

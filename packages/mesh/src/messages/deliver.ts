@@ -27,6 +27,8 @@ export interface Outgoing {
 export interface Copy {
   readonly peer: Connection;
   readonly metadata: JsonObject;
+  /** Where this target sends what becomes of the message; as the message says when absent. */
+  readonly webhook?: string;
 }
 
 export interface Delivery {
@@ -66,11 +68,11 @@ export function createDeliverer(
 
   /** Peers that did not announce digest/1 get the bytes of the old wire, exactly (mesh.md 22). */
   function envelope(message: Outgoing, { timestamp, signature }: ReturnType<typeof signed>, copy: Copy) {
-    const { peer, metadata } = copy;
+    const { peer, metadata, webhook = message.webhook } = copy;
     const body = {
       message_id: message.messageId,
       content: message.content,
-      webhook: message.webhook,
+      webhook,
       hops_remaining: message.hopsRemaining,
       metadata,
       timestamp,
@@ -80,7 +82,7 @@ export function createDeliverer(
     };
     if (!speaks(peer, "digest/1")) return body;
     const to = peer.agentId;
-    const text = messageDigestText({ ...message, from: self, timestamp, to, metadata });
+    const text = messageDigestText({ ...message, webhook, from: self, timestamp, to, metadata });
     return { ...body, to_agent_id: to, dm_sig: signText(signer, text) };
   }
 

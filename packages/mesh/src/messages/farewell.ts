@@ -1,8 +1,7 @@
 import { newId } from "@darkmatter/core";
+import type { Addresses } from "../addresses/addresses.ts";
 import type { Connection } from "../connections/connection.ts";
-import type { Identity } from "../identity/identity.ts";
 import type { MeshPorts } from "../ports.ts";
-import { webhookUrl } from "../webhooks/webhook.ts";
 import type { Deliverer } from "./deliver.ts";
 
 /**
@@ -11,7 +10,7 @@ import type { Deliverer } from "./deliver.ts";
  */
 export async function sayFarewell(
   { random }: MeshPorts,
-  identity: Identity,
+  addresses: Addresses,
   deliverer: Deliverer,
   peer: Connection,
 ): Promise<void> {
@@ -19,7 +18,7 @@ export async function sayFarewell(
   const message = {
     messageId,
     content: "This agent has ended the connection.",
-    webhook: webhookUrl(identity.base(), messageId),
+    webhook: addresses.webhookFor(peer, messageId),
     hopsRemaining: 0,
   };
   const metadata = { type: "disconnect_announcement" };

@@ -1,14 +1,13 @@
 import { isoTime, type JsonObject, newId } from "@darkmatter/core";
 import { once, type Read, type Write } from "@darkmatter/store";
+import type { Addresses } from "../addresses/addresses.ts";
 import { type Connection, speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
-import type { Identity } from "../identity/identity.ts";
 import type { Impressions } from "../impressions/impressions.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Taking } from "../receipts/taking.ts";
-import { webhookUrl } from "../webhooks/webhook.ts";
 import type { Deliverer, Delivery } from "./deliver.ts";
 import { isBroadcast, metadataFor, requireSendable, type SentCopy, type SentMessage } from "./message.ts";
 import { insertSent, noteDeliveries, readSent } from "./sent.store.ts";
@@ -39,7 +38,7 @@ export interface Sending {
 
 export function createSending(
   ports: MeshPorts,
-  identity: Identity,
+  addresses: Addresses,
   connections: Connections,
   impressions: Impressions,
   deliverer: Deliverer,
@@ -104,7 +103,7 @@ export function createSending(
           targets,
           routedTo: [],
           createdAt,
-          webhook: webhookUrl(identity.base(), messageId),
+          webhook: addresses.webhookFor(peers.length === 1 ? peers[0] : undefined, messageId),
           metadata,
           copies,
         });
@@ -143,6 +142,7 @@ export function createSending(
     const copies = peers.map((peer) => ({
       peer,
       metadata: metadataFor(sent.metadata, sent.copies[peer.agentId], signer.agentId),
+      webhook: addresses.webhookFor(peer, messageId),
     }));
     const at = isoTime(clock.now());
     const deliveries = await deliverer.deliver(outgoing, copies, callId !== undefined);
