@@ -1,4 +1,4 @@
-// npm run e2e [-- mcp|wire|conversation|browser|stranger|mutations] [--short] [--count N]: whole nodes as processes of
+// npm run e2e [-- mcp|wire|conversation|browser|stranger|doctor|mutations] [--short] [--count N]: whole nodes as processes of
 // their own, driven from outside, and the verifiers beside each other. The short round is the whole one, but for
 // mutations: N of them, unless told 100,000 when they alone are asked for and 2,000 otherwise. The last line is
 // "N passed, N failed, N skipped".
@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { runBrowser } from "./browser/browser.ts";
 import { type Checks, createChecks } from "./checks.ts";
 import { runConversation } from "./conversation/conversation.ts";
+import { runDoctor } from "./doctor/doctor.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
 import { runStranger } from "./stranger/stranger.ts";
@@ -16,6 +17,7 @@ const SUITES = {
   wire: runWire,
   conversation: runConversation,
   browser: runBrowser,
+  doctor: runDoctor,
   stranger: (all: Checks) =>
     runStranger(all, { short: !wanted.includes("stranger") || options.short === true }),
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
@@ -34,7 +36,7 @@ if (!(mutations >= 1)) {
   process.exit(2);
 }
 /** Nothing here takes longer, whatever happens. */
-const WHOLE_MS = 200_000 + mutations * 60;
+const WHOLE_MS = 400_000 + mutations * 60;
 
 const unknown = wanted.filter((name) => !isSuite(name));
 if (unknown.length > 0) {

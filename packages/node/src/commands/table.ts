@@ -4,6 +4,7 @@ import { runMcpSession } from "../adapters/mcp-session.ts";
 import type { MainOptions } from "../main-options.ts";
 import { owningOptions } from "./context.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { careCommands } from "./ledger-care.ts";
 import { eraseCommand } from "./ledger-erase.ts";
 import { exportCommands } from "./ledger-export.ts";
@@ -32,6 +33,7 @@ export function commandTable(main: MainOptions): Command[] {
     mcp,
     demoCommand(),
     setupCommand(main),
+    doctorCommand(main),
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),

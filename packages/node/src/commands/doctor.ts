@@ -1,0 +1,41 @@
+import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { createProgress } from "../adapters/progress.ts";
+import { examine } from "../doctor/adapters/examine.ts";
+import type { Finding, Level } from "../doctor/finding.ts";
+import type { MainOptions } from "../main-options.ts";
+import { plain } from "../plain.ts";
+import { owningOptions } from "./context.ts";
+
+export function doctorCommand(main: MainOptions): Command {
+  return {
+    name: "doctor",
+    summary:
+      "check key, state, node, clients and every way to every peer; say what to do about each that is wrong",
+    arguments: [],
+    options: [],
+    run: (input) => doctor(input, main),
+  };
+}
+
+async function doctor(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  using progress = createProgress(!input.json);
+  const looked: string[] = [];
+  const findings = await examine(owningOptions(input, main), (check) => {
+    looked.push(check);
+    progress.show(`looking at ${looked.join(", ")} …`);
+  });
+  progress.clear();
+  const count = (level: Level) => findings.filter((finding) => finding.level === level).length;
+  const [warnings, failures] = [count("warn"), count("fail")];
+  const total = failures + warnings === 0 ? "All is well." : `${failures} failed, ${warnings} to look at.`;
+  input.out.result([...findings.flatMap(lines), total].join("\n"), {
+    healthy: failures === 0,
+    findings: findings.map((finding) => ({ ...finding })),
+  });
+  return failures > 0 ? EXIT_FAILURE : EXIT_OK;
+}
+
+function lines({ check, level, what, fix }: Finding): string[] {
+  const first = `${level.padEnd(4)}  ${check.padEnd(10)} ${plain(what)}`;
+  return fix === undefined ? [first] : [first, `      ${" ".repeat(10)} fix: ${plain(fix)}`];
+}
