@@ -4,6 +4,7 @@ import { createVerifier, type Signer } from "@darkmatter/identity";
 import {
   createMulticast,
   createUndiciWire,
+  createWebRtc,
   type Handler,
   isLoopbackHost,
   lanAddresses,
@@ -132,6 +133,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
   const wire = createUndiciWire();
   undo.defer(() => wire.close());
   const listening: { host: string; port: number; serving?: Handler } = { host: config.host, port: 0 };
+  const webRtc = await channels(options, undo);
   const layer = assembly.create({
     db,
     wire,
@@ -144,10 +146,20 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     serving: () => listening.serving,
     lanAddresses,
     multicast: config.discovery && !isLoopbackHost(config.host) ? createMulticast() : undefined,
+    webRtc,
     bundleFiles: bundleFilesIn(places.exports),
     report: (event, context) => log.warn(event, context),
   });
   return { layer, listening, db };
+}
+
+/** The native library is loaded only where a peer on another machine may use it. */
+async function channels({ config, log }: NodeOptions, undo: AsyncDisposableStack) {
+  if (!(config.webRtc ?? !isLoopbackHost(config.host))) return undefined;
+  const { stunServers } = config;
+  const webRtc = await createWebRtc({ stunServers, report: (event, context) => log.warn(event, context) });
+  undo.defer(() => webRtc?.close());
+  return webRtc;
 }
 
 /** Every request of this node, by whatever way it came. */
