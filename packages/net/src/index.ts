@@ -1,5 +1,6 @@
 export { createMulticast } from "./adapters/dgram-multicast.ts";
 export { createWebRtc } from "./adapters/node-datachannel.ts";
+export { createPortMapper, type PortMapperOptions } from "./adapters/port-mapper.ts";
 export { firstFreePort, isPortFree, lanAddresses } from "./adapters/ports.ts";
 export { createUndiciWire, type Lookup, type UndiciWireOptions } from "./adapters/undici-wire.ts";
 export {

@@ -3,6 +3,7 @@ import { HOUR_MS, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkma
 import { createVerifier, type Signer } from "@darkmatter/identity";
 import {
   createMulticast,
+  createPortMapper,
   createUndiciWire,
   createWebRtc,
   type Handler,
@@ -134,6 +135,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
   undo.defer(() => wire.close());
   const listening: { host: string; port: number; serving?: Handler } = { host: config.host, port: 0 };
   const webRtc = await channels(options, undo);
+  const isBeyond = !isLoopbackHost(config.host);
   const layer = assembly.create({
     db,
     wire,
@@ -145,7 +147,11 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     listening: () => (listening.port === 0 ? undefined : listening),
     serving: () => listening.serving,
     lanAddresses,
-    multicast: config.discovery && !isLoopbackHost(config.host) ? createMulticast() : undefined,
+    multicast: config.discovery && isBeyond ? createMulticast() : undefined,
+    portMapper:
+      config.portMapping && isBeyond
+        ? createPortMapper({ clock: systemClock, random: systemRandom, wire })
+        : undefined,
     webRtc,
     bundleFiles: bundleFilesIn(places.exports),
     report: (event, context) => log.warn(event, context),
