@@ -14,6 +14,12 @@ const KINDS = {
   DUPLICATE: kind(409, "Duplicate message — already received", "Nothing to do: it was delivered before."),
   TOO_LARGE: kind(413, "Too large.", "Send less at once."),
   TOO_MANY: kind(429, "Too many.", "Wait a minute, then try again.", true),
+  QUEUE_FULL: kind(
+    429,
+    "Too many messages wait to be sent.",
+    "Wait until the agents they are for are back, or withdraw some with darkmatter_expire_message.",
+    true,
+  ),
   INACTIVE: kind(503, "Agent is currently inactive", "Try again later.", true),
   NOT_CONNECTED: kind(
     404,

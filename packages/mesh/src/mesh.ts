@@ -33,14 +33,18 @@ import { createImpressions } from "./impressions/impressions.ts";
 import { createOpinions } from "./impressions/opinions.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import { createLimits } from "./limits/limits.ts";
+import { createArrivals } from "./messages/arrival.ts";
+import { createAttempts } from "./messages/attempts.ts";
 import { createDeliverer } from "./messages/deliver.ts";
 import { erase } from "./messages/erase.ts";
 import { sayFarewell } from "./messages/farewell.ts";
-import { createForwarding } from "./messages/forward.ts";
+import { createForwarding, createPassedOn } from "./messages/forward.ts";
 import { inbox } from "./messages/inbox.ts";
+import { createLanes } from "./messages/lanes.ts";
 import { messageJobs } from "./messages/messages.jobs.ts";
 import { messageRoutes } from "./messages/messages.routes.ts";
 import { messageTools } from "./messages/messages.tools.ts";
+import { createOutbox } from "./messages/outbox.ts";
 import { createReceiving } from "./messages/receive.ts";
 import { createReplying } from "./messages/reply.ts";
 import { createSending } from "./messages/send.ts";
@@ -135,13 +139,14 @@ export function createMesh(ports: MeshPorts): Mesh {
     stateFiles,
 
     async start() {
-      const { db, identity, presence, limits, glance } = services;
+      const { db, identity, presence, limits, outbox, glance } = services;
       await db.write(async (tx: Write) => {
         await identity.initialise(tx);
         await presence.restart(tx);
       });
       await presence.load(db);
       await limits.load(db);
+      await outbox.load();
       await glance.refresh();
       isReady = true;
     },
@@ -165,7 +170,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       return peer && services.transports.call(peer, request);
     },
     peersAll: () => readPeerAddresses(ports.db),
-    erase,
+    erase: (tx, messageId) => erase(tx, messageId, ports.clock.now()),
   };
 }
 
@@ -202,7 +207,7 @@ function createServices(
     anchor: anchoring.relay,
   });
   const waiting = createWaiting();
-  const deliverer = createDeliverer(ports, peers, impressions);
+  const deliverer = createDeliverer(ports, transports);
   const peerUpdates = createPeerUpdates(ports, { addresses, connections, identity, peers, transports });
   const asking = createAsking(ports, peers, askOver(ways));
   const healing = createHealing(ports, {
@@ -213,7 +218,21 @@ function createServices(
     ...{ identity, connections, peers, channels, recovery: createRecovery(ports, asking), discovered },
   });
   const giving = createGiving(ports, callbacks, background);
-  const taking = createTaking(ports, waiting, changed);
+  const arrivals = createArrivals(ports.clock, impressions);
+  const taking = createTaking(ports, arrivals, waiting, changed);
+  const tookPassedOn = createPassedOn(ports, giving);
+  const attempts = createAttempts(ports, {
+    ...{ addresses, arrivals, connections, deliverer, taking, tookPassedOn, changed },
+  });
+  const lanes = createLanes(ports, background, attempts);
+  const outbox = createOutbox(ports, attempts, lanes, waiting, changed);
+  const replying = createReplying(ports, connections, impressions, callbacks, giving, changed);
+  const { heard } = connectivity;
+  connectivity.onHeard((agentId) => {
+    lanes.heard(agentId);
+    if (replying.missed(agentId)) background.start("answers.heard", () => replying.heard(agentId), agentId);
+    if (giving.missed(agentId)) background.start("receipts.heard", () => giving.heard(agentId), agentId);
+  });
   const glance = createGlance(
     db,
     () => presence.status(),
@@ -241,14 +260,15 @@ function createServices(
     peerUpdates,
     impressions,
     opinions: createOpinions(ports, connections, impressions, peers),
-    receiving: createReceiving(ports, connections, limits, callbacks, giving, background, changed),
-    sending: createSending(ports, addresses, connections, impressions, deliverer, taking, changed),
-    replying: createReplying(ports, connections, impressions, callbacks, giving, changed),
-    forwarding: createForwarding(ports, connections, callbacks, deliverer, giving, changed),
+    receiving: createReceiving(ports, connections, limits, callbacks, giving, background, heard, changed),
+    sending: createSending(ports, addresses, connections, impressions, outbox, changed),
+    replying,
+    forwarding: createForwarding(ports, connections, callbacks, outbox, giving, changed),
+    outbox,
     giving,
     inbox,
     waiting,
-    webhooks: createWebhooks(ports, taking, waiting, changed),
+    webhooks: createWebhooks(ports, taking, arrivals, heard, waiting, changed),
     discovery,
     glance,
     changed,
@@ -295,10 +315,10 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     instructions: INSTRUCTIONS,
 
     async decorate(session: string, result: JsonObject) {
-      const { unread, broadcastsEver } = await glanceOf();
+      const { unread, notes, broadcastsEver } = await glanceOf();
       return {
         ...result,
-        _hint: hints.next(session, { unread, broadcasts: broadcastsEver, peerShards: 0 }),
+        _hint: hints.next(session, { unread, notes, broadcasts: broadcastsEver, peerShards: 0 }),
       };
     },
 

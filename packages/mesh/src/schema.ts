@@ -5,6 +5,8 @@ import { conversationMigrations } from "./conversation/conversation.store.ts";
 import { identityMigrations } from "./identity/identity.store.ts";
 import { impressionMigrations } from "./impressions/impressions.store.ts";
 import { messageMigrations } from "./messages/messages.store.ts";
+import { noteMigrations } from "./messages/notes.store.ts";
+import { outboxMigrations } from "./messages/outbox.store.ts";
 import { receiptMigrations } from "./receipts/receipts.store.ts";
 import { webhookMigrations } from "./webhooks/webhooks.store.ts";
 
@@ -18,4 +20,6 @@ export const meshMigrations: readonly Migration[] = [
   ...conversationMigrations,
   ...receiptMigrations,
   ...peerUpdateMigrations,
+  ...outboxMigrations,
+  ...noteMigrations,
 ];

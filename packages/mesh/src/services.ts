@@ -15,6 +15,7 @@ import type { Opinions } from "./impressions/opinions.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Forwarding } from "./messages/forward.ts";
 import type { Inbox } from "./messages/inbox.ts";
+import type { Outbox } from "./messages/outbox.ts";
 import type { Receiving } from "./messages/receive.ts";
 import type { Replying } from "./messages/reply.ts";
 import type { Sending } from "./messages/send.ts";
@@ -58,6 +59,7 @@ export interface Services {
   readonly sending: Sending;
   readonly replying: Replying;
   readonly forwarding: Forwarding;
+  readonly outbox: Outbox;
   readonly giving: Giving;
   readonly inbox: Inbox;
   readonly waiting: Waiting;

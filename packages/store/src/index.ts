@@ -9,7 +9,7 @@ export * from "./database.ts";
 export * from "./journal.ts";
 export * from "./migrate.ts";
 export { forgetOnce, once } from "./once.ts";
-export { createSeenIds, type SeenId, type SeenIds } from "./seen.ts";
+export { type SeenId, type SeenIds, type Sighting, seenIds } from "./seen.ts";
 export { createSqlJournal, type JournalEntry, journalAfter, journalMigrations } from "./sql-journal.ts";
 
 /** The tables of this package: results kept under a key, seen ids. Put them before your own. */

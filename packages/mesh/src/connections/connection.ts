@@ -84,7 +84,14 @@ export interface OutboundRequest {
 }
 
 /** The extensions this node speaks (mesh.md 22). */
-export const FEATURES = ["digest/1", "receipts/1", "journal/1", "lognames/1", "channel/1"] as const;
+export const FEATURES = [
+  "digest/1",
+  "receipts/1",
+  "journal/1",
+  "lognames/1",
+  "channel/1",
+  "ids25h/1",
+] as const;
 export type Feature = (typeof FEATURES)[number];
 
 export function speaks(connection: Connection | undefined, feature: Feature): boolean {

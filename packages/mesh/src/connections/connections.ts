@@ -1,6 +1,7 @@
 import { isoTime } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
 import { meshError } from "../errors.ts";
+import { endCopiesTo } from "../messages/endings.ts";
 import type { MeshPorts } from "../ports.ts";
 import { type Connection, FEATURES_MAX, type PeerDetails } from "./connection.ts";
 import {
@@ -36,6 +37,9 @@ export interface Connections {
   isBlocked(tx: Read, agentId: string): Promise<boolean>;
 }
 
+/** Why a connection ended that the peer ended. */
+export const ANNOUNCED = "announced by the peer";
+
 export function createConnections({ signer, clock, config, journal }: MeshPorts): Connections {
   async function hasRoom(tx: Read): Promise<boolean> {
     return (await countConnections(tx)) < config.maxConnections;
@@ -44,6 +48,7 @@ export function createConnections({ signer, clock, config, journal }: MeshPorts)
   async function close(tx: Write, agentId: string, reason: string): Promise<boolean> {
     const was = await deleteConnection(tx, agentId);
     if (was) {
+      await endCopiesTo(tx, agentId, reason === ANNOUNCED, clock.now());
       await journal.append(tx, {
         act: "connection.closed",
         trace: agentId,

@@ -1,7 +1,7 @@
-import { isJsonObject, type JsonObject, parseJson, reasonOf } from "@darkmatter/core";
+import { isJsonObject, isoTime, type JsonObject, parseJson, reasonOf } from "@darkmatter/core";
 import { addressClass, bareHost, type OutboundAnswer } from "@darkmatter/net";
 import { type Connection, endpoint } from "../connections/connection.ts";
-import { readSentAll } from "../messages/sent.store.ts";
+import { readBacklog } from "../messages/outbox.store.ts";
 import { inParallel, PARALLEL_CALLS_MAX } from "../peers.ts";
 import type { Services } from "../services.ts";
 
@@ -126,11 +126,8 @@ async function anchorState(services: Needed, url: string): Promise<JsonObject> {
   return { url, ok: isAnchor, ms: probe.ms, ...(!isAnchor && { error: "no anchor answers there" }) };
 }
 
-/** Copies of messages whose bytes have not left. */
+/** Copies of messages that are still to be brought to their agents. */
 async function waiting({ db }: Needed): Promise<JsonObject> {
-  const all = (await readSentAll(db)).flatMap(({ status, copies, createdAt }) =>
-    status === "active" ? Object.values(copies).map(({ sentAt }) => ({ sentAt, createdAt })) : [],
-  );
-  const held = all.filter(({ sentAt }) => sentAt === null);
-  return { waiting: held.length, oldest_at: held[0]?.createdAt ?? null };
+  const { waiting: held, oldestMs } = await readBacklog(db);
+  return { waiting: held, oldest_at: oldestMs === null ? null : isoTime(oldestMs) };
 }

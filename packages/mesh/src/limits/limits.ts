@@ -13,6 +13,8 @@ export interface Limits {
   exceededBy(agentId: string, rateLimit: number): number | undefined;
   /** Counts a message of a connection with its own limit; `undefined`, or the limit that it exceeds. */
   takeConnection(agentId: string, rateLimit: number): number | undefined;
+  /** How many messages a minute a connection may bring; `undefined` without limit. */
+  perMinute(rateLimit: number): number | undefined;
   /** Takes back the last message counted for a connection: it was a repeat. */
   giveBack(agentId: string): void;
   setGlobal(tx: Write, limit: number): Promise<void>;
@@ -62,6 +64,11 @@ export function createLimits({ clock, config }: MeshPorts): Limits {
     takeConnection(agentId, rateLimit) {
       const limit = inForce("connection", rateLimit);
       return limiter.take(agentId, limit) ? undefined : limit;
+    },
+
+    perMinute(rateLimit) {
+      const limit = inForce("connection", rateLimit);
+      return limit < 0 ? undefined : limit;
     },
 
     giveBack: (agentId) => limiter.giveBack(agentId),

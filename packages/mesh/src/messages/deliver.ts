@@ -1,19 +1,9 @@
 import { isoTime, type Json, type JsonObject, reasonOf } from "@darkmatter/core";
 import { messageDigestText, messageText, signText } from "@darkmatter/identity";
-import type { Write } from "@darkmatter/store";
-import { type Connection, endpoint, speaks } from "../connections/connection.ts";
-import { countDeclined, countSent } from "../connections/connections.store.ts";
-import { DELIVERY_GAIN } from "../impressions/impression.ts";
-import type { Impressions } from "../impressions/impressions.ts";
-import {
-  inParallel,
-  mayHaveArrived,
-  PARALLEL_CALLS_MAX,
-  type Peers,
-  refusalText,
-  TIMEOUT_MS,
-} from "../peers.ts";
+import { type Connection, speaks } from "../connections/connection.ts";
+import { type PeerAnswer, refusalText, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
+import type { Outcome, Transports, Way } from "../transports/transport.ts";
 
 /** A message as it leaves, but for what each target gets of its own. */
 export interface Outgoing {
@@ -23,99 +13,96 @@ export interface Outgoing {
   readonly hopsRemaining: number;
 }
 
-/** A target, and the metadata it gets. */
-export interface Copy {
-  readonly peer: Connection;
-  readonly metadata: JsonObject;
-  /** Where this target sends what becomes of the message; as the message says when absent. */
-  readonly webhook?: string;
-}
+/** What became of one attempt to bring a message to an agent. */
+export type Delivery =
+  /** It says that it has the message, `again` that it had it before; its receipt is not yet believed. */
+  | { readonly kind: "took"; readonly way: Way; readonly again: boolean; readonly receipt: Json | undefined }
+  | { readonly kind: "refused"; readonly way: Way; readonly error: string }
+  /** It refuses for now. `busy`: whatever else we have for it, too. */
+  | { readonly kind: "later"; readonly way: Way; readonly error: string; readonly busy: boolean }
+  /** It lies with a relay, or left by a way without answers. */
+  | { readonly kind: "relayed"; readonly way: Way }
+  /** `left`: bytes may have reached it all the same. */
+  | { readonly kind: "unreached"; readonly error: string; readonly left: boolean };
 
-export interface Delivery {
-  readonly peer: Connection;
-  /** What went wrong; `undefined` when the peer has the message. */
-  readonly error: string | undefined;
-  /** Bytes may have reached the peer, whatever it made of them. */
-  readonly left: boolean;
-  /** What it answered as its receipt, not yet believed. */
-  readonly receipt?: Json | undefined;
-}
-
-/** Bringing a message to connected agents. */
+/** Bringing a message to a connected agent, once. */
 export interface Deliverer {
   /**
-   * Posts to every target, side by side. Never rejects. `repeated`: an earlier attempt may have arrived, so that a
-   * peer's 409 means it has it.
+   * Signs anew and sends by whatever way works. Rejects with ABORTED when this node stops meanwhile. `repeated`: an
+   * earlier attempt may have arrived, so that 409 means that the peer has it.
    */
-  deliver(message: Outgoing, copies: readonly Copy[], repeated: boolean): Promise<Delivery[]>;
-  /** Counts deliveries and lets trust follow them (mesh.md 14). */
-  settle(tx: Write, deliveries: readonly Delivery[]): Promise<void>;
+  deliver(
+    message: Outgoing,
+    to: { readonly peer: Connection; readonly metadata: JsonObject },
+    repeated: boolean,
+  ): Promise<Delivery>;
 }
 
-export function createDeliverer(
-  { signer, clock }: MeshPorts,
-  peers: Peers,
-  impressions: Impressions,
-): Deliverer {
+/** Answers that come of the moment, not of the message. */
+const BUSY = [429, 503];
+
+export function createDeliverer({ signer, clock }: MeshPorts, transports: Transports): Deliverer {
   const self = signer.agentId;
 
-  /** Signed once for all targets: the old signature covers nothing that differs between them. */
-  function signed({ messageId, content }: Outgoing) {
-    const timestamp = isoTime(clock.now());
-    const text = messageText({ from: self, messageId, timestamp, content });
-    return { timestamp, signature: signText(signer, text) };
-  }
-
   /** Peers that did not announce digest/1 get the bytes of the old wire, exactly (mesh.md 22). */
-  function envelope(message: Outgoing, { timestamp, signature }: ReturnType<typeof signed>, copy: Copy) {
-    const { peer, metadata, webhook = message.webhook } = copy;
+  function envelope(message: Outgoing, peer: Connection, metadata: JsonObject): object {
+    const { messageId, content } = message;
+    const timestamp = isoTime(clock.now());
     const body = {
-      message_id: message.messageId,
-      content: message.content,
-      webhook,
+      message_id: messageId,
+      content,
+      webhook: message.webhook,
       hops_remaining: message.hopsRemaining,
       metadata,
       timestamp,
       from_agent_id: self,
       from_public_key_hex: self,
-      signature_hex: signature,
+      signature_hex: signText(signer, messageText({ from: self, messageId, timestamp, content })),
     };
     if (!speaks(peer, "digest/1")) return body;
     const to = peer.agentId;
-    const text = messageDigestText({ ...message, webhook, from: self, timestamp, to, metadata });
+    const text = messageDigestText({ ...message, from: self, timestamp, to, metadata });
     return { ...body, to_agent_id: to, dm_sig: signText(signer, text) };
   }
 
-  async function post(peer: Connection, body: object, repeated: boolean): Promise<Delivery> {
-    const url = endpoint(peer.url, "message");
-    try {
-      const answer = await peers.post({ url, timeoutMs: TIMEOUT_MS.post, reach: "private" }, body);
-      const { receipt } = answer.body;
-      if (answer.status < 400 || (answer.status === 409 && repeated)) {
-        return { peer, error: undefined, left: true, receipt };
-      }
-      return { peer, error: refusalText(answer), left: true };
-    } catch (error) {
-      return { peer, error: reasonOf(error), left: mayHaveArrived(error) };
+  /** Whether somebody else answers where the peer was: a node that got its port, or another program. */
+  async function isSomebodyElse(peer: Connection, { status }: PeerAnswer): Promise<boolean> {
+    if (status !== 403 && status !== 404) return false;
+    const request = { method: "GET", path: "status", timeoutMs: TIMEOUT_MS.impression } as const;
+    const outcome = await transports.call(peer, request);
+    if (outcome.kind !== "answered") return false;
+    const id = outcome.answer.body.agent_id;
+    return typeof id === "string" && id !== peer.agentId;
+  }
+
+  async function judged(
+    peer: Connection,
+    { way, answer, repeated: again }: Outcome & { kind: "answered" },
+    repeated: boolean,
+  ): Promise<Delivery> {
+    const { status } = answer;
+    if (status < 400 || (status === 409 && (repeated || again))) {
+      return { kind: "took", way, again: status === 409, receipt: answer.body.receipt };
     }
+    const error = refusalText(answer);
+    // Those of the first generation remember the id of what they refuse, and would answer 409 to a repeat (S2).
+    if (!speaks(peer, "ids25h/1")) return { kind: "refused", way, error };
+    if (status === 429 || status >= 500) return { kind: "later", way, error, busy: BUSY.includes(status) };
+    if (await isSomebodyElse(peer, answer)) {
+      return { kind: "unreached", error: "another agent answers at its address", left: false };
+    }
+    return { kind: "refused", way, error };
   }
 
   return {
-    async deliver(message, copies, repeated) {
-      const signature = signed(message);
-      return inParallel(copies, PARALLEL_CALLS_MAX, (copy) =>
-        post(copy.peer, envelope(message, signature, copy), repeated),
-      );
-    },
-
-    async settle(tx, deliveries) {
-      for (const { peer, error } of deliveries) {
-        if (error !== undefined) await countDeclined(tx, peer.agentId);
-        else {
-          await countSent(tx, peer.agentId, isoTime(clock.now()));
-          await impressions.nudge(tx, peer.agentId, DELIVERY_GAIN);
-        }
-      }
+    async deliver(message, { peer, metadata }, repeated) {
+      const body = envelope(message, peer, metadata);
+      const request = { method: "POST", path: "message", body, timeoutMs: TIMEOUT_MS.post } as const;
+      const outcome = await transports.call(peer, request);
+      if (outcome.kind === "answered") return judged(peer, outcome, repeated);
+      if (outcome.kind === "unconfirmed") return { kind: "relayed", way: outcome.way };
+      const error = outcome.error === undefined ? "no way to it is known" : reasonOf(outcome.error);
+      return { kind: "unreached", error, left: outcome.left };
     },
   };
 }

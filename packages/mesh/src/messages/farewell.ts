@@ -22,5 +22,5 @@ export async function sayFarewell(
     hopsRemaining: 0,
   };
   const metadata = { type: "disconnect_announcement" };
-  await deliverer.deliver(message, [{ peer, metadata }], false);
+  await deliverer.deliver(message, { peer, metadata }, false);
 }

@@ -9,26 +9,29 @@ import type { MeshPorts } from "../ports.ts";
 import type { Giving } from "../receipts/giving.ts";
 import { authorOf } from "../receipts/receipt.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
-import type { Deliverer, Delivery } from "./deliver.ts";
+import type { QueuedCopy } from "./copy.ts";
 import { ERASED } from "./erase.ts";
 import type { InboxMessage } from "./message.ts";
 import { deleteInbox, readForwards, readInbox, saveForwards } from "./messages.store.ts";
+import type { CopyKey, PassedOn } from "./outbox.store.ts";
+import type { Outbox } from "./outbox.ts";
 import { ignoreUnlessForbidden } from "./reply.ts";
 import { requireConnection } from "./send.ts";
 
 export type ForwardOutcome = {
   readonly messageId: string;
   readonly hopsRemaining: number;
-  readonly results: Array<{ agent_id: string; success: boolean; error?: string }>;
+  /** `queued`: it waits, and goes out by itself. */
+  readonly results: Array<{ agent_id: string; success: boolean; queued?: boolean; error?: string }>;
 };
 
 /** Passing a message on to agents that may know better; to several at once it is a fork (mesh.md 7.1). */
 export interface Forwarding {
   /**
    * Passes a message of the inbox on under its own id, and tells its sender first. It leaves the inbox when a target
-   * took it.
+   * took it; for one that cannot be reached a copy waits.
    * Throws NOT_FOUND for a message that is not there or is closed, NOT_CONNECTED for a target that is not,
-   * DUPLICATE for a target that had it before, unless forced.
+   * DUPLICATE for a target that had it before, unless forced, QUEUE_FULL when too much waits for every target.
    */
   forward(
     messageId: string,
@@ -41,11 +44,11 @@ export function createForwarding(
   ports: MeshPorts,
   connections: Connections,
   callbacks: Callbacks,
-  deliverer: Deliverer,
+  outbox: Outbox,
   giving: Giving,
   changed: () => void,
 ): Forwarding {
-  const { db, clock, signer, journal } = ports;
+  const { db, signer, journal } = ports;
   const self = signer.agentId;
 
   async function drop(messageId: string, also?: (tx: Write) => Promise<void>): Promise<void> {
@@ -108,72 +111,56 @@ export function createForwarding(
     });
   }
 
-  async function passOn(
+  /** @NOTE a sender that does not hear of it does not stop the message (mesh.md 7.1). */
+  async function tellAuthor(
     message: InboxMessage,
     from: WebhookSource,
     target: Connection,
-    commit: string | null,
     note: string | null,
-  ): Promise<Delivery> {
+  ): Promise<string | undefined> {
     const notice = { type: "forwarded", agent_id: self, target_agent_id: target.agentId, note };
     try {
-      // @NOTE a sender that does not hear of it does not stop the message (mesh.md 7.1).
       await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
-      const onward = { ...message, hopsRemaining: message.hopsRemaining - 1 };
-      const linked = commit !== null && speaks(target, "journal/1");
-      const metadata = linked ? { ...message.metadata, commit } : message.metadata;
-      const [delivery] = await deliverer.deliver(onward, [{ peer: target, metadata }], true);
-      return delivery ?? { peer: target, error: "not sent", left: false };
+      return undefined;
     } catch (error) {
-      return { peer: target, error: reasonOf(error), left: false };
+      return reasonOf(error);
     }
+  }
+
+  /** A copy for each target, on disk before it leaves; for whom there was no room. */
+  function queued(
+    message: InboxMessage,
+    targets: readonly Connection[],
+    commits: Readonly<Record<string, string | null>>,
+  ): Promise<{ keys: CopyKey[]; full: string[] }> {
+    const { messageId, content, webhook, from } = message;
+    const onward = { messageId, content, webhook, hopsRemaining: message.hopsRemaining - 1 };
+    return db.write(async (tx) => {
+      const { peers, full } = await outbox.room(tx, targets);
+      const keys = peers.map(({ agentId }) => ({ messageId, agentId, forwarded: true }));
+      await outbox.add(tx, keys, (agentId) => {
+        const commit = commits[agentId] ?? null;
+        const peer = peers.find((one) => one.agentId === agentId);
+        const isLinked = commit !== null && speaks(peer, "journal/1");
+        const metadata = isLinked ? { ...message.metadata, commit } : message.metadata;
+        return { message: onward, from, metadata };
+      });
+      return { keys, full };
+    });
   }
 
   function record(
     message: InboxMessage,
-    deliveries: readonly Delivery[],
-    commits: Readonly<Record<string, string | null>>,
+    results: ForwardOutcome["results"],
     callId: string | undefined,
-  ) {
-    const to = deliveries.filter(({ error }) => error === undefined).map(({ peer }) => peer.agentId);
+  ): Promise<ForwardOutcome> {
+    const { messageId, hopsRemaining } = message;
     return db.write((tx) =>
       once(tx, callId, async (): Promise<ForwardOutcome> => {
-        const [first] = to;
-        // One that was answered meanwhile is left to its answer, which is on its way and has still to be recorded.
-        const isOpen = (await readForwards(tx, message.messageId)) !== undefined;
-        const isGone = first !== undefined && isOpen && (await deleteInbox(tx, message.messageId));
-        if (isGone) await giving.acted(tx, message, "forwarded", commits[first] ?? null);
-        await deliverer.settle(tx, deliveries);
-        await rememberForward(tx, message, to);
         tx.afterCommit(changed);
-        return {
-          messageId: message.messageId,
-          hopsRemaining: message.hopsRemaining - 1,
-          results: deliveries.map(({ peer, error }) => ({
-            agent_id: peer.agentId,
-            success: error === undefined,
-            ...(error !== undefined && { error }),
-          })),
-        };
+        return { messageId, hopsRemaining: hopsRemaining - 1, results };
       }),
     );
-  }
-
-  async function rememberForward(tx: Write, message: InboxMessage, to: readonly string[]): Promise<void> {
-    const { messageId, content, metadata } = message;
-    // Erased while it was on its way: its words must not come back.
-    if (await isErased(tx, messageId, ERASED)) return;
-    await remember(tx, {
-      messageId,
-      content,
-      from: self,
-      to,
-      at: isoTime(clock.now()),
-      entryType: "forward",
-      direction: "outbound",
-      trust: 0,
-      metadata,
-    });
   }
 
   /** A repeated call hears its first result; a first one that the message is not there. */
@@ -202,13 +189,60 @@ export function createForwarding(
 
       const commits = await journalled(message, targets);
       if (!commits) return absent(messageId, callId);
-      const deliveries: Delivery[] = [];
-      for (const target of targets) {
-        const commit = commits[target.agentId] ?? null;
-        deliveries.push(await passOn(message, from, target, commit, note));
-      }
-      return record(message, deliveries, commits, callId);
+      const told = new Map<string, string | undefined>();
+      for (const target of targets) told.set(target.agentId, await tellAuthor(message, from, target, note));
+      const open = targets.filter(({ agentId }) => told.get(agentId) === undefined);
+      const { keys, full } = await queued(message, open, commits);
+      const copies = await outbox.bring(keys);
+      const results = targets.map(({ agentId }) => {
+        const wrong = full.includes(agentId) ? "too many messages wait for it already" : told.get(agentId);
+        return resultOf(
+          agentId,
+          copies.find((copy) => copy.agentId === agentId),
+          wrong,
+        );
+      });
+      return record(message, results, callId);
     },
+  };
+}
+
+function resultOf(
+  agentId: string,
+  copy: QueuedCopy | undefined,
+  wrong: string | undefined,
+): ForwardOutcome["results"][number] {
+  if (copy?.state === "stored") return { agent_id: agentId, success: true };
+  const error = wrong ?? copy?.why ?? "not answered yet";
+  if (copy?.nextAtMs != null) return { agent_id: agentId, success: true, queued: true, error };
+  return { agent_id: agentId, success: false, error };
+}
+
+/** Notes that a target took a message that was passed on to it: it leaves the inbox, and its author may hear so. */
+export function createPassedOn(
+  { clock, signer }: MeshPorts,
+  giving: Giving,
+): (tx: Write, agentId: string, passedOn: PassedOn) => Promise<void> {
+  return async (tx, agentId, { message: { messageId, content }, metadata }) => {
+    const message = await readInbox(tx, messageId);
+    const commits = await readForwards(tx, messageId);
+    // One that was answered meanwhile is left to its answer, which is on its way and has still to be recorded.
+    if (message && commits && (await deleteInbox(tx, messageId))) {
+      await giving.acted(tx, message, "forwarded", commits[agentId] ?? null);
+    }
+    // Erased while it was on its way: its words must not come back.
+    if (await isErased(tx, messageId, ERASED)) return;
+    await remember(tx, {
+      messageId,
+      content,
+      from: signer.agentId,
+      to: [agentId],
+      at: isoTime(clock.now()),
+      entryType: "forward",
+      direction: "outbound",
+      trust: 0,
+      metadata: message?.metadata ?? metadata,
+    });
   };
 }
 

@@ -6,14 +6,17 @@ import type { Services } from "../services.ts";
 import { INBOX_PAGE_MAX } from "./inbox.ts";
 import { type InboxMessage, listed } from "./message.ts";
 import { markRead } from "./messages.store.ts";
+import { countNewNotes, markNotesShown, type Note, readNotes } from "./notes.store.ts";
 
 /** The inbox as the tool shows it. A message shown whole counts as read (mesh.md 22.2). */
 export async function inboxPage({ db, inbox, ports, giving, changed }: Services): Promise<JsonObject> {
   const messages = await inbox.list(db, INBOX_PAGE_MAX);
   const total = await inbox.count(db);
   const whole = messages.filter((message) => !message.read && listed(message.content) === message.content);
-  if (whole.length > 0) {
+  const notes = await readNotes(db);
+  if (whole.length > 0 || (await countNewNotes(db)) > 0) {
     const noted = db.write(async (tx) => {
+      await markNotesShown(tx);
       for (const message of whole) await noteRead(tx, message, ports.clock, giving);
       tx.afterCommit(changed);
     });
@@ -25,6 +28,8 @@ export async function inboxPage({ db, inbox, ports, giving, changed }: Services)
   return {
     total,
     messages: messages.map((message) => inboxMessage(message, listed(message.content))),
+    // Beside the messages: these are our own node's words, and no agent's.
+    ...(notes.length > 0 && { notes_of_this_node: notes.map(shownNote) }),
     ...(messages.length > 0 && {
       next_step:
         "Answer with darkmatter_send_message(reply_to=…, content=…); read cut ones with darkmatter_get_message.",
@@ -32,6 +37,13 @@ export async function inboxPage({ db, inbox, ports, giving, changed }: Services)
     }),
   };
 }
+
+const shownNote = ({ at, messageId, agentId, text }: Note): JsonObject => ({
+  at,
+  message_id: messageId,
+  agent_id: agentId,
+  note: text,
+});
 
 /** Notes that our agent was shown a message whole; the first time its author may hear so. */
 export async function noteRead(

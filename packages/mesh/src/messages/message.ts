@@ -1,13 +1,25 @@
-import { exceedsCodePoints, FRESH_WITHIN_MS, HOUR_MS, type Json, type JsonObject } from "@darkmatter/core";
+import {
+  DAY_MS,
+  exceedsCodePoints,
+  FRESH_WITHIN_MS,
+  HOUR_MS,
+  type Json,
+  type JsonObject,
+} from "@darkmatter/core";
 import { meshError } from "../errors.ts";
 
 export const CONTENT_CODE_POINTS_MAX = 65_536;
 /** An unanswered message leaves the inbox after this. */
 export const INBOX_LIFETIME_MS = HOUR_MS;
+/** An answer is given up when its message came so long ago. */
+export const ANSWER_LIFETIME_MS = DAY_MS;
 /** Messages already read that are kept for an answer. */
 export const INBOX_READ_MAX = 200;
 export const SENT_MESSAGES_MAX = 100;
-/** Accepted ids are remembered for this long after the message's time or ours, and at most so many (mesh.md 3, replay). */
+/**
+ * Accepted ids are remembered for this long after the message's time or ours, and so many at most of agents we are not
+ * connected to (mesh.md 3, replay).
+ */
 export const SEEN_IDS_MS = FRESH_WITHIN_MS;
 export const SEEN_IDS_MAX = 10_000;
 export const HOPS_DEFAULT = 10;
@@ -56,8 +68,6 @@ export interface SentCopy {
   readonly receipts: boolean;
   /** The hash of our commit, for a target that keeps a ledger too. */
   readonly commit: string | null;
-  /** When its bytes left; `null` while they have not. */
-  readonly sentAt: string | null;
 }
 
 /** The metadata as one target gets it (mesh.md 22.2, 22.5); to old peers as it is. */

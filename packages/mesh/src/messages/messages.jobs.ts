@@ -1,19 +1,20 @@
-import { DAY_MS, SECOND_MS } from "@darkmatter/core";
-import { forgetOnce } from "@darkmatter/store";
+import { DAY_MS, isoTime, SECOND_MS } from "@darkmatter/core";
+import { forgetOnce, seenIds } from "@darkmatter/store";
 import type { Job } from "@darkmatter/surface";
 import { pruneEntries } from "../conversation/conversation.store.ts";
 import { CONVERSATION_ENTRIES_MAX } from "../conversation/entry.ts";
 import type { Services } from "../services.ts";
-import { INBOX_LIFETIME_MS, INBOX_READ_MAX, SENT_MESSAGES_MAX } from "./message.ts";
+import { ANSWER_LIFETIME_MS, INBOX_LIFETIME_MS, INBOX_READ_MAX, SENT_MESSAGES_MAX } from "./message.ts";
 import { deleteInbox, pruneInbox, readExpiring } from "./messages.store.ts";
-import { seenMessages } from "./seen.ts";
+import { pruneNotes } from "./notes.store.ts";
+import { pruneCopies } from "./outbox.store.ts";
 import { pruneSent } from "./sent.store.ts";
 
 /** Messages whose authors are told of their end in one transaction. */
 const EXPIRED_AT_ONCE = 100;
 
 export function messageJobs(services: Services): Job[] {
-  const { db, ports, replying, changed } = services;
+  const { db, ports, replying, outbox, changed } = services;
   const { clock } = ports;
   return [
     {
@@ -21,17 +22,27 @@ export function messageJobs(services: Services): Job[] {
       periodMs: 30 * SECOND_MS,
       atStart: true,
       async run() {
+        await outbox.expire();
         while ((await expireSome(services)) === EXPIRED_AT_ONCE);
         await db.write(async (tx) => {
-          const gone = await pruneInbox(tx, clock.now() - INBOX_LIFETIME_MS, INBOX_READ_MAX);
-          await seenMessages.prune(tx, clock.now());
+          const now = clock.now();
+          const gone = await pruneInbox(
+            tx,
+            now - INBOX_LIFETIME_MS,
+            now - ANSWER_LIFETIME_MS,
+            INBOX_READ_MAX,
+          );
+          await seenIds.prune(tx, now);
           await pruneSent(tx, SENT_MESSAGES_MAX);
+          await pruneCopies(tx, now - DAY_MS);
+          await pruneNotes(tx, isoTime(now - DAY_MS));
           await pruneEntries(tx, CONVERSATION_ENTRIES_MAX);
-          await forgetOnce(tx, clock.now(), DAY_MS);
+          await forgetOnce(tx, now, DAY_MS);
           if (gone > 0) tx.afterCommit(changed);
         });
       },
     },
+    { name: "outbox.retry", periodMs: SECOND_MS, atStart: true, run: async () => outbox.retryDue() },
     { name: "messages.finish-answers", periodMs: 5 * SECOND_MS, atStart: true, run: () => replying.finish() },
   ];
 }

@@ -72,7 +72,7 @@ export function messageRoutes(services: Services): Route[] {
       async handle({ json: body }) {
         const sent = await readSent(db, textField(body, "message_id") ?? "");
         if (!sent) throw meshError("NOT_FOUND", "Message not found");
-        await db.write((tx) => expireSent(tx, sent, waiting));
+        await db.write((tx) => expireSent(tx, sent, waiting, services.ports.clock.now()));
         services.changed();
         return json(200, { success: true, message_id: sent.messageId, status: "expired" });
       },

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@darkmatter/core";
-import type { Migration, Read, Write } from "@darkmatter/store";
+import type { Migration, Read, Sighting, Write } from "@darkmatter/store";
 import type { InboxMessage } from "./message.ts";
 
 export const messageMigrations: readonly Migration[] = [
@@ -18,6 +18,8 @@ export const messageMigrations: readonly Migration[] = [
          verified INTEGER NOT NULL,
          received_at_ms INTEGER NOT NULL,
          seen_at_ms INTEGER NOT NULL,
+         seen_until_ms INTEGER NOT NULL,
+         seen_share TEXT NOT NULL,
          read_at_ms INTEGER,
          answer TEXT,
          commit_hash TEXT,
@@ -25,7 +27,8 @@ export const messageMigrations: readonly Migration[] = [
        )`,
       // While a message lies here its row is the memory of its id; a second one would cost each message a page.
       `CREATE TRIGGER mesh_inbox_seen AFTER DELETE ON mesh_inbox
-       BEGIN INSERT OR REPLACE INTO seen_ids (id, seen_at_ms) VALUES (old.message_id, old.seen_at_ms); END`,
+       BEGIN INSERT OR REPLACE INTO seen_ids (id, seen_at_ms, until_ms, share)
+         VALUES (old.message_id, old.seen_at_ms, old.seen_until_ms, old.seen_share); END`,
       // Read messages are few, unread ones come in the order of their age: an index on either would cost each message.
       "CREATE INDEX mesh_inbox_kept ON mesh_inbox (seq) WHERE read_at_ms IS NOT NULL",
       "CREATE INDEX mesh_inbox_answers ON mesh_inbox (seq) WHERE answer IS NOT NULL",
@@ -109,21 +112,21 @@ export async function setHandled(tx: Write, handled: number): Promise<void> {
 }
 
 /**
- * Queues a message that `takePlace` has counted and `commit` records. Its id is remembered from `seenAtMs` on. `false`
+ * Queues a message that `takePlace` has counted and `commit` records. `seen` is how its id is remembered. `false`
  * when a message of that id lies there already.
  */
 export async function insertInbox(
   tx: Write,
   message: InboxMessage,
   metadataText: string,
-  seenAtMs: number,
+  seen: Sighting,
   commit: string | null,
 ): Promise<boolean> {
   const changed = await tx.run(
     `INSERT INTO mesh_inbox
        (message_id, content, webhook, hops_remaining, metadata, from_agent_id, verified, received_at_ms, seen_at_ms,
-        commit_hash)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        seen_until_ms, seen_share, commit_hash)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO NOTHING`,
     message.messageId,
     message.content,
@@ -133,7 +136,9 @@ export async function insertInbox(
     message.from,
     message.verified ? 1 : 0,
     message.receivedAtMs,
-    seenAtMs,
+    seen.seenAtMs,
+    seen.untilMs,
+    seen.share,
     commit,
   );
   return changed > 0;
@@ -199,12 +204,28 @@ export async function deleteInbox(tx: Write, messageId: string): Promise<boolean
 /** They lie in the order they came: the oldest up to the first that may stay. */
 const TOO_OLD = `seq <
   coalesce((SELECT seq FROM mesh_inbox WHERE received_at_ms > ? ORDER BY seq LIMIT 1), 9223372036854775807)`;
+/** It is still to be passed on, or its answer may still arrive: kept for as long as that is tried. */
+const NEEDED = `(answer IS NOT NULL AND received_at_ms > ?
+  OR EXISTS (SELECT 1 FROM mesh_outbox
+    WHERE mesh_outbox.message_id = mesh_inbox.message_id AND forwarded = 1 AND next_at_ms IS NOT NULL))`;
 const SURPLUS = `seq IN (
   SELECT seq FROM mesh_inbox WHERE read_at_ms IS NOT NULL AND answer IS NULL ORDER BY seq DESC LIMIT -1 OFFSET ?)`;
 
-/** Drops what is older than `beforeMs`, and the oldest read messages beyond `readMax`; how many. */
-export async function pruneInbox(tx: Write, beforeMs: number, readMax: number): Promise<number> {
-  const old = await tx.run(`DELETE FROM mesh_inbox WHERE ${TOO_OLD}`, beforeMs);
+/**
+ * Drops what is older than `beforeMs`, what is being answered when older than `answersBeforeMs`, and the oldest read
+ * messages beyond `readMax`; how many.
+ */
+export async function pruneInbox(
+  tx: Write,
+  beforeMs: number,
+  answersBeforeMs: number,
+  readMax: number,
+): Promise<number> {
+  const old = await tx.run(
+    `DELETE FROM mesh_inbox WHERE ${TOO_OLD} AND NOT ${NEEDED}`,
+    beforeMs,
+    answersBeforeMs,
+  );
   const surplus = await tx.run(`DELETE FROM mesh_inbox WHERE ${SURPLUS}`, readMax);
   return old + surplus;
 }
@@ -217,9 +238,9 @@ export async function readExpiring(
   limit: number,
 ): Promise<InboxMessage[]> {
   const sql = `SELECT * FROM mesh_inbox
-     WHERE answer IS NULL AND json_extract(metadata, '$.receipts') = 1 AND (${TOO_OLD} OR ${SURPLUS})
+     WHERE answer IS NULL AND json_extract(metadata, '$.receipts') = 1 AND (${TOO_OLD} AND NOT ${NEEDED} OR ${SURPLUS})
      ORDER BY seq LIMIT ?`;
-  return (await tx.all<InboxRow>(sql, beforeMs, readMax, limit)).map(fromRow);
+  return (await tx.all<InboxRow>(sql, beforeMs, 0, readMax, limit)).map(fromRow);
 }
 
 /** What waits from one agent; not what is being answered. */
@@ -279,9 +300,11 @@ type AnswerRow = InboxRow & { answer: string };
 
 const fromAnswerRow = (row: AnswerRow): PendingAnswer => ({ message: fromRow(row), response: row.answer });
 
-export async function readPendingAnswerIds(tx: Read, limit: number): Promise<string[]> {
-  const sql = "SELECT message_id FROM mesh_inbox WHERE answer IS NOT NULL ORDER BY seq LIMIT ?";
-  return (await tx.all<{ message_id: string }>(sql, limit)).map((row) => row.message_id);
+/** Oldest first; `from`: only those to what one agent brought. */
+export async function readPendingAnswerIds(tx: Read, limit: number, from?: string): Promise<string[]> {
+  const sql = `SELECT message_id FROM mesh_inbox WHERE answer IS NOT NULL AND coalesce(from_agent_id = ?, 1)
+     ORDER BY seq LIMIT ?`;
+  return (await tx.all<{ message_id: string }>(sql, from ?? null, limit)).map((row) => row.message_id);
 }
 
 export async function readPendingAnswer(tx: Read, messageId: string): Promise<PendingAnswer | undefined> {

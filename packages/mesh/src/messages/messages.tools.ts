@@ -2,14 +2,17 @@ import type { Json, JsonObject } from "@darkmatter/core";
 import { type Tool, type ToolCall, tool } from "@darkmatter/surface";
 import { z } from "zod";
 import { answered, PEER_WORDS, shownMetadata } from "../answers.ts";
+import { readConnection } from "../connections/connections.store.ts";
 import { meshError } from "../errors.ts";
 import { isQuoting, readLadders, shownLadders, stateOf } from "../receipts/ladder.ts";
 import type { Services } from "../services.ts";
 import { shownResponses } from "../webhooks/webhook.ts";
 import { countUpdates, readResponses, readUpdates } from "../webhooks/webhooks.store.ts";
 import { expireSent } from "../webhooks/webhooks.ts";
+import type { QueuedCopy } from "./copy.ts";
 import { inboxMessage, inboxPage, noteRead } from "./inbox-page.ts";
 import { HOPS_DEFAULT, HOPS_MAX, listed, type SentMessage } from "./message.ts";
+import type { SendOutcome } from "./send.ts";
 import { readSent, readSentAll } from "./sent.store.ts";
 import { waitForResponse } from "./wait.ts";
 
@@ -156,7 +159,7 @@ export function messageTools(services: Services): Tool[] {
       handle: (input) =>
         answered(async () => {
           const sent = await requireSent(services, input.message_id);
-          const closed = await db.write((tx) => expireSent(tx, sent, services.waiting));
+          const closed = await db.write((tx) => expireSent(tx, sent, services.waiting, ports.clock.now()));
           services.changed();
           const done = { success: true, message_id: sent.messageId, status: "expired" };
           return closed ? done : { ...done, message: "It had expired before." };
@@ -214,33 +217,60 @@ async function newMessage(
     targets: targetsOf(input),
     trustMin: input.trust_min,
   };
-  const { sent, deliveries } = await services.sending.send(message, call.callId);
-  const failed = deliveries
-    .filter(({ error }) => error !== undefined)
-    .map(({ peer, error }) => ({
-      agent_id: peer.agentId,
-      display_name: peer.displayName,
-      error: error ?? "",
-    }));
+  const outcome = await services.sending.send(message, call.callId);
+  const result = await sentResult(services, outcome);
+  if (result.success !== true) return result;
+  if (broadcast) return { ...result, next_step: "Broadcasts need no answer." };
+  const wait = `darkmatter_wait_for_response(message_id="${outcome.sent.messageId}")`;
+  return { ...result, next_step: `Call ${wait} to be handed the answer as soon as it comes.` };
+}
+
+/** What came of a message, target by target: who has it, for whom it waits, who did not take it. */
+async function sentResult({ db }: Services, { sent, copies, full }: SendOutcome): Promise<JsonObject> {
+  const waiting = copies.filter(({ nextAtMs }) => nextAtMs !== null);
+  const over = copies.filter(({ nextAtMs, state }) => nextAtMs === null && state !== "stored");
+  const named = async (agentId: string, error: string) => {
+    const peer = await readConnection(db, agentId);
+    return { agent_id: agentId, display_name: peer?.displayName ?? null, error };
+  };
+  const failed = await Promise.all([
+    ...over.map(({ agentId, why }) => named(agentId, why ?? "not sent")),
+    ...full.map((agentId) =>
+      named(agentId, "Too many messages wait for it already: nothing was sent there."),
+    ),
+  ]);
+  const unsure = waiting.filter(({ leftAtMs }) => leftAtMs !== null).map(({ agentId }) => agentId);
   const result = {
-    success: sent.routedTo.length > 0 || sent.targets.length === 0,
+    success: sent.routedTo.length + waiting.length > 0 || sent.targets.length === 0,
     message_id: sent.messageId,
     routed_to: [...sent.routedTo],
+    ...(waiting.length > 0 && {
+      queued_for: waiting.map(({ agentId }) => agentId),
+      ...(unsure.length > 0 && { unconfirmed: unsure }),
+      state: sent.routedTo.length > 0 ? "partly delivered" : "queued",
+      note: queuedNote(waiting, unsure.length),
+    }),
     hops_remaining: sent.initialHops,
     webhook: sent.webhook,
-    ...(failed.length > 0 && { failed, peer_words: PEER_WORDS }),
+    ...(failed.length > 0 && { failed }),
+    ...((failed.length > 0 || waiting.length > 0) && { peer_words: PEER_WORDS }),
   };
-  if (!result.success) {
-    const error = `Message could not be delivered to any of ${sent.targets.length} target(s): ${failed[0]?.error || "see failed"}`;
-    return {
-      ...result,
-      error,
-      next_step: "Check that the agent runs (darkmatter_list_connections), then send again.",
-    };
-  }
-  if (broadcast) return { ...result, next_step: "Broadcasts need no answer." };
-  const wait = `darkmatter_wait_for_response(message_id="${sent.messageId}")`;
-  return { ...result, next_step: `Call ${wait} to be handed the answer as soon as it comes.` };
+  if (result.success) return result;
+  const error = `Message could not be delivered to any of ${sent.targets.length} target(s): ${failed[0]?.error || "see failed"}`;
+  return {
+    ...result,
+    error,
+    next_step: "Its answer says why; darkmatter_list_connections shows who is connected.",
+  };
+}
+
+function queuedNote(waiting: readonly QueuedCopy[], unsure: number): string {
+  const reasons = [...new Set(waiting.map(({ why }) => why ?? "no answer yet"))].slice(0, 3).join("; ");
+  const arrived = unsure > 0 ? ` It may have arrived with ${unsure} of them; none acts on it twice.` : "";
+  return (
+    `Not delivered yet to ${waiting.length} agent(s) (${reasons}). It is kept and sent again by itself, at once when ` +
+    `they are back, for 24 hours.${arrived} darkmatter_expire_message withdraws it.`
+  );
 }
 
 const targetsOf = (input: SendInput): string[] => [

@@ -8,10 +8,15 @@ import {
   sha256Hex,
 } from "@darkmatter/core";
 import { isHash, type SignedMessage } from "@darkmatter/proof";
-import type { Write } from "@darkmatter/store";
+import { seenIds, type Write } from "@darkmatter/store";
 import type { Background } from "../background.ts";
-import { countDeclined, countReceived, readStanding } from "../connections/connections.store.ts";
-import type { Connections } from "../connections/connections.ts";
+import {
+  countDeclined,
+  countReceived,
+  readStanding,
+  type Standing,
+} from "../connections/connections.store.ts";
+import { ANNOUNCED, type Connections } from "../connections/connections.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import {
@@ -31,7 +36,7 @@ import type { Callbacks } from "../webhooks/callbacks.ts";
 import { validateWebhook } from "../webhooks/webhook.ts";
 import { CONTENT_CODE_POINTS_MAX, HOPS_DEFAULT, HOPS_MAX, isBroadcast } from "./message.ts";
 import { countBroadcast, insertInbox, readStored, readTally, takePlace } from "./messages.store.ts";
-import { seenMessages, wasSeen } from "./seen.ts";
+import { createSeenShares, type SeenShare, STRANGERS_SHARE, shareOf, wasSeen } from "./seen.ts";
 import { type ArrivedMessage, verifyMessage } from "./verify.ts";
 
 /** What the sender is answered: 409 for a repeat that asked for its receipt again. */
@@ -56,6 +61,8 @@ interface Checked {
   readonly connected: boolean;
   readonly score: number;
   readonly signed: SignedMessage;
+  /** Whose memory of ids it takes up. */
+  readonly share: SeenShare;
 }
 
 /** A message on disk: its place in the inbox, which a broadcast has none of, and the receipt it asked for. */
@@ -75,10 +82,12 @@ export function createReceiving(
   callbacks: Callbacks,
   giving: Giving,
   background: Background,
+  heard: (agentId: string) => void,
   changed: () => void,
 ): Receiving {
   const { db, clock, config, signer, verifier, journal } = ports;
   const self = signer.agentId;
+  const shares = createSeenShares();
 
   /** Unread messages, never fewer than there are: unknown until the first look, so that most looks need no read. */
   let unreadAtMost = Number.POSITIVE_INFINITY;
@@ -111,7 +120,12 @@ export function createReceiving(
     if (connection) {
       await refuseBeyond(limits.takeConnection(message.from, connection.rateLimit), message.from);
     }
-    return { connected: connection !== undefined, score: standing.score, signed };
+    const share = connection ? shareOfPeer(message.from, connection) : STRANGERS_SHARE;
+    return { connected: connection !== undefined, score: standing.score, signed, share };
+  }
+
+  function shareOfPeer(agentId: string, { rateLimit, features }: Standing): SeenShare {
+    return shareOf(agentId, limits.perMinute(rateLimit), features.includes('"ids25h/1"'));
   }
 
   async function refuseBeyond(limit: number | undefined, from: string): Promise<void> {
@@ -135,7 +149,7 @@ export function createReceiving(
     });
   }
 
-  function store(message: Parsed, { connected, score, signed }: Checked): Promise<Stored> {
+  function store(message: Parsed, { connected, score, signed, share }: Checked): Promise<Stored> {
     const { from, messageId, content, metadata } = message;
     const metadataText = JSON.stringify(metadata);
     const broadcast = isBroadcast(metadata);
@@ -145,7 +159,10 @@ export function createReceiving(
     return db.write(async (tx) => {
       // A message whose time lies ahead of ours stays fresh for longer, and is remembered for as long.
       const seenAtMs = Math.max(now, Math.ceil(parseTime(message.timestamp ?? "") ?? now));
-      if (await seenMessages.has(tx, messageId, now)) throw meshError("DUPLICATE");
+      const seen = { id: messageId, seenAtMs, untilMs: seenAtMs + share.keepMs, share: share.share };
+      if (await seenIds.has(tx, messageId, now)) throw meshError("DUPLICATE");
+      // Forgetting an id would let its message be acted on twice: what cannot be remembered is not taken.
+      if (!(await shares.take(tx, share, now))) throw meshError("TOO_MANY", "Too many messages to remember");
       const place = broadcast ? 0 : await takePlace(tx, config.inboxMax);
       if (place === undefined) throw meshError("TOO_MANY", "Message queue full");
       const commit = await journal.append(tx, {
@@ -157,22 +174,23 @@ export function createReceiving(
         fields: { content, metadata, signed: { ...signed } },
       });
       if (broadcast) {
-        await seenMessages.remember(tx, messageId, seenAtMs);
+        await seenIds.remember(tx, seen);
         await countBroadcast(tx);
       } else {
         const waiting = { ...message, verified: true, receivedAtMs: now, read: false };
-        const isNew = await insertInbox(tx, waiting, metadataText, seenAtMs, commit ?? null);
+        const isNew = await insertInbox(tx, waiting, metadataText, seen, commit ?? null);
         if (!isNew) throw meshError("DUPLICATE");
       }
       if (connected) await countReceived(tx, from, from, at);
       await rememberHeard(tx, message, score, at);
       if (connected && metadata.type === "disconnect_announcement") {
-        await connections.close(tx, from, "announced by the peer");
+        await connections.close(tx, from, ANNOUNCED);
       }
       const given = storedRung(message, signed.content_hash, now, commit);
       // Its author hears by the webhook what who brought it hears in the answer.
       if (given && authorOf(message) !== from) await giving.owe(tx, { ...given, webhook: message.webhook });
       tx.afterCommit(changed);
+      if (connected) tx.afterCommit(() => heard(from));
       return { place: broadcast ? undefined : place, given };
     });
   }

@@ -1,4 +1,4 @@
-import { HOUR_MS, type JsonObject } from "@darkmatter/core";
+import { DAY_MS, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import { netError } from "@darkmatter/net";
 import { runJobs } from "@darkmatter/surface";
 import { expect, test, vi } from "vitest";
@@ -93,8 +93,10 @@ test("a reply whose answer is lost is kept, sent again by the job, and recorded 
   const outcome = await bo.tool("respond_message", { message_id: id, response: "42" });
   expect(outcome).toMatchObject({ success: false, error: expect.stringContaining("kept") });
   expect(await inboxOf(bo)).toEqual([]);
+  await net.clock.advance(5 * SECOND_MS);
   await bo.job("messages.finish-answers");
   lost[Symbol.dispose]();
+  await net.clock.advance(10 * SECOND_MS);
   await bo.job("messages.finish-answers");
   await bo.job("messages.finish-answers");
   expect(await responsesOf(ana, id)).toMatchObject([{ agent_id: bo.id, response: "42" }]);
@@ -107,6 +109,8 @@ test("an answer held by a node that died goes out when it starts again, not a pe
   using lost = net.internet.lose("answer", { from: net.hosts.bo.name, to: net.hosts.ana.name });
   await bo.tool("respond_message", { message_id: id, response: "42" });
   lost[Symbol.dispose]();
+  // What the process knew of its attempts is gone with it.
+  await net.clock.advance(5 * SECOND_MS);
   using _jobs = runJobs(bo.mesh.jobs, net.clock, (job, reason) => {
     throw new Error(`${job}: ${reason}`);
   });
@@ -141,6 +145,7 @@ test.each([
     lost[Symbol.dispose]();
     if (what === "refuse") bo.answers(() => [429, { error: "busy" }]);
     using _down = what === "down" ? net.internet.lose("request") : undefined;
+    await net.clock.advance(5 * SECOND_MS);
     await ana.job("messages.finish-answers");
     expect(await inboxOf(ana)).toEqual([]);
     expect(await ana.tool("respond_message", { message_id: id, response: "43" })).toMatchObject({
@@ -148,6 +153,7 @@ test.each([
     });
     _down?.[Symbol.dispose]();
     bo.answers(() => [200, { success: true }]);
+    await net.clock.advance(10 * SECOND_MS);
     await ana.job("messages.finish-answers");
     const responses = bo.heardAt(id).filter(({ type }) => type === "response");
     expect(new Set(responses.map(({ response }) => response))).toEqual(new Set(["42"]));
@@ -177,18 +183,22 @@ test("one sender that never answers does not hold up the answers to others", asy
   lost[Symbol.dispose]();
   const last = ids.at(-1) ?? "";
   bo.answers(({ path }) => (path.endsWith(last) ? [200, {}] : [503, {}]));
+  await net.clock.advance(5 * SECOND_MS);
   await ana.job("messages.finish-answers");
   await ana.job("messages.finish-answers");
   const left = await ana.db.all<{ message_id: string }>("SELECT message_id FROM mesh_inbox");
   expect(left.map(({ message_id: id }) => id)).not.toContain(last);
 });
 
-test("an answer that never arrives is given up with its message, after the hour", async () => {
+test("an answer that never arrives is given up with its message, after a day", async () => {
   const { net, ana, id } = await held();
   await using _ = net;
   using _lost = net.internet.lose("answer");
   await ana.tool("respond_message", { message_id: id, response: "42" });
-  await net.clock.advance(HOUR_MS);
+  await net.clock.advance(DAY_MS - 1);
+  await ana.job("messages.purge");
+  expect(await ana.db.all("SELECT * FROM mesh_inbox")).toHaveLength(1);
+  await net.clock.advance(1);
   await ana.job("messages.purge");
   expect(await ana.db.all("SELECT * FROM mesh_inbox")).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { hasCode, isoTime, reasonOf } from "@darkmatter/core";
 import { replyText, signText } from "@darkmatter/identity";
 import { once, type Read } from "@darkmatter/store";
+import { createBackoff, createMissed } from "../backoff.ts";
 import { addResponseTime } from "../connections/connections.store.ts";
 import type { Connections } from "../connections/connections.ts";
 import { remember } from "../conversation/conversation.ts";
@@ -46,8 +47,12 @@ export interface Replying {
    * The message leaves the inbox when the sender took the answer. Throws NOT_FOUND for a message that is not there.
    */
   reply(messageId: string, response: string, callId: string | undefined): Promise<ReplyOutcome>;
-  /** Sends again what a crash or a lost connection left undecided. */
+  /** Sends again what a crash or a lost connection left undecided, at growing intervals. */
   finish(): Promise<void>;
+  /** An agent was heard: answers to what it brought go out at once. */
+  heard(agentId: string): Promise<void>;
+  /** Whether there was something for an agent that could not be brought to it. */
+  missed(agentId: string): boolean;
 }
 
 /** Answers brought to their end in one run of the job. */
@@ -62,6 +67,10 @@ export function createReplying(
   changed: () => void,
 ): Replying {
   const { db, clock, signer, journal } = ports;
+  /** Answers sent in vain: left alone for a while. */
+  const pauses = createBackoff(ports);
+  /** Agents that an answer could not be brought to. */
+  const missed = createMissed(clock);
   /** Answers being sent by this process now: whoever else wants one sent hears how that ends. */
   const sending = new Map<string, Promise<ReplyOutcome | undefined>>();
 
@@ -145,8 +154,11 @@ export function createReplying(
       responseTimeMs: Math.round((clock.monotonic() - start) * 100) / 100,
       error,
     });
-    const kept = (why: string) =>
-      outcome(`No answer yet (${why}). The reply is kept and sent again by itself.`);
+    const kept = (why: string) => {
+      pauses.failed(messageId);
+      missed.add(answer.message.from);
+      return outcome(`No answer yet (${why}). The reply is kept and sent again by itself.`);
+    };
     let status: PeerAnswer;
     try {
       status = await callbacks.post(
@@ -223,6 +235,15 @@ export function createReplying(
     async finish() {
       // Side by side: a sender that never answers must not hold up the others.
       const ids = await readPendingAnswerIds(db, FINISH_AT_ONCE);
+      pauses.keep(new Set(ids));
+      const due = ids.filter((messageId) => !pauses.isPaused(messageId));
+      await inParallel(due, PARALLEL_CALLS_MAX, (messageId) => sendHeld(messageId, false));
+    },
+
+    missed: (agentId) => missed.take(agentId),
+
+    async heard(agentId) {
+      const ids = await readPendingAnswerIds(db, FINISH_AT_ONCE, agentId);
       await inParallel(ids, PARALLEL_CALLS_MAX, (messageId) => sendHeld(messageId, false));
     },
   };

@@ -7,10 +7,10 @@ import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import type { Impressions } from "../impressions/impressions.ts";
 import type { MeshPorts } from "../ports.ts";
-import type { Taking } from "../receipts/taking.ts";
-import type { Deliverer, Delivery } from "./deliver.ts";
+import type { QueuedCopy } from "./copy.ts";
 import { isBroadcast, metadataFor, requireSendable, type SentCopy, type SentMessage } from "./message.ts";
-import { insertSent, noteDeliveries, readSent } from "./sent.store.ts";
+import type { Outbox } from "./outbox.ts";
+import { insertSent, readSent } from "./sent.store.ts";
 
 export interface NewMessage {
   readonly content: string;
@@ -24,14 +24,18 @@ export interface NewMessage {
 
 export interface SendOutcome {
   readonly sent: SentMessage;
-  readonly deliveries: readonly Delivery[];
+  /** How far each of its copies is, as far as could be told within a few seconds. */
+  readonly copies: readonly QueuedCopy[];
+  /** Agents for whom so much waits already that it was not written down for them. */
+  readonly full: readonly string[];
 }
 
 /** Sending new messages. */
 export interface Sending {
   /**
-   * Writes the message down, then brings it to its targets. `callId` makes a repeated call the same message.
-   * Throws NOT_CONNECTED for a target we are not connected to, TOO_LARGE for content over the limit.
+   * Writes the message down, then brings it to its targets; what cannot be brought now waits. `callId` makes a repeated
+   * call the same message. Throws NOT_CONNECTED for a target we are not connected to, TOO_LARGE for content over the
+   * limit, QUEUE_FULL when too much waits for every target.
    */
   send(message: NewMessage, callId: string | undefined): Promise<SendOutcome>;
 }
@@ -41,13 +45,10 @@ export function createSending(
   addresses: Addresses,
   connections: Connections,
   impressions: Impressions,
-  deliverer: Deliverer,
-  taking: Taking,
+  outbox: Outbox,
   changed: () => void,
 ): Sending {
   const { db, clock, random, signer, journal } = ports;
-  /** Messages on their way now. */
-  const bringing = new Map<string, Promise<SendOutcome>>();
 
   async function chosen(tx: Read, message: NewMessage): Promise<Connection[]> {
     if (message.targets.length > 0) {
@@ -71,7 +72,7 @@ export function createSending(
   ): Promise<Record<string, SentCopy>> {
     const copies: Record<string, SentCopy> = {};
     for (const peer of peers) {
-      const copy = { receipts: speaks(peer, "receipts/1"), commit: null, sentAt: null };
+      const copy = { receipts: speaks(peer, "receipts/1"), commit: null };
       const { commit: _, ...told } = metadataFor(metadata, copy, signer.agentId);
       const hash = await journal.append(tx, {
         act: "message.sent",
@@ -86,10 +87,10 @@ export function createSending(
   }
 
   /** The record is on disk before the first byte leaves: the receiver calls back before it answers. */
-  function record(message: NewMessage, callId: string | undefined): Promise<string> {
+  function record(message: NewMessage, callId: string | undefined): Promise<Recorded> {
     return db.write((tx) =>
-      once(tx, callId, async () => {
-        const peers = await chosen(tx, message);
+      once(tx, callId, async (): Promise<Recorded> => {
+        const { peers, full } = await outbox.room(tx, await chosen(tx, message));
         const targets = peers.map((peer) => peer.agentId);
         const messageId = newId("msg", random);
         const createdAt = isoTime(clock.now());
@@ -107,6 +108,7 @@ export function createSending(
           metadata,
           copies,
         });
+        await outbox.add(tx, keysOf(messageId, targets));
         await remember(tx, {
           messageId,
           content,
@@ -119,7 +121,7 @@ export function createSending(
           metadata,
         });
         tx.afterCommit(changed);
-        return messageId;
+        return { messageId, full };
       }),
     );
   }
@@ -130,49 +132,23 @@ export function createSending(
     return sent;
   }
 
-  async function bring(messageId: string, callId: string | undefined): Promise<SendOutcome> {
-    const sent = await requireSent(db, messageId);
-    // A call that is repeated after a crash goes on where the first one ended. What was withdrawn meanwhile stays here.
-    const open = sent.status === "expired" ? [] : sent.targets;
-    const missing = open.filter((agentId) => !sent.routedTo.includes(agentId));
-    const peers = (await Promise.all(missing.map((agentId) => connections.get(db, agentId)))).filter(
-      (peer) => peer !== undefined,
-    );
-    const outgoing = { ...sent, hopsRemaining: sent.initialHops };
-    const copies = peers.map((peer) => ({
-      peer,
-      metadata: metadataFor(sent.metadata, sent.copies[peer.agentId], signer.agentId),
-      webhook: addresses.webhookFor(peer, messageId),
-    }));
-    const at = isoTime(clock.now());
-    const deliveries = await deliverer.deliver(outgoing, copies, callId !== undefined);
-    const answers = deliveries.map(({ peer, receipt }) => ({ agentId: peer.agentId, receipt }));
-    const receipts = await taking.believed(sent, answers);
-    const idsOf = (some: readonly Delivery[]) => some.map(({ peer }) => peer.agentId);
-    const took = idsOf(deliveries.filter(({ error }) => error === undefined));
-    const left = idsOf(deliveries.filter((delivery) => delivery.left));
-    await db.write(async (tx) => {
-      await noteDeliveries(tx, messageId, { took, left, at });
-      await deliverer.settle(tx, deliveries);
-      await taking.takeAll(tx, receipts);
-      tx.afterCommit(changed);
-    });
-    return { sent: await requireSent(db, messageId), deliveries };
-  }
-
   return {
     async send(message, callId) {
       requireSendable(message.content, message.metadata);
-      const messageId = await record(message, callId);
-      // A call that is repeated while the first one runs hears how that ends.
-      const running = bringing.get(messageId);
-      if (running) return running;
-      const started = bring(messageId, callId).finally(() => bringing.delete(messageId));
-      bringing.set(messageId, started);
-      return started;
+      const { messageId, full } = await record(message, callId);
+      const { targets } = await requireSent(db, messageId);
+      // A call that is repeated after a crash, or while the first one runs, hears how far the same copies are.
+      const copies = await outbox.bring(keysOf(messageId, targets));
+      return { sent: await requireSent(db, messageId), copies, full };
     },
   };
 }
+
+/** What a call made: kept under its id. */
+type Recorded = { readonly messageId: string; readonly full: string[] };
+
+const keysOf = (messageId: string, targets: readonly string[]) =>
+  targets.map((agentId) => ({ messageId, agentId, forwarded: false }));
 
 /** The connection to an agent. Throws NOT_CONNECTED. */
 export async function requireConnection(

@@ -65,28 +65,14 @@ export async function countSentMessages(tx: Read): Promise<{ total: number; awai
   return { total: row?.total ?? 0, awaiting: row?.awaiting ?? 0 };
 }
 
-/** Notes who took a message, besides those noted before, and towards whom its bytes left at `at`. */
-export async function noteDeliveries(
-  tx: Write,
-  messageId: string,
-  {
-    took,
-    left,
-    at,
-  }: { readonly took: readonly string[]; readonly left: readonly string[]; readonly at: string },
-): Promise<void> {
-  const sent = await readSent(tx, messageId);
-  if (!sent || left.length === 0) return;
-  const copies: Record<string, SentCopy> = { ...sent.copies };
-  for (const agentId of left) {
-    const copy = copies[agentId];
-    if (copy) copies[agentId] = { ...copy, sentAt: copy.sentAt ?? at };
-  }
+/** Notes that an agent has a message, besides those noted before. */
+export async function noteRouted(tx: Write, messageId: string, agentId: string): Promise<void> {
   await tx.run(
-    "UPDATE mesh_sent SET routed_to = ?, copies = ? WHERE message_id = ?",
-    JSON.stringify([...new Set([...sent.routedTo, ...took])]),
-    JSON.stringify(copies),
+    `UPDATE mesh_sent SET routed_to = json_insert(routed_to, '$[#]', ?)
+     WHERE message_id = ? AND NOT EXISTS (SELECT 1 FROM json_each(routed_to) WHERE value = ?)`,
+    agentId,
     messageId,
+    agentId,
   );
 }
 
@@ -106,11 +92,13 @@ export function eraseSent(tx: Write, messageId: string, text: string): Promise<n
   );
 }
 
-/** Keeps the newest `keep`, with their updates and responses. */
+/** Keeps the newest `keep`, and those that are still to be brought to somebody, with their updates and responses. */
 export async function pruneSent(tx: Write, keep: number): Promise<void> {
   await tx.run(
     `DELETE FROM mesh_sent WHERE message_id IN (
-       SELECT message_id FROM mesh_sent ORDER BY created_at_ms DESC, rowid DESC LIMIT -1 OFFSET ?)`,
+       SELECT message_id FROM mesh_sent ORDER BY created_at_ms DESC, rowid DESC LIMIT -1 OFFSET ?)
+     AND message_id NOT IN (
+       SELECT message_id FROM mesh_outbox WHERE next_at_ms IS NOT NULL AND forwarded = 0)`,
     keep,
   );
 }

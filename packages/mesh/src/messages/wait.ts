@@ -2,7 +2,7 @@ import { hasCode, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { ToolCall } from "@darkmatter/surface";
 import { PEER_WORDS } from "../answers.ts";
 import { meshError } from "../errors.ts";
-import { readLadders, stateOf } from "../receipts/ladder.ts";
+import { isQuoting, readLadders, shownLadders, stateOf } from "../receipts/ladder.ts";
 import type { Services } from "../services.ts";
 import { shownResponses } from "../webhooks/webhook.ts";
 import { readResponses } from "../webhooks/webhooks.store.ts";
@@ -33,8 +33,8 @@ export async function waitForResponse(
     // A receipt touches the message too, which is no reason to tell the client that we still wait.
     if (!pause.aborted) continue;
     if (isLast) {
-      const state = await stateNow(services, messageId);
-      return (await settled(services, messageId)) ?? timedOut(messageId, timeoutSeconds, state);
+      const known = await knownNow(services, messageId);
+      return (await settled(services, messageId)) ?? timedOut(messageId, timeoutSeconds, known);
     }
     const waitedMs = clock.monotonic() - startMs;
     await call.progress(waitedMs / SECOND_MS, timeoutSeconds, "Waiting for a response");
@@ -74,18 +74,22 @@ async function settled({ db }: Services, messageId: string): Promise<JsonObject 
   return sent.status === "expired" ? { success: false, ...state, reason: "message_expired" } : undefined;
 }
 
-async function stateNow({ db, ports }: Services, messageId: string): Promise<string> {
+/** How far the message came, and with whom. */
+async function knownNow({ db, ports }: Services, messageId: string): Promise<JsonObject> {
   const sent = await readSent(db, messageId);
-  return sent ? stateOf(await readLadders(db, sent, ports.signer.agentId)) : "";
+  if (!sent) return {};
+  const ladders = await readLadders(db, sent, ports.signer.agentId);
+  const quotes = ladders.some(isQuoting) && { peer_words: PEER_WORDS };
+  return { state: stateOf(ladders), ladder: shownLadders(ladders), ...quotes };
 }
 
-function timedOut(messageId: string, timeoutSeconds: number, state: string): JsonObject {
+function timedOut(messageId: string, timeoutSeconds: number, known: JsonObject): JsonObject {
   return {
     success: false,
     message_id: messageId,
     reason: "timeout",
     timeout_seconds: timeoutSeconds,
-    state,
+    ...known,
     next_step: "The message stays open: call this again, or look later with darkmatter_get_sent_message.",
   };
 }

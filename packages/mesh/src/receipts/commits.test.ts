@@ -136,9 +136,10 @@ test("each peer gets what it announced, and an old one gets the bytes it always 
 test("a repeated call sends each peer the same as before, whatever it announced meanwhile", async () => {
   const { net, ana, peers } = await nodeAnd([], ALL);
   await using _ = net;
-  for (const peer of peers) peer.answers(() => [500]);
   const send = () => ana.tool("send_message", { content: "?" }, { callId: "c1" });
+  const lost = net.internet.lose("answer");
   await send();
+  lost[Symbol.dispose]();
   const [old] = peers;
   await old.post(ana, "connection_request", old.request({ features: ALL }));
   await send();

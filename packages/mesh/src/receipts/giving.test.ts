@@ -1,4 +1,4 @@
-import { HOUR_MS, type JsonObject, MINUTE_MS, sha256Hex } from "@darkmatter/core";
+import { DAY_MS, HOUR_MS, type JsonObject, MINUTE_MS, sha256Hex } from "@darkmatter/core";
 import { seededRandom } from "@darkmatter/core/testing";
 import { createVerifier } from "@darkmatter/identity";
 import { receiptOf, verifyReceipt } from "@darkmatter/proof";
@@ -164,7 +164,7 @@ test.each([400, 403, 404, 409])("a sender that refuses with %i is not told again
   expect(toldOf(bo, message)).toHaveLength(1);
 });
 
-test("a sender that cannot be reached for an hour is given up, and that is reported", async () => {
+test("a sender that cannot be reached for a day is given up, and that is reported", async () => {
   const { net, ana, bo, asking, send } = await nodeAndAsker();
   await using _ = net;
   const message = asking();
@@ -172,7 +172,7 @@ test("a sender that cannot be reached for an hour is given up, and that is repor
   bo.answers(() => [500]);
   await ana.tool("get_message", { message_id: message.message_id });
   await net.settle();
-  await net.clock.advance(HOUR_MS);
+  await net.clock.advance(DAY_MS);
   await ana.job("receipts.tell");
   expect(toldOf(bo, message)).toHaveLength(2);
   await net.clock.advance(1);

@@ -1,8 +1,10 @@
 import { hasCode, isoTime, sha256Hex } from "@darkmatter/core";
 import { signText } from "@darkmatter/identity";
+import { baseUrl } from "@darkmatter/net";
 import { type Receipt, type Rung, receiptText } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
 import type { Background } from "../background.ts";
+import { createMissed } from "../backoff.ts";
 import { isBlocked, readConnection } from "../connections/connections.store.ts";
 import type { InboxMessage } from "../messages/message.ts";
 import { inParallel, PARALLEL_CALLS_MAX } from "../peers.ts";
@@ -32,8 +34,12 @@ export interface Giving {
   refuse(tx: Write, message: Message, why: string): Promise<void>;
   /** Owes the receipt of an act that `commit` records. */
   acted(tx: Write, message: Message, what: "replied" | "forwarded", commit: string | null): Promise<void>;
-  /** Tells again what could not be told, at growing intervals; gives up after an hour. */
+  /** Tells again what could not be told, at growing intervals; gives up after a day. */
   tellDue(): Promise<void>;
+  /** An agent was heard: what is due to it at its own address is told at once. */
+  heard(agentId: string): Promise<void>;
+  /** Whether something could not be told to an agent lately. */
+  missed(agentId: string): boolean;
 }
 
 export function createGiving(
@@ -46,6 +52,7 @@ export function createGiving(
   const telling = new Set<string>();
   /** Told in vain by this process: until when it is left alone, and for how long that is. */
   const paused = new Map<string, { readonly untilMs: number; readonly pauseMs: number }>();
+  const missed = createMissed(clock);
 
   function signed({ messageId, from, contentHash, rung, atMs, commit, detail }: GivenRung): Receipt {
     const receipt = { agent_id: self, message_id: messageId, rung, at: isoTime(atMs), commit, detail };
@@ -99,7 +106,10 @@ export function createGiving(
     telling.add(key);
     try {
       if (await isSettled(due)) await db.write((tx) => deleteDue(tx, messageId, rung));
-      else pause(key);
+      else {
+        pause(key);
+        missed.add(due.from);
+      }
     } finally {
       telling.delete(key);
     }
@@ -141,6 +151,19 @@ export function createGiving(
       const untold = await db.write((tx) => pruneDue(tx, clock.now() - RECEIPT_DUE_MS));
       if (untold > 0) report("receipts.untold", { count: untold });
       await inParallel(await readTellable(), PARALLEL_CALLS_MAX, tell);
+    },
+
+    missed: (agentId) => missed.take(agentId),
+
+    async heard(agentId) {
+      const peer = await readConnection(db, agentId);
+      if (!peer) return;
+      // Elsewhere may be somebody else's busy server: that an agent speaks is no reason to call that more often.
+      const own = `${baseUrl(peer.url)}/`;
+      const due = (await readDue(db)).filter(
+        ({ from, webhook }) => from === agentId && webhook.startsWith(own),
+      );
+      await inParallel(due, PARALLEL_CALLS_MAX, tell);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Write } from "@darkmatter/store";
 import { shortId } from "../connections/connection.ts";
 import { isBlocked } from "../connections/connections.store.ts";
 import { meshError } from "../errors.ts";
+import type { Arrivals } from "../messages/arrival.ts";
 import type { SentMessage } from "../messages/message.ts";
 import { readSent } from "../messages/sent.store.ts";
 import type { Waiting } from "../messages/waiting.ts";
@@ -39,6 +40,7 @@ export interface ReceiptAnswer {
 
 export function createTaking(
   { db, signer, verifier, journal, report }: MeshPorts,
+  arrivals: Arrivals,
   waiting: Waiting,
   changed: () => void,
 ): Taking {
@@ -82,6 +84,7 @@ export function createTaking(
   async function keep(tx: Write, receipt: TakenReceipt): Promise<void> {
     const { agent_id: agentId, message_id: messageId, commit } = receipt;
     await insertReceipt(tx, receipt);
+    await arrivals.note(tx, messageId, agentId);
     await journal.append(tx, {
       act: "receipt.taken",
       trace: messageId,

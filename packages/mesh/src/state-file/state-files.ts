@@ -9,7 +9,7 @@ import { readSetting, writeSetting } from "../identity/identity.store.ts";
 import type { Identity } from "../identity/identity.ts";
 import { readImpressions, writeImpression } from "../impressions/impressions.store.ts";
 import { readTally, setHandled } from "../messages/messages.store.ts";
-import { liveIds, seenMessages } from "../messages/seen.ts";
+import { liveIds, rememberLive } from "../messages/seen.ts";
 import { insertSent, readSent, readSentAll } from "../messages/sent.store.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Response, Update } from "../webhooks/webhook.ts";
@@ -71,7 +71,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
       }
       for (const [id, seconds] of Object.entries(file.seen)) {
         const seenAtMs = Math.trunc(seconds * 1000);
-        if (Number.isSafeInteger(seenAtMs)) await seenMessages.remember(tx, id, seenAtMs);
+        if (Number.isSafeInteger(seenAtMs)) await rememberLive(tx, id, seenAtMs);
       }
       await markRead(tx);
     },

@@ -5,6 +5,7 @@ import { countRequests } from "../connections/requests.store.ts";
 import { countInboundBroadcasts, countTalk } from "../conversation/conversation.store.ts";
 import type { Profile } from "../identity/identity.ts";
 import { readTally } from "../messages/messages.store.ts";
+import { countNewNotes } from "../messages/notes.store.ts";
 import { countSentMessages } from "../messages/sent.store.ts";
 import type { Status } from "../presence/presence.ts";
 
@@ -13,6 +14,8 @@ export interface Glance {
   readonly connections: number;
   readonly pendingRequests: number;
   readonly unread: number;
+  /** Notes of this node that its agent was not shown yet. */
+  readonly notes: number;
   readonly handled: number;
   readonly sent: number;
   readonly awaitingReply: number;
@@ -31,6 +34,7 @@ export const EMPTY_GLANCE: Glance = {
   connections: 0,
   pendingRequests: 0,
   unread: 0,
+  notes: 0,
   handled: 0,
   sent: 0,
   awaitingReply: 0,
@@ -63,6 +67,7 @@ export async function takeGlance(tx: Read, { status, profile, genericBios }: Gla
     connections: peers.length,
     pendingRequests: await countRequests(tx),
     unread,
+    notes: await countNewNotes(tx),
     handled,
     sent: sent.total,
     awaitingReply: sent.awaiting,

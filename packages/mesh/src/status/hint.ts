@@ -1,28 +1,31 @@
 /** What an agent may not have looked at yet. */
 export interface Activity {
   readonly unread: number;
+  /** What became of messages the agent sent: notes it was not shown yet. */
+  readonly notes: number;
   readonly broadcasts: number;
   readonly peerShards: number;
 }
 
-export const NO_ACTIVITY: Activity = { unread: 0, broadcasts: 0, peerShards: 0 };
+export const NO_ACTIVITY: Activity = { unread: 0, notes: 0, broadcasts: 0, peerShards: 0 };
 
 /** Sessions whose last look is remembered; beyond it the one longest silent starts anew. */
 const SESSIONS_MAX = 1000;
 
 /** What is there, in words: `3 unread messages | 1 network update` (mesh.md 14). */
-export function activityHint({ unread, broadcasts, peerShards }: Activity): string {
+export function activityHint({ unread, notes, broadcasts, peerShards }: Activity): string {
   const parts = [
     counted(unread, "unread message"),
+    counted(notes, "note about a message you sent", "notes about messages you sent"),
     counted(broadcasts, "network update"),
     counted(peerShards, "peer shard"),
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? "No new activity" : parts.join(" | ");
 }
 
-function counted(count: number, noun: string): string | undefined {
+function counted(count: number, noun: string, nouns = `${noun}s`): string | undefined {
   if (count <= 0) return undefined;
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+  return `${count} ${count === 1 ? noun : nouns}`;
 }
 
 /** Tells each session only what is new since it last looked. */
@@ -37,6 +40,7 @@ export function createHints(): { next(session: string, activity: Activity): stri
       if (looks.size > SESSIONS_MAX) looks.delete(looks.keys().next().value ?? "");
       return activityHint({
         unread: activity.unread - before.unread,
+        notes: activity.notes - before.notes,
         broadcasts: activity.broadcasts - before.broadcasts,
         peerShards: activity.peerShards - before.peerShards,
       });

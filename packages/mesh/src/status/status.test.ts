@@ -31,7 +31,7 @@ test("hints are those of the vectors", () => {
     session,
     hint,
   } of cases) {
-    const activity = { unread: inbox, broadcasts, peerShards };
+    const activity = { unread: inbox, notes: 0, broadcasts, peerShards };
     expect(session ? hints.next(session, activity) : activityHint(activity), label).toBe(hint);
   }
 });

@@ -8,6 +8,8 @@ import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import { agentIdField, type Body, lineField, textField } from "../fields.ts";
 import { readImpression } from "../impressions/impressions.store.ts";
+import type { Arrivals } from "../messages/arrival.ts";
+import { withdrawCopies } from "../messages/endings.ts";
 import { CONTENT_CODE_POINTS_MAX, type SentMessage } from "../messages/message.ts";
 import { readSent, setStatus } from "../messages/sent.store.ts";
 import type { Waiting } from "../messages/waiting.ts";
@@ -41,6 +43,8 @@ const UPDATE_TYPES = new Set(["received", "responding", "forwarded", "expired"])
 export function createWebhooks(
   ports: MeshPorts,
   taking: Taking,
+  arrivals: Arrivals,
+  heard: (agentId: string) => void,
   waiting: Waiting,
   changed: () => void,
 ): Webhooks {
@@ -55,11 +59,14 @@ export function createWebhooks(
   async function recordUpdate(messageId: string, type: string, body: Body): Promise<void> {
     const update = parseUpdate(type, body, isoTime(clock.now()));
     await db.write(async (tx) => {
-      await requireSent(tx, messageId);
+      const sent = await requireSent(tx, messageId);
       if (await isBlocked(tx, update.agent_id)) throw meshError("FORBIDDEN", "Not accepted.");
       const { updates } = await countUpdates(tx, messageId);
       if (updates >= UPDATES_MAX) throw meshError("TOO_MANY", "Too many updates for this message");
       await insertUpdate(tx, messageId, update);
+      // Nobody signed it. From an agent that gives receipts those count, from one that does not there is nothing else.
+      const isAsked = sent.copies[update.agent_id]?.receipts ?? false;
+      if (!isAsked) await arrivals.note(tx, messageId, update.agent_id);
       tx.afterCommit(changed);
     });
   }
@@ -81,6 +88,7 @@ export function createWebhooks(
         throw meshError("TOO_MANY", "Too many responses to this message");
       }
       await setStatus(tx, messageId, "responded");
+      await arrivals.note(tx, messageId, stored.agent_id);
       await remember(tx, {
         messageId,
         content: stored.response,
@@ -101,6 +109,7 @@ export function createWebhooks(
       });
       if (commit !== undefined) await setResponseCommit(tx, messageId, fingerprint, commit);
       tx.afterCommit(() => {
+        heard(stored.agent_id);
         waiting.wake(messageId);
         changed();
       });
@@ -121,6 +130,7 @@ export function createWebhooks(
       await requireSent(tx, messageId);
       await taking.take(tx, receipt);
     });
+    heard(agentId);
   }
 
   return {
@@ -182,10 +192,19 @@ async function verifiedReply(messageId: string, body: Body, verifier: Verifier, 
   return { agent_id: agentId, response, metadata: body.metadata ?? {}, signed };
 }
 
-/** Closes a message of ours: holders hear it when they ask (mesh.md 7.1). `false` when it was closed before. */
-export async function expireSent(tx: Write, sent: SentMessage, waiting: Waiting): Promise<boolean> {
+/**
+ * Closes a message of ours: holders hear it when they ask (mesh.md 7.1), those it waits for do not get it any more.
+ * `false` when it was closed before.
+ */
+export async function expireSent(
+  tx: Write,
+  sent: SentMessage,
+  waiting: Waiting,
+  nowMs: number,
+): Promise<boolean> {
   if (sent.status === "expired") return false;
   await setStatus(tx, sent.messageId, "expired");
+  await withdrawCopies(tx, sent.messageId, nowMs);
   tx.afterCommit(() => waiting.wake(sent.messageId));
   return true;
 }

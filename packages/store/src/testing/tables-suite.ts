@@ -2,7 +2,6 @@ import { systemClock } from "@darkmatter/core";
 import { describe, expect, type TestContext, test } from "vitest";
 import type { Database, Migration } from "../database.ts";
 import {
-  createSeenIds,
   createSqlJournal,
   forgetOnce,
   journalAfter,
@@ -10,6 +9,7 @@ import {
   migrate,
   once,
   requireMigrated,
+  seenIds,
   storeMigrations,
 } from "../index.ts";
 import type { OpenDatabase } from "./database-suite.ts";
@@ -145,50 +145,55 @@ function onceSuite(open: OpenDatabase): void {
 }
 
 function seenSuite(open: OpenDatabase): void {
+  const sighting = (id: string, seenAtMs: number, share = "") => ({
+    id,
+    seenAtMs,
+    untilMs: seenAtMs + 300,
+    share,
+  });
+
   test("of many that bring the same id exactly one is told it is new", async (context) => {
     await using db = await migrated(open, context);
-    const seen = createSeenIds({ keepMs: 300, max: 10 });
     const answers = await Promise.all(
-      Array.from({ length: 8 }, () => db.write((tx) => seen.remember(tx, "m", 1000))),
+      Array.from({ length: 8 }, () => db.write((tx) => seenIds.remember(tx, sighting("m", 1000)))),
     );
     expect(answers.filter(Boolean)).toHaveLength(1);
   });
 
   test("an id is known to the end of its time, and not longer", async (context) => {
     await using db = await migrated(open, context);
-    const seen = createSeenIds({ keepMs: 300, max: 10 });
-    const remember = (nowMs: number) => db.write((tx) => seen.remember(tx, "m", nowMs));
+    const remember = (nowMs: number) => db.write((tx) => seenIds.remember(tx, sighting("m", nowMs)));
     expect([await remember(1000), await remember(1300), await remember(1301), await remember(1400)]).toEqual([
       true,
       false,
       true,
       false,
     ]);
+    expect([await seenIds.has(db, "m", 1601), await seenIds.has(db, "m", 1602)]).toEqual([true, false]);
   });
 
   test("an act that fails has seen nothing", async (context) => {
     await using db = await migrated(open, context);
-    const seen = createSeenIds({ keepMs: 300, max: 10 });
     const failing = db.write(async (tx) => {
-      await seen.remember(tx, "m", 1000);
+      await seenIds.remember(tx, sighting("m", 1000));
       throw new Error("no");
     });
     await expect(failing).rejects.toThrow("no");
-    expect(await db.write((tx) => seen.remember(tx, "m", 1000))).toBe(true);
+    expect(await db.write((tx) => seenIds.remember(tx, sighting("m", 1000)))).toBe(true);
   });
 
-  test("pruning drops the expired, then the oldest above the limit", async (context) => {
+  test("pruning drops the expired and nothing else; each share is counted apart", async (context) => {
     await using db = await migrated(open, context);
-    const seen = createSeenIds({ keepMs: 300, max: 3 });
     for (const at of [1000, 1100, 1200, 1300, 1400, 1500]) {
-      await db.write((tx) => seen.remember(tx, `m${at}`, at));
+      await db.write((tx) => seenIds.remember(tx, sighting(`m${at}`, at, at < 1400 ? "one" : "two")));
     }
-    expect((await seen.live(db, 1401)).map((each) => each.id)).toEqual(["m1200", "m1300", "m1400", "m1500"]);
-    expect(await db.write((tx) => seen.prune(tx, 1401))).toBe(3);
-    expect(await seen.live(db, 1401)).toEqual([
-      { id: "m1300", seenAtMs: 1300 },
-      { id: "m1400", seenAtMs: 1400 },
-      { id: "m1500", seenAtMs: 1500 },
+    const live = await seenIds.live(db, 1401, 0, 3);
+    expect(live.map((each) => each.id)).toEqual(["m1300", "m1400", "m1500"]);
+    expect(await seenIds.live(db, 1401, 1500, 3)).toEqual([{ id: "m1500", seenAtMs: 1500 }]);
+    expect(await db.write((tx) => seenIds.prune(tx, 1401))).toBe(2);
+    expect([...(await seenIds.shares(db, 1401))].sort()).toEqual([
+      ["one", 2],
+      ["two", 2],
     ]);
   });
 }

@@ -1,12 +1,12 @@
 // One of several processes that work on the same rows; prints how often it acted, how often an id was new to it.
 import { openPostgres } from "../../adapters/postgres.ts";
-import { createSeenIds, once } from "../../index.ts";
+import { once, seenIds } from "../../index.ts";
 
 const ACTS = 150;
 const IN_FLIGHT = 8;
 const [, , url = "", schema = ""] = process.argv;
-const seen = createSeenIds({ keepMs: 60_000, max: 10_000 });
 await using db = await openPostgres({ url, schema });
+const sighting = (id: string) => ({ id, seenAtMs: 1000, untilMs: 61_000, share: "" });
 let acted = 0;
 let fresh = 0;
 let next = 0;
@@ -21,7 +21,7 @@ async function work(): Promise<void> {
       await tx.run("INSERT INTO chain (at) VALUES (?)", (last?.at ?? 0) + 1);
     });
     await db.write((tx) => once(tx, `call-${n}`, () => tx.run("INSERT INTO acts (n) VALUES (?)", n)));
-    if (await db.write((tx) => seen.remember(tx, `msg-${n}`, 1000))) fresh++;
+    if (await db.write((tx) => seenIds.remember(tx, sighting(`msg-${n}`)))) fresh++;
     acted++;
   }
 }
