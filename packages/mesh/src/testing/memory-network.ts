@@ -6,6 +6,7 @@ import {
   type MemoryHost,
   type MemoryInternet,
   type MemoryLan,
+  type MemoryWebRtc,
   memoryInternet,
   memoryWebRtc,
 } from "@darkmatter/net/testing";
@@ -148,6 +149,8 @@ export interface MemoryNetwork<Name extends string> extends AsyncDisposable {
   readonly internet: MemoryInternet;
   readonly nodes: Readonly<Record<Name, TestNode>>;
   readonly hosts: Readonly<Record<Name, MemoryHost>>;
+  /** Where channels come from, with `webRtc`. */
+  readonly channels: MemoryWebRtc | undefined;
   /** Connects two nodes, the first asking the second. */
   connect(asking: Name, asked: Name): Promise<void>;
   /** Lets everything that waits for no time come to its end. */
@@ -211,6 +214,7 @@ export async function memoryNetwork<Name extends string>(options: {
     internet,
     nodes,
     hosts,
+    channels,
     settle,
 
     async connect(asking, asked) {
