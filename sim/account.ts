@@ -6,6 +6,8 @@ export interface Account {
   passing(agentId: string, messageId: string): void;
   /** Says that an agent was told its message is with another, or will be. */
   told(message: Told): void;
+  /** Says that an agent is about to answer a message. */
+  answering(agentId: string, messageId: string, text: string): void;
   /** The sender withdrew it: what has not arrived need not. */
   withdrew(messageId: string): void;
   /** An agent was told that its answer is with the message's author. */
@@ -20,6 +22,7 @@ export interface Account {
   readonly problems: readonly string[];
   /** Whether the words are the agent's own, or somebody's in a message it passed on. */
   mayHaveSaid(agentId: string, content: string, messageId: string): boolean;
+  mayHaveAnswered(agentId: string, messageId: string, text: string): boolean;
   isWithdrawn(messageId: string): boolean;
 }
 
@@ -64,6 +67,8 @@ export function createAccount(): Account {
     },
     passing: (agentId, messageId) => void passed.add(`${agentId} ${messageId}`),
     told: (message) => void messages.push(message),
+    answering: (agentId, messageId, text) => void passed.add(`${agentId} ${messageId} ${text}`),
+    mayHaveAnswered: (agentId, messageId, text) => passed.has(`${agentId} ${messageId} ${text}`),
     withdrew: (messageId) => void withdrawn.add(messageId),
     answered(answer) {
       answers.push(answer);

@@ -98,6 +98,7 @@ export function createAgent(
 
   async function reply(messageId: string, to: string): Promise<void> {
     const text = words(random, `answer of ${machine.name} to ${messageId}`);
+    account.answering(self, messageId, text);
     const answer = await call("respond_message", { message_id: messageId, response: text });
     if (answer?.success === true) account.answered({ messageId, from: self, to, text });
   }

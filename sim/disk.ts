@@ -10,6 +10,8 @@ export interface Disk {
   prepare(db: Database): Promise<void>;
   /** What happens at the next COMMIT instead: the group in flight is kept, or lost; then `follow` is called. */
   atCommit(fate: "kept" | "lost", follow: () => void): void;
+  /** What was to happen does not: the process it was meant for died before. */
+  disarm(): void;
   /** Commits so far. */
   readonly commits: number;
   close(): Promise<void>;
@@ -39,6 +41,9 @@ export async function createDisk(onCommit: () => void): Promise<Disk> {
     prepare: (through) => migrate(through, [...storeMigrations, ...nodeAssembly.migrations]),
     atCommit(fate, follow) {
       armed = { fate, follow };
+    },
+    disarm() {
+      armed = undefined;
     },
     get commits() {
       return commits;

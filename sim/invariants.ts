@@ -2,6 +2,7 @@ import { createVerifier } from "@darkmatter/identity";
 import { verifyTogether } from "@darkmatter/proof";
 import { type Account, short } from "./account.ts";
 import { type Act, actsOf, rowCounts } from "./evidence.ts";
+import { FALSE_WORDS } from "./hostile.ts";
 import type { Machine } from "./machine.ts";
 import type { Connected } from "./site.ts";
 import type { Site } from "./weather.ts";
@@ -30,6 +31,7 @@ export async function checkAll(
   for (const machine of site.machines) {
     nothingTwice(machine, account, received.get(machine.id) ?? [], answered.get(machine.id) ?? []);
     nothingForged(machine, account, received.get(machine.id) ?? [], hostileId);
+    noAnswerForged(machine, account, answered.get(machine.id) ?? [], hostileId);
     await memoryBounded(machine, account);
     await ledgerSound(machine, account);
   }
@@ -92,10 +94,26 @@ function nothingForged(
   hostileId: string | undefined,
 ): void {
   for (const { peer, messageId, text } of received) {
-    if (peer === hostileId || account.mayHaveSaid(peer, text, messageId)) continue;
+    if (peer === hostileId ? !text.startsWith(FALSE_WORDS) : account.mayHaveSaid(peer, text, messageId))
+      continue;
     account.problem(
       `forged: ${name} took ${messageId} as of ${short(peer)}, who never said: ${text.slice(0, 60)}`,
     );
+  }
+}
+
+/** The ledger keeps answers both ways: those to others are under their author's name, and its own words. */
+function noAnswerForged(
+  { name, id }: Machine,
+  account: Account,
+  answered: readonly Act[],
+  hostileId: string | undefined,
+): void {
+  for (const { peer, messageId, text } of answered) {
+    const isOurs = account.mayHaveAnswered(id, messageId, text);
+    if (isOurs || account.mayHaveAnswered(peer, messageId, text)) continue;
+    if (peer === hostileId && !text.startsWith(FALSE_WORDS)) continue;
+    account.problem(`forged: ${name} took as answer of ${short(peer)} to ${messageId}: ${text.slice(0, 60)}`);
   }
 }
 

@@ -72,6 +72,7 @@ export async function createMachine(world: World, options: MachineOptions): Prom
     const life = createLife();
     life.onEnd(() => {
       running = undefined;
+      disk.disarm();
       host.reset();
       trace.note("dead", name);
     });

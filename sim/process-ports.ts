@@ -34,17 +34,19 @@ export function processClock(world: World, life: Life, skewMs: () => number): Cl
 
 /** The way out of a process; each request and each answer is part of the trace. */
 export function processWire(world: World, life: Life, name: string, wire: Wire): Wire {
-  const { trace } = world;
+  const { trace, taps } = world;
   life.onEnd(() => void wire.close());
   return {
     async request(request) {
-      trace.note("ask", name, request.method, request.url, request.body ?? "");
+      const { method, url, body = "" } = request;
+      trace.note("ask", name, method, url, body);
+      if (typeof body === "string") for (const tap of taps) tap({ method, url, body });
       try {
         const answer = await life.act(() => wire.request(request));
-        trace.note("answer", name, request.url, answer.status, answer.body);
+        trace.note("answer", name, url, answer.status, answer.body);
         return answer;
       } catch (error) {
-        trace.note("no-answer", name, request.url, (error as { code?: string }).code);
+        trace.note("no-answer", name, url, (error as { code?: string }).code);
         throw error;
       }
     },

@@ -13,8 +13,8 @@ export type Pair = readonly [asking: number, asked: number];
 const PORT = 8100;
 /** Connections of a node beyond the two in the ring. */
 const CHORDS_PER_NODE = 1;
-/** One in so many stands behind a router. */
-const BEHIND_EVERY = 4;
+/** One in so many of every second machine stands behind a router. */
+const BEHIND_ONE_IN = 2;
 
 /** The machines of a plan, started and connected. Nothing goes wrong yet. */
 export async function buildSite(world: World, plan: Plan, account: Account): Promise<Site & Connected> {
@@ -23,17 +23,22 @@ export async function buildSite(world: World, plan: Plan, account: Account): Pro
   const routers = new Map<string, NatBox>();
   const machines: Machine[] = [];
   for (let at = 0; at < plan.nodes; at++) {
-    const behind = random.integer(BEHIND_EVERY) === 0 && plan.routers;
+    // Never two in a row of the ring: somebody in the open has to be asked first.
+    const behind = plan.routers && at % 2 === 1 && random.integer(BEHIND_ONE_IN) === 0;
     machines.push(await addMachine(world, at, behind, random, account, routers));
   }
   const site = { machines, routers };
   await within(world, Promise.all(machines.map((machine) => machine.start())), MINUTE_MS);
-  const pairs = pairsOf(plan.nodes, random);
+  const isBehind = (at: number) => routers.has(machines[at]?.name ?? "");
+  const pairs = pairsOf(plan.nodes, random)
+    .filter(([one, other]) => !isBehind(one) || !isBehind(other))
+    .map(([one, other]) => (isBehind(other) ? ([other, one] as const) : ([one, other] as const)));
   for (const pair of pairs) await within(world, connect(world, site, pair), MINUTE_MS);
   return { ...site, pairs };
 }
 
 export interface Connected {
+  /** Who behind a router is always the one that asks. */
   readonly pairs: readonly Pair[];
 }
 
@@ -56,7 +61,7 @@ async function addMachine(
   const router = world.internet.nat({ address: `7.6.${at >> 8}.${10 + (at & 127)}` });
   routers.set(name, router);
   const host = router.host({ address: "192.168.7.10" });
-  return createMachine(world, { ...common, host, config: { portMapping: true } });
+  return createMachine(world, { ...common, host, config: { portMapping: random.integer(2) === 0 } });
 }
 
 /** A ring, so that everybody is reached, and some chords. */
@@ -84,11 +89,15 @@ export async function connect(world: World, { machines }: Site, [one, other]: Pa
   for (let waited = 0; waited < CONNECTED_WITHIN_MS; waited += SECOND_MS) {
     if ((await isConnected(asking, asked)) && (await isConnected(asked, asking))) return;
     await world.clock.sleep(SECOND_MS);
+    // Who stands behind a router cannot be told that it was accepted: it asks again.
+    if (waited % ASKS_AGAIN_MS === 0)
+      await asking.call("connection", { action: "request", target_url: target });
   }
   const words = `${JSON.stringify(answer)}, ${JSON.stringify(pending)}`;
   throw new Error(`${asking.name} and ${asked.name} (${short(asked.id)}) do not connect: ${words}`);
 }
 
+const ASKS_AGAIN_MS = 5 * SECOND_MS;
 const CONNECTED_WITHIN_MS = 20 * SECOND_MS;
 
 async function isConnected(machine: Machine, other: Machine): Promise<boolean> {

@@ -24,6 +24,14 @@ export interface World {
   random(purpose: string): Random;
   /** Work that waits for no time: while there is any, time stands still. */
   readonly work: { running: number };
+  /** Whoever listens on the wires hears every request that leaves a node. */
+  readonly taps: Set<(tapped: Tapped) => void>;
+}
+
+export interface Tapped {
+  readonly method: string;
+  readonly url: string;
+  readonly body: string;
 }
 
 export interface WorldOptions {
@@ -54,6 +62,7 @@ export function createWorld({ seed, showTrace }: WorldOptions): World {
     trace: createTrace(() => clock.monotonic(), showTrace),
     random,
     work,
+    taps: new Set(),
   };
 }
 
