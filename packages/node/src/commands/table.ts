@@ -14,6 +14,7 @@ import { messageCommands } from "./messages.ts";
 import { passportCommands } from "./passport.ts";
 import { peerCommands } from "./peers.ts";
 import { serveCommands } from "./serve.ts";
+import { serviceCommands } from "./service.ts";
 import { setupCommand } from "./setup.ts";
 import { stateCommands } from "./state.ts";
 import { statusCommand } from "./status.ts";
@@ -34,6 +35,7 @@ export function commandTable(main: MainOptions): Command[] {
     demoCommand(),
     setupCommand(main),
     doctorCommand(main),
+    ...serviceCommands(main),
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),
