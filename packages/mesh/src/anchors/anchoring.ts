@@ -5,13 +5,14 @@ import type { Transport } from "../transports/transport.ts";
 import { anchorTransport } from "./anchor-way.ts";
 import type { Anchors } from "./anchors.ts";
 import { createEntries } from "./entries.ts";
-import { createPolls, type Polls } from "./polls.ts";
+import { createPolls } from "./polls.ts";
 import { createSdpDesk, type SdpRelay } from "./sdp-relay.ts";
 
 /** All that a node does with anchors. */
 export interface Anchoring {
   readonly anchors: Anchors;
-  readonly polls: Polls;
+  /** Looks, in the background, for what lies with the anchors. */
+  poll(): void;
   /** A way to peers nobody can call. */
   readonly way: Transport;
   /** A way for offers and answers. */
@@ -43,6 +44,7 @@ export function createAnchoring(
     background.start("anchor.signal", () => desk.take(signal));
   });
   const polls = createPolls(ports, anchors, takeEntry, unknown);
-  const desk = createSdpDesk(ports, anchors, () => polls.run());
-  return { anchors, polls, way: anchorTransport(ports, anchors), relay: desk };
+  const poll = () => background.start("anchors.polled", () => polls.run());
+  const desk = createSdpDesk(ports, anchors, poll);
+  return { anchors, poll, way: anchorTransport(ports, anchors), relay: desk };
 }

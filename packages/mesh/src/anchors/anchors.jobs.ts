@@ -10,7 +10,7 @@ const OPEN_PERIOD_MS = MINUTE_MS;
 const KNOWN_PERIOD_MS = 10 * MINUTE_MS;
 
 export function anchorJobs({ anchoring, addresses, peerUpdates, ports }: Services): Job[] {
-  const { anchors, polls } = anchoring;
+  const { anchors, poll } = anchoring;
   const { monotonic } = ports.clock;
   const isUsed = () => anchors.urls().length > 0;
   let polledMs = Number.NEGATIVE_INFINITY;
@@ -22,7 +22,7 @@ export function anchorJobs({ anchoring, addresses, peerUpdates, ports }: Service
         const isDue = addresses.behindNat() || monotonic() - polledMs >= OPEN_PERIOD_MS;
         if (!isUsed() || !isDue) return;
         polledMs = monotonic();
-        await polls.run();
+        poll();
       },
     },
     {

@@ -23,7 +23,7 @@ export type TakeEntry = (kind: RelayKind, entry: JsonObject) => Promise<boolean>
 
 /** Fetching what lies with the anchors for us. */
 export interface Polls {
-  /** Asks every anchor for everything. Never rejects. */
+  /** Asks every anchor for everything, but those that still owe an answer. Never rejects. */
   run(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export function createPolls(
   unknown: (anchor: string) => void,
 ): Polls {
   const cursors = new Map<string, string>();
-  let running: Promise<void> | undefined;
+  const asked = new Set<string>();
   let lastMs = 0;
 
   /** Each poll has a time of its own: anchors answer each signature once. */
@@ -107,14 +107,15 @@ export function createPolls(
   }
 
   return {
-    run() {
-      // A slow anchor must not make polls pile up.
-      running ??= Promise.all(anchors.urls().map(pollAnchor))
-        .then(() => undefined)
-        .finally(() => {
-          running = undefined;
-        });
-      return running;
+    async run() {
+      // A slow anchor holds up neither the others nor the next poll.
+      const free = anchors.urls().filter((anchor) => !asked.has(anchor));
+      await Promise.all(
+        free.map(async (anchor) => {
+          asked.add(anchor);
+          await pollAnchor(anchor).finally(() => asked.delete(anchor));
+        }),
+      );
     },
   };
 }

@@ -26,11 +26,11 @@ export interface SdpDesk extends SdpRelay {
   take(entry: JsonObject): Promise<void>;
 }
 
-/** `poll` fetches what lies with the anchors, and hands signals to `take`. */
+/** `poll` begins to fetch what lies with the anchors; signals among it are handed to `take`. */
 export function createSdpDesk(
   { clock, signer }: { readonly clock: Clock; readonly signer: Signer },
   anchors: Anchors,
-  poll: () => Promise<void>,
+  poll: () => void,
 ): SdpDesk {
   const waiting = new Map<string, (answer: JsonObject) => void>();
   let answerOffer: AnswerOffer | undefined;
@@ -42,7 +42,7 @@ export function createSdpDesk(
     const until = clock.monotonic() + ANSWER_WITHIN_MS;
     while (!heard() && clock.monotonic() < until) {
       await clock.sleep(ANSWER_PERIOD_MS, signal);
-      await poll();
+      poll();
     }
   }
 
