@@ -195,7 +195,7 @@ function createServices(
     connectivity,
     ports.clock,
   );
-  const transports = seekingTransports(ways, (agentId) => healing.lookups.seekSoon(agentId));
+  const transports = seekingTransports(ways, (...whom) => healing.lookups.seekSoon(...whom));
   const identity = createIdentity(ports, addresses);
   const presence = createPresence(ports);
   const limits = createLimits(ports);

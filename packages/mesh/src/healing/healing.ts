@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "@darkmatter/core";
 import type { Addresses } from "../addresses/addresses.ts";
 import type { Background } from "../background.ts";
 import type { Connections } from "../connections/connections.ts";
@@ -95,13 +96,18 @@ export function createHealing(ports: MeshPorts, services: HealingServices): Heal
   };
 }
 
-/** The same transports; whoever cannot be reached by any is looked for in the background. */
-export function seekingTransports(transports: Transports, seekSoon: (agentId: string) => void): Transports {
+/** A peer that only an anchor can be told for is looked for too, though less often: it may never be reached otherwise. */
+const RELAYED_PAUSE_MS = MINUTE_MS;
+
+/** The same transports; whoever does not answer by any is looked for in the background. */
+export function seekingTransports(transports: Transports, seekSoon: Lookups["seekSoon"]): Transports {
   return {
     ...transports,
     async call(peer, request) {
       const outcome = await transports.call(peer, request);
       if (outcome.kind === "failed") seekSoon(peer.agentId);
+      if (outcome.kind === "unconfirmed" && outcome.way === "anchor")
+        seekSoon(peer.agentId, RELAYED_PAUSE_MS);
       return outcome;
     },
   };

@@ -5,16 +5,15 @@ import type { Connections } from "../connections/connections.ts";
 import { moveConnection } from "../connections/peer-updates.store.ts";
 import type { PeerUpdates } from "../connections/peer-updates.ts";
 import type { MeshPorts } from "../ports.ts";
-import type { Connectivity } from "../transports/connectivity.ts";
 import type { Asking, Candidate } from "./asking.ts";
 
 /** Finding a connected agent that is not where it was. */
 export interface Lookups {
   /**
-   * Looks for an agent in the background: once at a time, at most every 5 s. What is found and confirmed is stored,
+   * Looks for an agent in the background: once at a time, at most every 5 s or `pauseMs`. What is found and confirmed is stored,
    * and the agent told where we are, since it may have looked for us as well.
    */
-  seekSoon(agentId: string): void;
+  seekSoon(agentId: string, pauseMs?: number): void;
   /** The same, now, and without the pause. Whether it was found. */
   seek(agentId: string): Promise<boolean>;
   /** An agent was seen at a URL: one that is connected and not where it was is looked for. */
@@ -41,14 +40,13 @@ export interface LookupServices {
   readonly asking: Asking;
   readonly background: Background;
   readonly connections: Connections;
-  readonly connectivity: Connectivity;
   readonly peerUpdates: Pick<PeerUpdates, "tell">;
   readonly sightings: Sightings;
 }
 
 export function createLookups(
   { db, clock }: Pick<MeshPorts, "db" | "clock">,
-  { asking, background, connections, connectivity, peerUpdates, sightings }: LookupServices,
+  { asking, background, connections, peerUpdates, sightings }: LookupServices,
 ): Lookups {
   /** When each was last looked for, by the monotonic clock. */
   const soughtAtMs = new Map<string, number>();
@@ -92,7 +90,7 @@ export function createLookups(
     // What the agent itself signed meanwhile is better than what was found.
     const moved = await db.write((tx) => moveConnection(tx, agentId, peer.url, url));
     if (!moved) return true;
-    connectivity.heard(agentId);
+    // Its answer is the sign of life that others wait for.
     await peerUpdates.tell({ ...peer, url, lanUrl: null });
     return true;
   }
@@ -107,16 +105,17 @@ export function createLookups(
     return now;
   }
 
-  function rests(agentId: string): boolean {
+  function rests(agentId: string, pauseMs = PAUSE_MS): boolean {
     const last = soughtAtMs.get(agentId);
-    return running.has(agentId) || (last !== undefined && clock.monotonic() - last < PAUSE_MS);
+    return running.has(agentId) || (last !== undefined && clock.monotonic() - last < pauseMs);
   }
 
   return {
     seek,
 
-    seekSoon(agentId) {
-      if (!rests(agentId)) background.start("peer.sought", async () => void (await seek(agentId)), agentId);
+    seekSoon(agentId, pauseMs) {
+      if (rests(agentId, pauseMs)) return;
+      background.start("peer.sought", async () => void (await seek(agentId)), agentId);
     },
 
     sighted(agentId, url) {
