@@ -4,6 +4,7 @@ import type { RelayKind } from "../anchor/relay-kind.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { TakeEntry } from "./polls.ts";
 import { unwrapped } from "./relayed.ts";
+import { openedCallback } from "./sealed-callback.ts";
 
 /** Handles an offer or an answer for a data channel that came through an anchor. */
 export type TakeSignal = (signal: JsonObject) => Promise<void>;
@@ -39,7 +40,8 @@ export function createEntries(
       case "webhook": {
         const { message_id: id, data } = entry;
         if (typeof id !== "string" || !MESSAGE_ID.test(id) || !isJsonObject(data)) return dropped(kind);
-        return serve(`webhook/${id}`, data);
+        const told = openedCallback(ports, id, data);
+        return told ? serve(`webhook/${id}`, told) : dropped(kind);
       }
       case "connection":
         return serve("connection_accepted", entry);

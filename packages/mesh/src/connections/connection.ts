@@ -91,6 +91,7 @@ export const FEATURES = [
   "lognames/1",
   "channel/1",
   "ids25h/1",
+  "sealed/1",
 ] as const;
 export type Feature = (typeof FEATURES)[number];
 

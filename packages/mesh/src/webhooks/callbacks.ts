@@ -1,4 +1,5 @@
 import { baseUrl, isLocalUrl, type Reach } from "@darkmatter/net";
+import { callbackFor } from "../anchors/sealed-callback.ts";
 import { speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import { meshError } from "../errors.ts";
@@ -45,9 +46,12 @@ type Call = Omit<PeerRequest, "path">;
 const FROM_CONNECTION: WebhookTrust = { fromConnection: true, selfIsLocal: false, origins: new Set() };
 
 export function createCallbacks(
-  { db, signer }: MeshPorts,
+  ports: MeshPorts,
   { identity, connections, peers, channels, recovery, discovered }: CallbackServices,
 ): Callbacks {
+  const { db, signer } = ports;
+  const connectionOf = (agentId: string) => connections.get(db, agentId);
+
   async function reachOf(webhook: string, source: WebhookSource): Promise<Reach> {
     const reach = source.connected ? webhookReach(webhook, FROM_CONNECTION) : await strangersReach(webhook);
     if (!reach) throw meshError("FORBIDDEN", "The message's webhook must not be called from here.");
@@ -69,7 +73,8 @@ export function createCallbacks(
   async function atUrl(webhook: string, source: WebhookSource, { method, body, timeoutMs }: Call) {
     return recovery.recovering(webhook, source.author ?? source.from, async (url) => {
       const call = { url, timeoutMs, reach: await reachOf(url, source) };
-      return method === "GET" ? peers.get(call) : peers.post(call, body ?? {});
+      if (method === "GET") return peers.get(call);
+      return peers.post(call, await callbackFor(ports, url, body ?? {}, connectionOf));
     });
   }
 
