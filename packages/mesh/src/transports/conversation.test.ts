@@ -1,0 +1,194 @@
+import { type JsonObject, SECOND_MS } from "@darkmatter/core";
+import { memoryLan } from "@darkmatter/net/testing";
+import { expect, test } from "vitest";
+import { channelStranger } from "../testing/channel-stranger.ts";
+import { type MemoryNetwork, memoryNetwork, type TestNode } from "../testing/memory-network.ts";
+
+type Names = "ana" | "bo";
+
+async function upgrade(net: MemoryNetwork<Names>) {
+  const all = [net.nodes.ana, net.nodes.bo];
+  for (const node of all) await node.job("transports.upgrade");
+  await net.clock.advance(6 * SECOND_MS);
+  for (const node of all) {
+    const running = node.job("transports.upgrade");
+    await net.clock.advance(6 * SECOND_MS);
+    await running;
+  }
+  await net.settle();
+}
+
+/** From now on nothing goes between the two by HTTP. */
+function cutHttp({ internet, hosts }: MemoryNetwork<Names>) {
+  internet.lose("request", { from: hosts.ana.name, to: hosts.bo.name });
+  internet.lose("request", { from: hosts.bo.name, to: hosts.ana.name });
+}
+
+const shown = async (node: TestNode) => {
+  const { connections } = (await node.tool("list_connections")) as { connections: JsonObject[] };
+  return connections[0];
+};
+
+test("a whole conversation goes over a channel: message, receipts, answer", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: true, webRtc: true });
+  const { ana, bo } = net.nodes;
+  await net.connect("ana", "bo");
+  await upgrade(net);
+  cutHttp(net);
+  const sent = await ana.tool("send_message", { content: "are you there?", target_agent_id: bo.id });
+  await net.settle();
+  const { messages } = (await bo.tool("list_inbox")) as { messages: JsonObject[] };
+  expect(messages).toMatchObject([{ message_id: sent.message_id, from_agent_id: ana.id, verified: true }]);
+  await bo.tool("get_message", { message_id: sent.message_id });
+  await net.settle();
+  expect(await ana.tool("get_sent_message", { message_id: sent.message_id })).toMatchObject({
+    state: "read by 1 of 1",
+  });
+  await bo.tool("send_message", { reply_to: sent.message_id, content: "I am" });
+  await net.settle();
+  expect(await ana.tool("get_sent_message", { message_id: sent.message_id })).toMatchObject({
+    responses: [{ agent_id: bo.id, response: "I am" }],
+  });
+  expect([...ana.reports, ...bo.reports]).toEqual([]);
+});
+
+test("a webhook that names a third host is not called when its author has a channel", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"], apart: true, webRtc: true });
+  const { ana } = net.nodes;
+  const eve = channelStranger(net, 99);
+  const victim = channelStranger(net, 98);
+  await eve.connectTo(ana);
+  const line = await eve.open(ana);
+  line.channel.onMessage((text) => {
+    const { payload } = JSON.parse(text) as { payload: JsonObject };
+    line.heard.push(payload);
+    const answer = JSON.stringify({ status: 200, body: { success: true } });
+    line.send({
+      path: "/__darkmatter__/channel",
+      payload: { id: payload.id, part: 0, parts: 1, answer: true, text: answer },
+    });
+  });
+  const webhook = `${victim.url}/__darkmatter__/webhook/msg-1`;
+  await eve.post(ana, "message", eve.message({ message_id: "msg-1", webhook }));
+  await net.settle();
+  expect(victim.heard).toEqual([]);
+  expect(line.heard.map(({ text }) => JSON.parse(String(text)).path)).toEqual([
+    "/__darkmatter__/webhook/msg-1",
+  ]);
+});
+
+test("the answer to a forwarded message goes to its author, not to the one it came from", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"], apart: true, webRtc: true });
+  const { ana } = net.nodes;
+  const [eve, author] = [channelStranger(net, 99), channelStranger(net, 98)];
+  await eve.connectTo(ana);
+  await author.connectTo(ana, []);
+  const line = await eve.open(ana);
+  const webhook = `${author.url}/__darkmatter__/webhook/msg-1`;
+  const metadata = { origin_agent_id: author.id };
+  await eve.post(ana, "message", eve.message({ message_id: "msg-1", webhook, metadata }));
+  await net.clock.advance(11 * SECOND_MS);
+  const before = line.heard.length;
+  await ana.tool("send_message", { reply_to: "msg-1", content: "for your eyes" });
+  await net.clock.advance(11 * SECOND_MS);
+  expect(author.heardAt("/webhook/msg-1")).toContainEqual(
+    expect.objectContaining({ response: "for your eyes" }),
+  );
+  expect(JSON.stringify(line.heard.slice(before))).not.toContain("for your eyes");
+});
+
+/** A node of the first generation that answers offers, without signing where it is told so. */
+function oldNode(net: Pick<MemoryNetwork<Names>, "clock" | "internet" | "channels">, signs: boolean) {
+  const old = channelStranger(net, 99);
+  const frames: JsonObject[] = [];
+  const url = "http://192.168.7.99:9001";
+  old.host.listen(9001, async ({ path, body }) => {
+    const answer = (value: object) => ({ status: 200, headers: {}, body: JSON.stringify(value) });
+    if (path.endsWith("darkmatter.json")) return answer({ agent_id: old.id, webrtc_enabled: true });
+    if (!path.endsWith("webrtc_offer")) return answer({});
+    const offer = JSON.parse(Buffer.from(body).toString("utf8")) as JsonObject;
+    const { sdp, channel } = await old.webRtc.answer(String(offer.sdp_offer));
+    void channel.then((open) => open.onMessage((text) => void frames.push(JSON.parse(text) as JsonObject)));
+    const { sdp_signature_hex } = old.description(sdp);
+    return answer({ success: true, sdp, type: "answer", ...(signs && { sdp_signature_hex }) });
+  });
+  const connectTo = (node: TestNode) =>
+    old.post(node, "connection_request", old.request({ from_agent_url: url, features: [] }));
+  return { ...old, frames, connectTo };
+}
+
+const MESSAGE = { method: "POST", path: "message", body: { n: 1 }, timeoutMs: SECOND_MS } as const;
+
+test.each([true, false])(
+  "a peer of the first generation, signing %s, hears messages where HTTP fails",
+  async (signs) => {
+    await using net = await memoryNetwork({ nodes: ["ana"], apart: true, webRtc: true });
+    const { ana } = net.nodes;
+    const old = oldNode(net, signs);
+    await old.connectTo(ana);
+    for (let turn = 0; turn < 2; turn++) {
+      const running = ana.job("transports.upgrade");
+      await net.clock.advance(6 * SECOND_MS);
+      await running;
+    }
+    expect(await shown(ana)).toMatchObject({ transport: "webrtc", connectivity_method: "direct" });
+    expect(await ana.mesh.call(old.id, MESSAGE)).toMatchObject({ kind: "answered", way: "http" });
+    net.internet.lose("request", { from: net.hosts.ana.name, to: old.host.name });
+    expect(await ana.mesh.call(old.id, MESSAGE)).toMatchObject({ kind: "unconfirmed", way: "webrtc" });
+    await net.settle();
+    expect(old.frames).toEqual([{ path: "/__darkmatter__/message", payload: { n: 1 } }]);
+    const update = { ...MESSAGE, path: "peer_update" };
+    expect(await ana.mesh.call(old.id, update)).toMatchObject({ kind: "failed" });
+    const long = { ...MESSAGE, body: { content: "x".repeat(16_400) } };
+    expect(await ana.mesh.call(old.id, long)).toMatchObject({ kind: "failed" });
+    expect(old.frames).toHaveLength(1);
+  },
+);
+
+test("on a channel that a peer of the first generation offered we only listen", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"], apart: true, webRtc: true });
+  const { ana } = net.nodes;
+  const old = channelStranger(net, 99);
+  await old.connectTo(ana, []);
+  const line = await old.open(ana);
+  net.internet.lose("request", { from: net.hosts.ana.name, to: old.host.name });
+  expect(await ana.mesh.call(old.id, MESSAGE)).toMatchObject({ kind: "failed" });
+  await net.settle();
+  expect(line.heard).toEqual([]);
+});
+
+test("agents that hear each other's beacons meet over the local network where nothing else works", async () => {
+  const lan = memoryLan();
+  await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: true, webRtc: true, lan });
+  const { ana, bo } = net.nodes;
+  await net.connect("ana", "bo");
+  for (const node of [ana, bo]) await node.job("discovery.lan");
+  for (const node of [ana, bo]) await node.job("discovery.lan");
+  await net.settle();
+  cutHttp(net);
+  await upgrade(net);
+  expect(await shown(ana)).toMatchObject({ connectivity_level: 2, connectivity_method: "lan-webrtc" });
+  expect(await shown(bo)).toMatchObject({ connectivity_level: 2, connectivity_method: "lan-webrtc" });
+});
+
+test("a channel lost with its network is opened anew when the peer is there again", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: true, webRtc: true });
+  const { ana, bo } = net.nodes;
+  await net.connect("ana", "bo");
+  await upgrade(net);
+  const down = net.hosts.bo.down();
+  await net.clock.advance(10 * SECOND_MS);
+  expect(await shown(ana)).toMatchObject({ connectivity_level: 0, connectivity_method: "" });
+  down[Symbol.dispose]();
+  await upgrade(net);
+  await upgrade(net);
+  expect(await shown(ana)).toMatchObject({ transport: "webrtc" });
+  expect(await shown(bo)).toMatchObject({ transport: "webrtc" });
+});
+
+test("agents on one machine need no channel", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana", "bo"], webRtc: true });
+  await net.connect("ana", "bo");
+  await upgrade(net);
+  expect(await shown(net.nodes.ana)).toMatchObject({ transport: "http" });
+});
