@@ -9,6 +9,7 @@ export {
   statusText,
 } from "./status/status-text.ts";
 export { type Given, give } from "./testing/given.ts";
+export { healer } from "./testing/healer.ts";
 export {
   bodyOf,
   type MemoryNetwork,

@@ -4,6 +4,7 @@ import { beacons } from "./beacons.ts";
 import { httpScenarios } from "./http-scenarios.ts";
 import { identity } from "./identity.ts";
 import { connectionProof, verifyInbound } from "./inbound.ts";
+import { peerLookup, webhookRecovery } from "./lookups.ts";
 import { outbound } from "./outbound.ts";
 import { sealed } from "./sealed.ts";
 import { domainSignatures, messageSignature } from "./signatures.ts";
@@ -27,4 +28,6 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   status_line: statusLine,
   http_scenarios: httpScenarios,
   outbound,
+  peer_lookup: peerLookup,
+  webhook_recovery: webhookRecovery,
 };

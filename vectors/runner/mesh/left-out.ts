@@ -1,15 +1,13 @@
-import { isJsonObject, type Json, type JsonObject } from "@darkmatter/core";
+import { isJsonObject, type JsonObject } from "@darkmatter/core";
 
 /** Files about layers that are not built yet, and what those are. */
 export const LATER_FILES: Readonly<Record<string, string>> = {
   antimatter: "fees",
   context_feed: "the context feed",
-  peer_lookup: "looking a peer up",
   router: "the router",
   solana: "wallets",
   solana_tx: "wallets",
   spawn: "delegated agents",
-  webhook_recovery: "looking a peer up",
 };
 
 /** Endpoints of those layers. */
@@ -37,15 +35,7 @@ export function laterScenario(scenario: JsonObject): string | undefined {
 
 /** Why a case of outbound calls is not run yet; `undefined` for one that is. */
 export function laterCall(one: JsonObject): string | undefined {
-  const setup = isJsonObject(one.setup) ? one.setup : {};
-  if (setup.nat_detected === true) return "NAT";
-  if (isFilled(setup.anchors) || (isJsonObject(setup.node) && isFilled(setup.node.anchors))) {
-    return "anchors and relays";
-  }
-  if (isJsonObject(one.result) && "health_failures" in one.result) return "health checks";
   const calls = Array.isArray(one.outbound) ? one.outbound.filter(isJsonObject) : [];
   const urls = calls.map(({ url }) => String(url));
   return LATER_CALLS.find(([pattern]) => urls.some((url) => pattern.test(url)))?.[1];
 }
-
-const isFilled = (value: Json | undefined) => Array.isArray(value) && value.length > 0;

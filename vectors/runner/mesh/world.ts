@@ -29,6 +29,9 @@ export interface WorldOptions {
 /** One node in an in-memory internet where everybody else is scripted and every call is recorded. */
 export interface World extends AsyncDisposable {
   readonly node: TestNode;
+  readonly clock: VirtualClock;
+  /** The node's own way out. */
+  readonly wire: Wire;
   /** The calls since last asked. */
   takeCalls(): Call[];
   /** Moves the clocks. Backwards only the wall clock goes. */
@@ -49,16 +52,17 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const clock: VirtualClock = { ...virtual, now: () => virtual.now() + skewMs };
   const calls: Call[] = [];
   const url = new URL(setup.node.public_url);
+  const wire = recordingWire(clock, calls, options.reply);
   const random = scripted(seededRandom(1), options.chance ?? []);
   const node = await testNode({
     clock,
     random,
-    wire: recordingWire(clock, calls, options.reply),
+    wire,
     seed: setup.node.private_key_hex,
     host: "127.0.0.1",
     port: Number(url.port) || 80,
     // With a slash at its end, which no answer may show.
-    config: { publicUrl: `${setup.node.public_url}/` },
+    config: { publicUrl: `${setup.node.public_url}/`, anchors: setup.anchors ?? setup.node.anchors ?? [] },
   });
   await furnish(node, setup, options.nowMs);
 
@@ -69,6 +73,8 @@ export async function openWorld(options: WorldOptions): Promise<World> {
 
   return {
     node,
+    clock,
+    wire,
     settle,
     takeCalls: () => calls.splice(0),
     async setNow(nowMs) {

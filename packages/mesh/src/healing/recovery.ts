@@ -18,43 +18,44 @@ const WHOLE_MS = 30 * SECOND_MS;
 const RECOVERED_PATH = /^\/__darkmatter__\/(webhook|webhook_relay)\//;
 
 export function createRecovery({ clock }: Pick<MeshPorts, "clock">, asking: Asking): Recovery {
-  /** The first place others name that has not been tried and where the agent is. */
-  async function nextPlace(agentId: string, tried: ReadonlySet<string>): Promise<string | undefined> {
-    for (const candidate of (await asking.where(agentId, new Set())).slice(0, 1)) {
-      if (!tried.has(candidate.url) && (await asking.confirms(candidate, agentId))) return candidate.url;
+  /** The places others name, one after another, as long as each is another and the agent is there. */
+  async function* places(agentId: string, first: string): AsyncGenerator<string> {
+    const endMs = clock.monotonic() + WHOLE_MS;
+    const tried = new Set([first]);
+    for (let looks = 0; looks < LOOKUPS_MAX && clock.monotonic() < endMs; looks++) {
+      const [best] = await asking.where(agentId, new Set());
+      if (best === undefined || tried.has(best.url)) return;
+      tried.add(best.url);
+      const isThere = await asking.confirms(best, agentId);
+      if (isThere && clock.monotonic() < endMs) yield best.url;
     }
-    return undefined;
   }
 
   return {
     async recovering(webhook, agentId, call) {
-      const endMs = clock.monotonic() + WHOLE_MS;
-      const path = pathOf(webhook);
-      const tried = new Set<string>();
-      let first: unknown;
-      for (let url = webhook; ; ) {
-        try {
-          return await call(url);
-        } catch (error) {
-          first ??= error;
-          // Anything but a connection that was never made may have been acted on.
-          if (!hasCode(error, "UNREACHABLE")) throw first;
+      try {
+        return await call(webhook);
+      } catch (error) {
+        const path = pathOf(webhook);
+        if (path === undefined || !isUnconnected(error)) throw error;
+        for await (const base of places(agentId, baseUrl(webhook.slice(0, -path.length)))) {
+          try {
+            return await call(`${base}${path}`);
+          } catch (again) {
+            if (!isUnconnected(again)) throw error;
+          }
         }
-        tried.add(baseOf(url, path));
-        const isOver = tried.size > LOOKUPS_MAX || clock.monotonic() >= endMs;
-        const base = isOver || path === undefined ? undefined : await nextPlace(agentId, tried);
-        if (base === undefined || clock.monotonic() >= endMs) throw first;
-        url = `${base}${path}`;
+        throw error;
       }
     },
   };
 }
+
+/** Anything but a connection that was never made may have been acted on. */
+const isUnconnected = (error: unknown) => hasCode(error, "UNREACHABLE");
 
 /** The path of a callback that may be kept with another base; `undefined` for any other. */
 function pathOf(webhook: string): string | undefined {
   const path = URL.parse(webhook)?.pathname;
   return path !== undefined && RECOVERED_PATH.test(path) ? path : undefined;
 }
-
-const baseOf = (url: string, path: string | undefined) =>
-  baseUrl(path === undefined ? url : url.slice(0, url.length - path.length));
