@@ -35,8 +35,9 @@ export function createLinks(
   const isNear = (agentId: string) =>
     discovery.peers().some((peer) => peer.agentId === agentId && peer.source === "lan");
   const paths = [
-    directPath(http),
+    // First where beacons are heard: it needs neither a port that is open nor an address that is still right.
     lanPath({ clock, signals: discovery.signals, isNear }),
+    directPath(http),
     peerRelayPath({
       clock,
       self: signer.agentId,
