@@ -25,6 +25,8 @@ export interface Config {
   readonly stunServers: readonly string[];
   readonly ipService: string | undefined;
   readonly portMapping: boolean;
+  /** Whether others may get this program from this node. */
+  readonly bootstrap: boolean;
   /** Whether channels are opened; `undefined` only where more than loopback is listened to. */
   readonly webRtc: boolean | undefined;
   readonly maxConnections: number;
@@ -106,6 +108,7 @@ const Environment = z.object({
   DARKMATTER_STUN: listOf("stun:stun.l.google.com:19302", stunUrl),
   DARKMATTER_IP_SERVICE: listOf("https://api.ipify.org?format=json", webUrl),
   DARKMATTER_PORT_MAPPING: flag(true),
+  DARKMATTER_BOOTSTRAP: flag(true),
   DARKMATTER_WEBRTC: z.stringbool({ error: "must be true or false" }).optional(),
   DARKMATTER_MAX_CONNECTIONS: integer(50, 1, 100_000),
   DARKMATTER_INBOX_MAX: integer(50, 1, 10_000_000),
@@ -142,6 +145,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     stunServers: found.DARKMATTER_STUN,
     ipService: found.DARKMATTER_IP_SERVICE[0],
     portMapping: found.DARKMATTER_PORT_MAPPING,
+    bootstrap: found.DARKMATTER_BOOTSTRAP,
     webRtc: found.DARKMATTER_WEBRTC,
     maxConnections: found.DARKMATTER_MAX_CONNECTIONS,
     inboxMax: found.DARKMATTER_INBOX_MAX,

@@ -49,6 +49,10 @@ const KINDS = {
     "List what there is: darkmatter recent. A number of that list, a commit's id or a message's id will do.",
   ),
   FIELD_UNKNOWN: kind("There is no such field.", "List which there are: darkmatter disclose COMMIT --list"),
+  NO_BUNDLE: kind(
+    "This installation cannot hand its program out.",
+    "Run the node from a clone with everything installed (npm ci), or from a bundle.",
+  ),
   NOT_CONFIRMED: kind("Nothing was erased.", "Confirm it on a terminal, or say --yes."),
 } satisfies Record<string, ErrorKind>;
 

@@ -22,6 +22,8 @@ import {
   type ToolTable,
 } from "@darkmatter/surface";
 import type { Assembly, Layer } from "../assembly.ts";
+import { programBundle } from "../bootstrap/adapters/bundle.ts";
+import { bootstrapping } from "../bootstrap/bootstrapping.ts";
 import type { Config } from "../config.ts";
 import type { Hello } from "../handshake.ts";
 import type { Places } from "../places.ts";
@@ -156,7 +158,15 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     bundleFiles: bundleFilesIn(places.exports),
     report: (event, context) => log.warn(event, context),
   });
-  return { layer, listening, db };
+  const bundle = { bundle: programBundle(), clock: systemClock, base: () => baseOf(config, listening.port) };
+  return { layer: config.bootstrap ? bootstrapping(layer, bundle) : layer, listening, db };
+}
+
+/** Where others get the program: what the owner says, else an address that others may reach. */
+function baseOf({ host, publicUrl }: Config, port: number): string | undefined {
+  if (publicUrl !== undefined || port === 0) return publicUrl;
+  const own = host === "0.0.0.0" || host === "::" ? (lanAddresses()[0] ?? "127.0.0.1") : host;
+  return `http://${own.includes(":") ? `[${own}]` : own}:${port}`;
 }
 
 /** The native library is loaded only where a peer on another machine may use it. */
