@@ -185,7 +185,12 @@ function createServices(
   const peers = createPeers(ports);
   const connectivity = createConnectivity(ports.clock);
   const anchors = createAnchors(ports, peers);
-  const anchoring = createAnchoring(ports, anchors, background, () => peerUpdates.announce());
+  const anchoring = createAnchoring(ports, {
+    ...{ anchors, background },
+    connections: { get: (tx, agentId) => connections.get(tx, agentId) },
+    announce: () => peerUpdates.announce(),
+    callbacks: () => callbacks,
+  });
   const addresses = createAddresses(ports, createPublicAddress(ports, peers));
   const peerUrls = createPeerUrls(addresses.publicHost);
   const channels = createChannels(ports, connectivity);
@@ -227,6 +232,7 @@ function createServices(
   const lanes = createLanes(ports, background, attempts);
   const outbox = createOutbox(ports, attempts, lanes, waiting, changed);
   const replying = createReplying(ports, connections, impressions, callbacks, giving, changed);
+  healing.onRejoin(lanes.rejoined);
   const { heard } = connectivity;
   connectivity.onHeard((agentId) => {
     lanes.heard(agentId);

@@ -1,7 +1,9 @@
-import { MINUTE_MS } from "@darkmatter/core";
+import { type JsonObject, MINUTE_MS } from "@darkmatter/core";
 import type { Background } from "../background.ts";
+import type { Connections } from "../connections/connections.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Transport } from "../transports/transport.ts";
+import type { Callbacks } from "../webhooks/callbacks.ts";
 import { anchorTransport } from "./anchor-way.ts";
 import type { Anchors } from "./anchors.ts";
 import { createEntries } from "./entries.ts";
@@ -22,12 +24,19 @@ export interface Anchoring {
 /** Anchors that do not know us are told at most this often. */
 const TOLD_PERIOD_MS = MINUTE_MS;
 
-/** `announce` tells them where we are. */
+export interface AnchoringServices {
+  readonly anchors: Anchors;
+  readonly background: Background;
+  readonly connections: Pick<Connections, "get">;
+  /** Tells the anchors where we are. */
+  announce(): Promise<void>;
+  /** Made after the ways to peers are. */
+  callbacks(): Callbacks;
+}
+
 export function createAnchoring(
   ports: MeshPorts,
-  anchors: Anchors,
-  background: Background,
-  announce: () => Promise<void>,
+  { anchors, background, connections, announce, callbacks }: AnchoringServices,
 ): Anchoring {
   const { clock } = ports;
   let toldMs = Number.NEGATIVE_INFINITY;
@@ -39,10 +48,18 @@ export function createAnchoring(
     background.start("anchors.told", announce);
   }
 
+  function tellReceipt({ from_agent_id: from, webhook }: JsonObject, receipt: JsonObject): void {
+    if (typeof from !== "string" || typeof webhook !== "string") return;
+    background.start("anchor.receipt", async () => {
+      const connected = (await connections.get(ports.db, from)) !== undefined;
+      const notice = { type: "receipt", agent_id: ports.signer.agentId, receipt };
+      await callbacks().post(webhook, { from, connected }, notice);
+    });
+  }
+
   // An answer to an offer takes seconds to make: polls go on meanwhile.
-  const takeEntry = createEntries(ports, async (signal) => {
-    background.start("anchor.signal", () => desk.take(signal));
-  });
+  const takeSignal = async (signal: JsonObject) => background.start("anchor.signal", () => desk.take(signal));
+  const takeEntry = createEntries(ports, takeSignal, tellReceipt);
   const polls = createPolls(ports, anchors, takeEntry, unknown);
   const poll = () => background.start("anchors.polled", () => polls.run());
   const desk = createSdpDesk(ports, anchors, poll);

@@ -3,6 +3,7 @@ import { seededRandom } from "@darkmatter/core/testing";
 import { sealEnvelope } from "@darkmatter/identity";
 import type { Handler } from "@darkmatter/net";
 import { describe, expect, test } from "vitest";
+import { FEATURES } from "../connections/connection.ts";
 import { type AnchorHost, anchorHost } from "../testing/anchor-host.ts";
 import { type MemoryNetwork, memoryNetwork, type TestNode } from "../testing/memory-network.ts";
 
@@ -29,6 +30,7 @@ async function acquaint(one: TestNode, other: TestNode, url: string): Promise<vo
     agent_display_name: null,
     agent_public_key_hex: other.id,
     connected_at: "2026-03-01T00:00:00+00:00",
+    features: FEATURES,
   };
   const file = { agent_id: one.id, display_name: "x", bio: "y", connections: { [other.id]: connection } };
   await one.db.write((tx) => one.mesh.stateFiles.load(tx, JSON.stringify(file)));
@@ -72,8 +74,12 @@ describe("two agents that only an anchor reaches", () => {
     const sent = await ana.tool("send_message", { content: "over there?", target_agent_id: bo.id });
     const id = String(sent.message_id);
     await at.net.settle();
-    for (let i = 0; i < 3; i++) await at.poll();
+    await at.poll();
+    await at.poll();
 
+    expect(JSON.stringify(await ana.tool("get_sent_message", { message_id: id }))).toMatch(
+      /"rung":"stored"[^}]*"signed":true/,
+    );
     expect(await inboxOf(bo)).toMatchObject([{ message_id: id }]);
     expect(await bo.tool("get_message", { message_id: id })).toMatchObject({ content: "over there?" });
     expect(await bo.tool("respond_message", { message_id: id, response: "here!" })).toMatchObject({
@@ -83,8 +89,11 @@ describe("two agents that only an anchor reaches", () => {
 
     const told = await ana.tool("get_sent_message", { message_id: id });
     expect(told.responses).toMatchObject([{ agent_id: bo.id, response: "here!" }]);
-    expect(JSON.stringify(told)).toContain("received");
+
     expect(await inboxOf(bo)).toEqual([]);
+    const answers = at.anchor.posted.filter(({ path }) => path.includes("webhook_relay"));
+    expect(answers.length).toBeGreaterThan(1);
+    expect(JSON.stringify(answers)).not.toContain("here!");
     const [peer] = (await ana.tool("list_connections")).connections as JsonObject[];
     expect(JSON.stringify(peer)).toContain("anchor");
   });
@@ -168,6 +177,25 @@ describe("what comes out of an anchor", () => {
   }
 
   const random = seededRandom(4);
+
+  async function told(at: Hidden, inner: JsonObject): Promise<unknown> {
+    const sent = await at.bo.tool("send_message", { content: "?", target_agent_id: at.ana.id });
+    const id = String(sent.message_id);
+    await at.net.settle();
+    const plain = { from_agent_id: at.ana.id, message_id: id, ...inner };
+    const data = sealEnvelope(at.ana.signer, at.bo.id, plain, random);
+    await handOut(at, "webhook", { message_id: id, data });
+    return (await at.bo.tool("get_sent_message", { message_id: id })).updates;
+  }
+
+  test("a sealed callback is heard where it is its sender's own word about that message", async () => {
+    await using at = await hidden();
+    const data = { type: "responding", agent_id: at.ana.id };
+    expect(JSON.stringify(await told(at, { data }))).toContain("responding");
+    expect(JSON.stringify(await told(at, { data, message_id: "msg-other" }))).not.toContain("responding");
+    const forged = { type: "responding", agent_id: "ab".repeat(32) };
+    expect(JSON.stringify(await told(at, { data: forged }))).not.toContain("responding");
+  });
 
   test("a message that is not sealed is dropped", async () => {
     await using at = await hidden();

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, utf8 } from "@darkmatter/core";
+import { isJsonObject, type JsonObject, parseJson, utf8 } from "@darkmatter/core";
 import type { InboundRequest } from "@darkmatter/net";
 import type { RelayKind } from "../anchor/relay-kind.ts";
 import type { MeshPorts } from "../ports.ts";
@@ -8,6 +8,9 @@ import { openedCallback } from "./sealed-callback.ts";
 
 /** Handles an offer or an answer for a data channel that came through an anchor. */
 export type TakeSignal = (signal: JsonObject) => Promise<void>;
+
+/** Tells a message's webhook our receipt for it. */
+export type TellReceipt = (message: JsonObject, receipt: JsonObject) => void;
 
 const MESSAGE_ID = /^[A-Za-z0-9_-]{1,128}$/;
 /** Answers by which this node says: not now. */
@@ -20,13 +23,17 @@ const LATER = [429, 503];
 export function createEntries(
   ports: Pick<MeshPorts, "serving" | "clock" | "signer" | "report">,
   takeSignal: TakeSignal,
+  tellReceipt: TellReceipt,
 ): TakeEntry {
   const { clock, report } = ports;
 
   async function serve(path: string, body: JsonObject): Promise<boolean> {
     const handler = ports.serving();
     if (!handler) return false;
-    const { status } = await handler(inbound(path, body, clock.deadline(HANDLING_MS)));
+    const { status, body: answer } = await handler(inbound(path, body, clock.deadline(HANDLING_MS)));
+    // Its sender waits for no answer: what it would have read there is told to it.
+    const said = typeof answer === "string" ? parseJson(answer) : undefined;
+    if (isJsonObject(said) && isJsonObject(said.receipt)) tellReceipt(body, said.receipt);
     return !LATER.includes(status);
   }
 
