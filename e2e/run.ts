@@ -1,12 +1,14 @@
-// npm run e2e [-- mcp|wire|conversation|browser|stranger|doctor|mutations] [--short] [--count N]: whole nodes as processes of
+// npm run e2e [-- mcp|wire|conversation|browser|stranger|doctor|bootstrap|lan|mutations] [--short] [--count N]: whole nodes as processes of
 // their own, driven from outside, and the verifiers beside each other. The short round is the whole one, but for
 // mutations: N of them, unless told 100,000 when they alone are asked for and 2,000 otherwise. The last line is
 // "N passed, N failed, N skipped".
 import { parseArgs } from "node:util";
+import { runBootstrap } from "./bootstrap/bootstrap.ts";
 import { runBrowser } from "./browser/browser.ts";
 import { type Checks, createChecks } from "./checks.ts";
 import { runConversation } from "./conversation/conversation.ts";
 import { runDoctor } from "./doctor/doctor.ts";
+import { runLan } from "./lan/lan.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
 import { runStranger } from "./stranger/stranger.ts";
@@ -18,6 +20,8 @@ const SUITES = {
   conversation: runConversation,
   browser: runBrowser,
   doctor: runDoctor,
+  bootstrap: runBootstrap,
+  lan: runLan,
   stranger: (all: Checks) =>
     runStranger(all, { short: !wanted.includes("stranger") || options.short === true }),
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
