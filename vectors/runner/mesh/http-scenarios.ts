@@ -8,7 +8,7 @@ import { learn, liveRequest } from "./live-values.ts";
 import { type Peers, type Play, type Request, type Scenario, type Step, send } from "./scenario.ts";
 import { type Aftermath, checkStateAfter } from "./state-after.ts";
 import { type Answer, betterThan, ruledAnswer } from "./weakness.ts";
-import { type Call, openWorld } from "./world.ts";
+import { type Call, openWorld, type Reply } from "./world.ts";
 
 /** Requests to one node, one after another, and its answers (mesh.md 5). */
 export async function* httpScenarios(document: Json): AsyncIterable<Outcome> {
@@ -26,7 +26,8 @@ export async function* httpScenarios(document: Json): AsyncIterable<Outcome> {
 async function play(found: Findings, scenario: Scenario, peers: Peers): Promise<void> {
   const { setup, steps } = scenario;
   const nowMs = parseTime(steps[0]?.now ?? "") ?? 0;
-  const reply = (call: Call) => peersReply(call, scenario);
+  let now: Step | undefined;
+  const reply = (call: Call) => relayedReply(call, now) ?? peersReply(call, scenario);
   await using world = await openWorld({ setup, nowMs, reply });
   const live = new Map<string, string>();
   const challenges = new Map<string, string>();
@@ -45,6 +46,7 @@ async function play(found: Findings, scenario: Scenario, peers: Peers): Promise<
       equal: (claim, ...values) => found.equal(`${what}: ${claim}`, ...values),
       like: (claim, ...values) => found.like(`${what}: ${claim}`, ...values),
     };
+    now = step;
     await playStep(here, step, state);
   }
   await checkAfter(found, state);
@@ -75,6 +77,14 @@ async function playStep(found: Findings, step: Step, state: Play): Promise<void>
   await world.settle();
   checkCalls(found, step, world.takeCalls(), live);
   if (state.scenario.peer_trust_recorded) state.peerTrust = await recordedTrust(state);
+}
+
+/** What the target of an offer answered the relay, which the relay told on. */
+function relayedReply({ url }: Call, step: Step | undefined): Reply | undefined {
+  if (!step || !url.endsWith("/sdp_relay_deliver")) return undefined;
+  const { status, body } = step.response;
+  const [, refused] = /Target returned (\d{3})/.exec(JSON.stringify(body)) ?? [];
+  return refused ? { status: Number(refused), body: {} } : { status, body };
 }
 
 function movedBack(body: Json, count: number): Json {

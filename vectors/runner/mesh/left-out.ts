@@ -15,7 +15,6 @@ const LATER_PATHS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\/(antimatter|gas)_(match|signal|result)\b/, "fees"],
   [/\/pool_(info|buy|proxy)\b/, "pools"],
   [/\/shard_push\b/, "shards"],
-  [/\/(webrtc_offer|sdp_relay(_deliver)?)(\b|$)/, "WebRTC"],
   [/\/\w+_relay(_poll)?\//, "anchors and relays"],
 ];
 

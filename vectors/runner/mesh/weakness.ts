@@ -15,6 +15,7 @@ export interface Better {
 /** Nobody's own machine. */
 const ELSEWHERE = "203.0.113.77";
 const FORBIDDEN: Answer = { status: 403, body: { error: "refused" } };
+const ANSWERED: Answer = { status: 200, body: { success: true, type: "answer" } };
 const QUEUED: Answer = { status: 200, body: { success: true, queued: true } };
 
 /**
@@ -25,6 +26,7 @@ export function betterThan(weakness: string, recorded: Answer, request: JsonObje
   const [, status, told] = /(?:answers (\d{3}) |answer is )(\{[^}]*\})/.exec(weakness) ?? [];
   if (told) return { answer: { status: Number(status ?? 200), body: toldBody(told, request) } };
   if (/then remember the id/.test(weakness)) return { answer: QUEUED };
+  if (/send both sets, accept both/.test(weakness)) return { answer: ANSWERED };
   if (/refuse unsigned/.test(weakness)) return { answer: FORBIDDEN };
   if (/restrict to loopback/.test(weakness)) {
     return { answer: recorded, refuseFirst: { change: (body) => body, remote: ELSEWHERE } };

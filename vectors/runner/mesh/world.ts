@@ -1,7 +1,7 @@
 import { fromHex, type Json, type JsonObject, parseJson, type Random } from "@darkmatter/core";
 import { seededRandom, type VirtualClock, virtualClock } from "@darkmatter/core/testing";
 import { type TestNode, testNode } from "@darkmatter/mesh/testing";
-import type { Handler, Wire } from "@darkmatter/net";
+import type { Handler, WebRtc, Wire } from "@darkmatter/net";
 import { type MemoryHost, memoryInternet } from "@darkmatter/net/testing";
 import { furnish, type Setup } from "./setup.ts";
 
@@ -42,6 +42,17 @@ export interface World extends AsyncDisposable {
   state(): Promise<JsonObject>;
 }
 
+/** Answers every offer, and opens nothing. */
+const ANSWERING: WebRtc = {
+  offer: () => Promise.reject(new Error("this node offers nothing")),
+  answer: async () => ({
+    sdp: "v=0\r\no=- 2 2 IN IP4 0.0.0.0\r\n",
+    channel: new Promise(() => undefined),
+    cancel: () => undefined,
+  }),
+  close: async () => undefined,
+};
+
 /** Any name of another machine leads here. */
 const ELSEWHERE = "93.184.216.34";
 
@@ -62,6 +73,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     host: "127.0.0.1",
     port: Number(url.port) || 80,
     // With a slash at its end, which no answer may show.
+    webRtc: ANSWERING,
     config: { publicUrl: `${setup.node.public_url}/`, anchors: setup.anchors ?? setup.node.anchors ?? [] },
   });
   await furnish(node, setup, options.nowMs);
