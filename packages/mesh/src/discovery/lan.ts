@@ -1,12 +1,5 @@
 import { reasonOf, SECOND_MS } from "@darkmatter/core";
-import {
-  addressClass,
-  baseUrl,
-  type Datagram,
-  isLoopbackHost,
-  type MulticastMember,
-  netError,
-} from "@darkmatter/net";
+import { addressClass, type Datagram, isLoopbackHost, type MulticastMember, netError } from "@darkmatter/net";
 import type { Background } from "../background.ts";
 import type { Connections } from "../connections/connections.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -156,7 +149,7 @@ export function createLan(ports: MeshPorts, services: LanServices, sightings: Si
   async function takeBeacon(beacon: Beacon, address: string): Promise<void> {
     if (!(await isGenuine(beacon, ports.verifier))) return;
     const connection = await connections.get(db, beacon.agentId);
-    const heard = sightings.heard(beacon, address, connection && baseUrl(connection.url));
+    const heard = sightings.heard(beacon, address, connection !== undefined);
     if (heard === "repeat" || heard === "full") return;
     const url = `http://${address}:${beacon.port}`;
     if (connection) for (const listener of listeners) listener(beacon.agentId, url);

@@ -22,8 +22,8 @@ export interface DiscoveredPeer {
 interface Sighting extends DiscoveredPeer {
   /** Where in the network; `undefined` on this machine. */
   readonly address: string | undefined;
-  /** Of the newest beacon: when it was sent, and where it said the agent is. */
-  readonly beacon: { readonly sentAt: number; readonly url: string } | undefined;
+  /** When the newest beacon was sent; `undefined` where none was heard. */
+  readonly sentAt: number | undefined;
   readonly connected: boolean;
 }
 
@@ -34,8 +34,8 @@ export type Heard = "new" | "known" | "repeat" | "full";
 export interface Sightings {
   /** Lists an agent that answered at a URL; its word is not proven. */
   found(peer: Omit<DiscoveredPeer, "seenAtMs">, address?: string): void;
-  /** Takes a genuine beacon. `connectedAt`: where the connection to that agent leads, if there is one. */
-  heard(beacon: Beacon, address: string, connectedAt: string | undefined): Heard;
+  /** Takes a genuine beacon. Where it says a connected agent is, is a hint: the connection leads where it led. */
+  heard(beacon: Beacon, address: string, connected: boolean): Heard;
   /** Whether agents were seen at an address of the network. */
   knows(address: string): boolean;
   /** The addresses of the network where agents were seen. */
@@ -84,32 +84,29 @@ export function createSightings(now: () => number): Sightings {
       const local = [...seen.values()].filter(({ source }) => source === "local");
       const fits = address === undefined ? local.length < HALF : makeRoom(address, false);
       if (!known && !fits) return;
-      seen.set(peer.agentId, { ...peer, seenAtMs: now(), address, beacon: undefined, connected: false });
+      seen.set(peer.agentId, { ...peer, seenAtMs: now(), address, sentAt: undefined, connected: false });
     },
 
-    heard({ agentId, port, sentAt, bio, status, accepting }, address, connectedAt) {
+    heard({ agentId, port, sentAt, bio, status, accepting }, address, connected) {
       prune();
       const known = seen.get(agentId);
       // An agent of this machine is nearer than its beacon.
       if (known?.source === "local") return "repeat";
       const url = `http://${address}:${port}`;
-      const before = known?.beacon;
       // Only what is newer may say another place: a beacon can be sent again by anyone from anywhere.
-      if (before && (sentAt < before.sentAt || (sentAt === before.sentAt && url !== before.url)))
-        return "repeat";
-      const connected = connectedAt !== undefined;
+      const last = known?.sentAt;
+      if (last !== undefined && (sentAt < last || (sentAt === last && url !== known?.url))) return "repeat";
       if (!known && !makeRoom(address, connected)) return "full";
       seen.set(agentId, {
         agentId,
-        // A connected peer is where the connection leads until that is known better.
-        url: connectedAt ?? url,
+        url,
         bio,
         status,
         accepting,
         source: "lan",
         seenAtMs: now(),
         address,
-        beacon: { sentAt, url },
+        sentAt,
         connected,
       });
       return known ? "known" : "new";
@@ -120,7 +117,7 @@ export function createSightings(now: () => number): Sightings {
 
     all() {
       prune();
-      return [...seen.values()].map(({ address: _a, beacon: _b, connected: _c, ...peer }) => peer);
+      return [...seen.values()].map(({ address: _a, sentAt: _s, connected: _c, ...peer }) => peer);
     },
   };
 }
