@@ -7,6 +7,8 @@ import { createAnchoring } from "./anchors/anchoring.ts";
 import { anchorJobs } from "./anchors/anchors.jobs.ts";
 import { createAnchors } from "./anchors/anchors.ts";
 import { type Background, createBackground } from "./background.ts";
+import { createAnnouncements } from "./connections/announcements.ts";
+import { connectionJobs } from "./connections/connections.jobs.ts";
 import { connectionRoutes } from "./connections/connections.routes.ts";
 import { connectionTools } from "./connections/connections.tools.ts";
 import { createConnections } from "./connections/connections.ts";
@@ -128,6 +130,7 @@ export function createMesh(ports: MeshPorts): Mesh {
     ],
     tools: toolTable(services, changes),
     jobs: [
+      ...connectionJobs(services),
       ...messageJobs(services),
       ...receiptJobs(services),
       ...discoveryJobs(services),
@@ -232,10 +235,13 @@ function createServices(
   const lanes = createLanes(ports, background, attempts);
   const outbox = createOutbox(ports, attempts, lanes, waiting, changed);
   const replying = createReplying(ports, connections, impressions, callbacks, giving, changed);
+  const handshake = createHandshake(ports, identity, connections, peers, anchors);
+  const announcements = createAnnouncements(ports, connections, handshake);
   healing.onRejoin(lanes.rejoined);
   const { heard } = connectivity;
   connectivity.onHeard((agentId) => {
     lanes.heard(agentId);
+    if (announcements.heard(agentId)) background.start("announcements.heard", () => announcements.tell());
     if (replying.missed(agentId)) background.start("answers.heard", () => replying.heard(agentId), agentId);
     if (giving.missed(agentId)) background.start("receipts.heard", () => giving.heard(agentId), agentId);
   });
@@ -262,7 +268,8 @@ function createServices(
     limits,
     connections,
     requests: createRequests(ports, identity, connections),
-    handshake: createHandshake(ports, identity, connections, peers, anchors),
+    handshake,
+    announcements,
     peerUpdates,
     impressions,
     opinions: createOpinions(ports, connections, impressions, peers),

@@ -1,4 +1,5 @@
 import type { Migration } from "@darkmatter/store";
+import { announcementMigrations } from "./connections/announcements.store.ts";
 import { connectionMigrations } from "./connections/connections.store.ts";
 import { peerUpdateMigrations } from "./connections/peer-updates.store.ts";
 import { conversationMigrations } from "./conversation/conversation.store.ts";
@@ -22,4 +23,5 @@ export const meshMigrations: readonly Migration[] = [
   ...peerUpdateMigrations,
   ...outboxMigrations,
   ...noteMigrations,
+  ...announcementMigrations,
 ];

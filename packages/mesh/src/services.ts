@@ -2,6 +2,7 @@ import type { Database } from "@darkmatter/store";
 import type { Addresses } from "./addresses/addresses.ts";
 import type { Anchoring } from "./anchors/anchoring.ts";
 import type { Background } from "./background.ts";
+import type { Announcements } from "./connections/announcements.ts";
 import type { Connection } from "./connections/connection.ts";
 import type { Connections } from "./connections/connections.ts";
 import type { Handshake } from "./connections/handshake.ts";
@@ -52,6 +53,7 @@ export interface Services {
   readonly connections: Connections;
   readonly requests: Requests;
   readonly handshake: Handshake;
+  readonly announcements: Announcements;
   readonly peerUpdates: PeerUpdates;
   readonly impressions: Impressions;
   readonly opinions: Opinions;

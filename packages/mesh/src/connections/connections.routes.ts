@@ -58,6 +58,7 @@ export function connectionRoutes(services: Services): Route[] {
         const acceptance = await handshake.checkAcceptance(request.json);
         await db.write(async (tx) => {
           tx.afterCommit(changed);
+          tx.afterCommit(() => connectivity.heard(acceptance.peer.agentId));
           return handshake.accepted(tx, acceptance);
         });
         return json(200, { success: true });

@@ -176,21 +176,16 @@ async function requestAct(services: Services, targetUrl: string, mutual: boolean
 
 /** Accepts, tells the requester, and asks back when it wanted that. Shared by the tool and the local API. */
 export async function acceptRequest(services: Services, requestId: string, callId: string | undefined) {
-  const { db, requests, connections, handshake, background } = services;
+  const { db, requests, announcements, background } = services;
   const accepted = await db.write((tx) =>
     once(tx, callId, async () => {
       const { request } = await requests.accept(tx, requestId);
+      await announcements.owe(tx, request.agentId, request.mutual);
       tx.afterCommit(services.changed);
       return { agentId: request.agentId, mutual: request.mutual };
     }),
   );
-  const connection = await connections.get(db, accepted.agentId);
-  if (connection) {
-    background.start("connection.accepted", async () => {
-      await handshake.announce(connection);
-      if (accepted.mutual) await handshake.request(connection.url, { mutual: false });
-    });
-  }
+  background.start("connection.accepted", () => announcements.tell());
   return {
     success: true,
     accepted: true,

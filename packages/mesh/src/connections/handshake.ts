@@ -21,8 +21,8 @@ export type RequestOutcome =
 export interface Handshake {
   /** Asks the agent at `targetUrl` to connect. Throws UNREACHABLE, or REFUSED with the target's words. */
   request(targetUrl: string, options: { mutual: boolean; signal?: AbortSignal }): Promise<RequestOutcome>;
-  /** Tells a requester that it was accepted; whether it heard. */
-  announce(connection: Connection): Promise<boolean>;
+  /** Tells a requester that it was accepted; `viaAnchor`: leaves word with an anchor where nobody is there. */
+  announce(connection: Connection, viaAnchor: boolean): Promise<"told" | "refused" | "held" | "unreached">;
   /** Reads a `connection_accepted` and finds out, without a transaction, who may have sent it. */
   checkAcceptance(body: Body): Promise<Acceptance>;
   /** Consumes the outbound request an acceptance answers and stores the connection. */
@@ -129,17 +129,19 @@ export function createHandshake(
       };
     },
 
-    async announce(connection) {
+    async announce(connection, viaAnchor) {
       const body = writePeerDetails(await identity.details(db, connection.url), "acceptance");
       const url = endpoint(connection.url, "connection_accepted");
       const call = { url, timeoutMs: TIMEOUT_MS.connectionRequest, reach: "private" } as const;
       try {
-        const answer = await peers.post(call, body);
-        return answer.status < 400;
+        const { status } = await peers.post(call, body);
+        if (status === 429 || status >= 500) return "unreached";
+        return status < 400 ? "told" : "refused";
       } catch (error) {
         if (hasCode(error, "ABORTED")) throw error;
         // Nobody is there, or nobody can call there: an anchor holds it (mesh.md 6.1).
-        return anchors.leaveAcceptance(connection.agentId, body);
+        const isHeld = viaAnchor && (await anchors.leaveAcceptance(connection.agentId, body));
+        return isHeld ? "held" : "unreached";
       }
     },
 

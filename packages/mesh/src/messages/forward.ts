@@ -31,7 +31,7 @@ export interface Forwarding {
    * Passes a message of the inbox on under its own id, and tells its sender first. It leaves the inbox when a target
    * took it; for one that cannot be reached a copy waits.
    * Throws NOT_FOUND for a message that is not there or is closed, NOT_CONNECTED for a target that is not,
-   * DUPLICATE for a target that had it before, unless forced, QUEUE_FULL when too much waits for every target.
+   * DUPLICATE for a target that had it before, unless forced.
    */
   forward(
     messageId: string,
@@ -115,38 +115,42 @@ export function createForwarding(
   async function tellAuthor(
     message: InboxMessage,
     from: WebhookSource,
-    target: Connection,
+    agentId: string,
     note: string | null,
-  ): Promise<string | undefined> {
-    const notice = { type: "forwarded", agent_id: self, target_agent_id: target.agentId, note };
-    try {
-      await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
-      return undefined;
-    } catch (error) {
-      return reasonOf(error);
-    }
+  ) {
+    const notice = { type: "forwarded", agent_id: self, target_agent_id: agentId, note };
+    await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
   }
 
-  /** A copy for each target, on disk before it leaves; for whom there was no room. */
-  function queued(
-    message: InboxMessage,
-    targets: readonly Connection[],
-    commits: Readonly<Record<string, string | null>>,
-  ): Promise<{ keys: CopyKey[]; full: string[] }> {
+  /** A copy for a target, on disk before it leaves. Throws QUEUE_FULL. */
+  function queued(message: InboxMessage, target: Connection, commit: string | null): Promise<CopyKey> {
     const { messageId, content, webhook, from } = message;
     const onward = { messageId, content, webhook, hopsRemaining: message.hopsRemaining - 1 };
+    const isLinked = commit !== null && speaks(target, "journal/1");
+    const metadata = isLinked ? { ...message.metadata, commit } : message.metadata;
+    const key = { messageId, agentId: target.agentId, forwarded: true };
     return db.write(async (tx) => {
-      const { peers, full } = await outbox.room(tx, targets);
-      const keys = peers.map(({ agentId }) => ({ messageId, agentId, forwarded: true }));
-      await outbox.add(tx, keys, (agentId) => {
-        const commit = commits[agentId] ?? null;
-        const peer = peers.find((one) => one.agentId === agentId);
-        const isLinked = commit !== null && speaks(peer, "journal/1");
-        const metadata = isLinked ? { ...message.metadata, commit } : message.metadata;
-        return { message: onward, from, metadata };
-      });
-      return { keys, full };
+      await outbox.room(tx, [target]);
+      await outbox.add(tx, [key], () => ({ message: onward, from, metadata }));
+      return key;
     });
+  }
+
+  async function passOn(
+    message: InboxMessage,
+    from: WebhookSource,
+    target: Connection,
+    commits: Readonly<Record<string, string | null>>,
+    note: string | null,
+  ): Promise<ForwardOutcome["results"][number]> {
+    const { agentId } = target;
+    try {
+      await tellAuthor(message, from, agentId, note);
+      const [copy] = await outbox.bring([await queued(message, target, commits[agentId] ?? null)]);
+      return resultOf(agentId, copy);
+    } catch (error) {
+      return { agent_id: agentId, success: false, error: reasonOf(error) };
+    }
   }
 
   function record(
@@ -189,31 +193,16 @@ export function createForwarding(
 
       const commits = await journalled(message, targets);
       if (!commits) return absent(messageId, callId);
-      const told = new Map<string, string | undefined>();
-      for (const target of targets) told.set(target.agentId, await tellAuthor(message, from, target, note));
-      const open = targets.filter(({ agentId }) => told.get(agentId) === undefined);
-      const { keys, full } = await queued(message, open, commits);
-      const copies = await outbox.bring(keys);
-      const results = targets.map(({ agentId }) => {
-        const wrong = full.includes(agentId) ? "too many messages wait for it already" : told.get(agentId);
-        return resultOf(
-          agentId,
-          copies.find((copy) => copy.agentId === agentId),
-          wrong,
-        );
-      });
+      const results: ForwardOutcome["results"] = [];
+      for (const target of targets) results.push(await passOn(message, from, target, commits, note));
       return record(message, results, callId);
     },
   };
 }
 
-function resultOf(
-  agentId: string,
-  copy: QueuedCopy | undefined,
-  wrong: string | undefined,
-): ForwardOutcome["results"][number] {
+function resultOf(agentId: string, copy: QueuedCopy | undefined): ForwardOutcome["results"][number] {
   if (copy?.state === "stored") return { agent_id: agentId, success: true };
-  const error = wrong ?? copy?.why ?? "not answered yet";
+  const error = copy?.why ?? "not answered yet";
   if (copy?.nextAtMs != null) return { agent_id: agentId, success: true, queued: true, error };
   return { agent_id: agentId, success: false, error };
 }
