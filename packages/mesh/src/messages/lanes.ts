@@ -18,6 +18,8 @@ export interface Lanes {
   run(agentId: string): Promise<void>;
   /** An agent was heard: what waits for it goes out at once. */
   heard(agentId: string): void;
+  /** We may be reached, and reach others, again: everything that waits goes out at once. */
+  rejoined(): void;
   /** Starts the lanes that are due. */
   runDue(): void;
 }
@@ -135,6 +137,10 @@ export function createLanes(
       lane.isHeard = true;
       if (lane.running || lane.isBusy || !takeSurge(lane)) return;
       background.start("outbox.heard", () => runAll(agentId), agentId);
+    },
+
+    rejoined() {
+      for (const agentId of lanes.keys()) background.start("outbox.rejoined", () => runAll(agentId), agentId);
     },
 
     runDue() {
