@@ -14,23 +14,34 @@ const DATE_CUT_MS = 500;
 
 type Needed = Pick<
   Services,
-  "ports" | "db" | "connectivity" | "connections" | "discovery" | "transports" | "isReady"
+  | "ports"
+  | "db"
+  | "addresses"
+  | "channels"
+  | "connectivity"
+  | "connections"
+  | "discovery"
+  | "transports"
+  | "isReady"
 >;
 
 /** What a node can say about how it is reached and whom it reaches: asks every peer and anchor, and changes nothing. */
 export async function diagnose(services: Needed): Promise<JsonObject> {
-  const { ports, db, discovery, connections } = services;
+  const { ports, db, addresses, discovery, connections } = services;
   const { config } = ports;
   const listening = ports.listening();
   const all = await connections.all(db);
-  const [peers, anchors] = await Promise.all([
+  const [peers, anchors, told] = await Promise.all([
     inParallel(all.slice(0, PROBED_MAX), PARALLEL_CALLS_MAX, (peer) => peerState(services, peer)),
     inParallel(config.anchors.slice(0, PROBED_MAX), PARALLEL_CALLS_MAX, (url) => anchorState(services, url)),
+    config.publicUrl === undefined ? null : answersAs(services, config.publicUrl, ports.signer.agentId),
   ]);
   return {
     running: services.isReady(),
     listening: listening ? { host: listening.host, port: listening.port } : null,
-    public_url: config.publicUrl ?? null,
+    url: addresses.base(),
+    public_url: told && { url: config.publicUrl ?? "", ...told },
+    behind_nat: addresses.behindNat(),
     beyond_loopback: listening !== undefined && isBeyondLoopback(listening.host),
     discovery: {
       enabled: config.discovery,
@@ -90,16 +101,20 @@ async function overHttp(services: Needed, peer: Connection): Promise<[JsonObject
   const sentAt = services.ports.clock.now();
   const probe = await ask(services, endpoint(peer.url, "status"));
   const clockMs = probe.answer ? ahead(probe.answer, (sentAt + services.ports.clock.now()) / 2) : null;
-  if (!probe.answer) return [{ ok: false, ms: probe.ms, error: probe.error ?? "" }, clockMs];
-  const body = parseJson(new TextDecoder().decode(probe.answer.body));
-  const agentId = isJsonObject(body) ? body.agent_id : undefined;
-  const error =
-    probe.answer.status !== 200
-      ? `HTTP ${probe.answer.status}`
-      : agentId !== peer.agentId
-        ? "another agent answers there"
-        : undefined;
-  return [{ ok: error === undefined, ms: probe.ms, ...(error && { error }) }, clockMs];
+  return [stateOf(probe, peer.agentId), clockMs];
+}
+
+async function answersAs(services: Needed, base: string, agentId: string): Promise<JsonObject> {
+  return stateOf(await ask(services, endpoint(base, "status")), agentId);
+}
+
+/** Whether it was the agent itself that answered. */
+function stateOf({ ms, answer, error }: Probe, agentId: string): JsonObject {
+  if (!answer) return { ok: false, ms, error: error ?? "" };
+  const body = parseJson(new TextDecoder().decode(answer.body));
+  if (answer.status !== 200) return { ok: false, ms, error: `HTTP ${answer.status}` };
+  if (isJsonObject(body) && body.agent_id === agentId) return { ok: true, ms };
+  return { ok: false, ms, error: "another agent answers there" };
 }
 
 /** How far a clock is ahead of ours by its `Date` header, in ms; `null` where it says none. */
@@ -110,8 +125,8 @@ function ahead({ headers }: OutboundAnswer, now: number): number | null {
 
 /** By a channel, where one is open: only a node that runs has any. */
 async function overChannel(services: Needed, peer: Connection): Promise<JsonObject | null> {
-  const { connectivity, transports, ports, isReady } = services;
-  if (!isReady() || connectivity.of(peer.agentId).way !== "webrtc") return null;
+  const { channels, transports, ports, isReady } = services;
+  if (!isReady() || channels.to(peer.agentId) === undefined) return null;
   const start = ports.clock.monotonic();
   const outcome = await transports.call(peer, { method: "GET", path: "status", timeoutMs: PROBE_MS });
   const ms = Math.round(ports.clock.monotonic() - start);

@@ -51,11 +51,29 @@ function discoveryFindings(said: JsonObject): Finding[] {
 }
 
 function addressFindings(said: JsonObject): Finding[] {
-  const told = said.public_url;
-  if (typeof told === "string") return [ok("address", `told to others: ${plain(told)}`)];
+  if (isJsonObject(said.public_url)) return [publicFinding(said.public_url)];
   if (said.beyond_loopback !== true)
-    return [ok("address", "this machine only; `up --lan` opens it to the network")];
-  return [ok("address", "the local network's; DARKMATTER_PUBLIC_URL or an anchor for agents elsewhere")];
+    return [ok("address", "this machine only; `up --lan` opens it to the local network")];
+  const url = plain(said.url);
+  if (said.behind_nat !== true) return [ok("address", `${url}, reached from anywhere`)];
+  const relays = objects(said.anchors).length;
+  return relays > 0
+    ? [ok("address", `${url} in the local network; agents elsewhere reach it through ${relays} anchor(s)`)]
+    : [
+        ok(
+          "address",
+          `${url} in the local network; for agents elsewhere set DARKMATTER_PUBLIC_URL or DARKMATTER_ANCHOR_NODES`,
+        ),
+      ];
+}
+
+function publicFinding({ url, ok: isThere, error }: JsonObject): Finding {
+  if (isThere === true) return ok("address", `told to others: ${plain(url)}`);
+  return warn(
+    "address",
+    `told to others is ${plain(url)}, where this node does not answer: ${plain(error)}`,
+    "unset DARKMATTER_PUBLIC_URL, or forward that address to this node. Some routers let it through from outside alone: ask a friend to open it.",
+  );
 }
 
 function anchorFinding({ url, ok: isThere, ms, error }: JsonObject): Finding {
@@ -75,7 +93,8 @@ function peerFinding(peer: JsonObject): Finding {
     ...(channel ? [`webrtc ${channel.ok === true ? `${channel.ms} ms` : "no answer"}`] : []),
     ...(peer.way === "anchor" ? ["anchor"] : []),
   ].join(", ");
-  if (http.ok === true || channel?.ok === true) return ok("peer", `${name}: ${ways}`);
+  if (http.ok === true || channel?.ok === true || peer.way === "anchor")
+    return ok("peer", `${name}: ${ways}`);
   return warn(
     "peer",
     `${name} cannot be reached at ${plain(peer.url)}: ${ways}`,
