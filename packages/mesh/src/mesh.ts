@@ -237,6 +237,8 @@ function createServices(
   const replying = createReplying(ports, connections, impressions, callbacks, giving, changed);
   const handshake = createHandshake(ports, identity, connections, peers, anchors);
   const announcements = createAnnouncements(ports, connections, handshake);
+  // Before what waits is tried again: the channels are dead by now.
+  healing.onRejoin(() => links.upgrades.moved());
   healing.onRejoin(lanes.rejoined);
   const { heard } = connectivity;
   connectivity.onHeard((agentId) => {

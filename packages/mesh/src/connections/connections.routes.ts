@@ -4,6 +4,7 @@ import { isProxied, json, type Route, type RouteRequest, ready, refusal } from "
 import { textField } from "../fields.ts";
 import { globalRate, local } from "../guards.ts";
 import type { Services } from "../services.ts";
+import { isOverChannel } from "../transports/channel-exchange.ts";
 import { shownLevel } from "../transports/shown-level.ts";
 import type { Caller } from "./caller.ts";
 import { acceptRequest } from "./connections.tools.ts";
@@ -12,7 +13,7 @@ import { shownRequest } from "./requests.ts";
 
 export function connectionRoutes(services: Services): Route[] {
   const { db, requests, connections, handshake, impressions, opinions, peerUpdates } = services;
-  const { background, connectivity, presence, changed } = services;
+  const { background, connectivity, presence, upgrades, changed } = services;
   const isReady = ready(services.isReady);
 
   return [
@@ -72,7 +73,9 @@ export function connectionRoutes(services: Services): Route[] {
       body: "json",
       async handle(request) {
         const update = await peerUpdates.check(db, request.json, callerOf(request));
+        const moved = (await connections.get(db, update.agentId))?.url !== update.url;
         await db.write(async (tx) => {
+          if (moved && !isOverChannel(request)) tx.afterCommit(() => upgrades.peerMoved(update.agentId));
           tx.afterCommit(() => connectivity.heard(update.agentId));
           await peerUpdates.apply(tx, update);
         });

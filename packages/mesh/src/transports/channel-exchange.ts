@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, parseJson, utf8 } from "@darkmatter/core";
-import type { Handler, HandlerResponse } from "@darkmatter/net";
+import type { Handler, HandlerResponse, InboundRequest } from "@darkmatter/net";
 import type { PeerAnswer } from "../peers.ts";
 import { TEXT_BYTES_MAX } from "./channel-frames.ts";
 import { isAllowedPath } from "./channel-paths.ts";
@@ -15,6 +15,8 @@ export interface ChannelRequest {
   readonly body: JsonObject | undefined;
 }
 
+/** Where a request over a channel comes from, as its handler sees it: no address says. */
+const CHANNEL_ADDRESS = "0.0.0.0";
 const LINE_MAX = 2048;
 const decoder = new TextDecoder();
 
@@ -50,6 +52,10 @@ export function answerOf(text: string): PeerAnswer | undefined {
   return isJsonObject(body) ? { status, body } : undefined;
 }
 
+/** Whether a request came over a channel: then that channel is alive. */
+export const isOverChannel = ({ remote }: Pick<InboundRequest, "remote">): boolean =>
+  remote.address === CHANNEL_ADDRESS;
+
 /** Hands a request to the node's own handler, as one from afar: a channel says nothing of where its peer is. */
 export async function serveRequest(
   handler: Handler | undefined,
@@ -65,7 +71,7 @@ export async function serveRequest(
     query,
     headers: { ...(body && { "content-type": "application/json", "content-length": `${bytes.length}` }) },
     body: bytes,
-    remote: { address: "0.0.0.0", loopback: false },
+    remote: { address: CHANNEL_ADDRESS, loopback: false },
     signal,
   });
   return { status: response.status, body: objectIn(response.body) };

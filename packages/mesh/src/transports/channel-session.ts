@@ -24,6 +24,12 @@ import type { LevelName, PeerRequest } from "./transport.ts";
 
 /** How long to wait when a channel takes no more for now. */
 const FULL_PAUSE_MS = 20;
+/** A peer not heard for so long after a request is asked whether it is there at all. */
+const QUIET_MS = 700;
+/** How long it has to say so. The way may be far, and a machine busy. */
+const ALIVE_WITHIN_MS = 1500;
+/** Below `/__darkmatter__/`; no node has it, so that it is answered at once. */
+const NOWHERE = "channel";
 /** Frames a minute that mean nothing to us, before a peer is taken for a flood. */
 const IGNORED_MAX = 1000;
 /** The one path of the first generation (mesh.md 10.3). */
@@ -176,21 +182,30 @@ export function createChannelSession(
     if (retiring && waiting.size + serves.size + requests.size === 0) channel.close();
   }
 
+  /** A way that is gone stays open for half a minute by its own account: nobody is to wait for that. */
+  async function closeIfDead(sinceMs: number, over: AbortSignal): Promise<void> {
+    const isQuiet = (afterMs: number) =>
+      clock.sleep(afterMs, over).then(
+        () => heardAtMs < sinceMs,
+        () => false,
+      );
+    if (!(await isQuiet(QUIET_MS))) return;
+    const text = requestText({ method: "GET", path: NOWHERE, timeoutMs: 0 });
+    await send(framesOf(`${++count}`, text, false) ?? [], over);
+    if (await isQuiet(ALIVE_WITHIN_MS)) channel.close();
+  }
+
   async function exchange(id: string, frames: readonly string[], request: PeerRequest): Promise<PeerAnswer> {
     const waits = Promise.withResolvers<PeerAnswer>();
     waits.promise.catch(() => undefined);
     const over = new AbortController();
-    const sentAtMs = clock.monotonic();
     let left = false;
     waiting.set(id, waits);
     clock.sleep(request.timeoutMs, over.signal).then(
-      () => {
-        waits.reject(netError(left ? "TIMEOUT" : "UNREACHABLE"));
-        // Silent for all that time: whatever the channel says of itself, nobody is there.
-        if (heardAtMs < sentAtMs) channel.close();
-      },
+      () => waits.reject(netError(left ? "TIMEOUT" : "UNREACHABLE")),
       () => undefined,
     );
+    void closeIfDead(clock.monotonic(), over.signal);
     const giveUp = () => waits.reject(netError("ABORTED"));
     if (request.signal?.aborted) giveUp();
     request.signal?.addEventListener("abort", giveUp, { signal: over.signal });

@@ -24,8 +24,10 @@ const ATTEMPTS_AT_ONCE = 4;
 export interface Upgrades {
   /** Tries the peers whose time has come; ends channels of those that are connected no more. A job. */
   poll(): Promise<void>;
-  /** Our address changed: what failed before may work now. */
-  addressChanged(): void;
+  /** Our address changed, or we slept: channels are dead, even if they do not know, and what failed may work now. */
+  moved(): void;
+  /** A peer said by another way that it is elsewhere. */
+  peerMoved(agentId: string): void;
 }
 
 interface Try {
@@ -131,6 +133,14 @@ export function createUpgrades(
       await inParallel(all.filter(isDue), ATTEMPTS_AT_ONCE, attempt);
     },
 
-    addressChanged: () => tries.clear(),
+    moved() {
+      tries.clear();
+      channels.closeAll();
+    },
+
+    peerMoved(agentId) {
+      tries.delete(agentId);
+      channels.close(agentId);
+    },
   };
 }
