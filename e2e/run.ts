@@ -1,4 +1,4 @@
-// npm run e2e [-- mcp|wire|conversation|browser|stranger|doctor|bootstrap|lan|mutations] [--short] [--count N]: whole nodes as processes of
+// npm run e2e [-- mcp|wire|conversation|browser|stranger|doctor|bootstrap|lan|heal|mutations] [--short] [--count N]: whole nodes as processes of
 // their own, driven from outside, and the verifiers beside each other. The short round is the whole one, but for
 // mutations: N of them, unless told 100,000 when they alone are asked for and 2,000 otherwise. The last line is
 // "N passed, N failed, N skipped".
@@ -8,6 +8,7 @@ import { runBrowser } from "./browser/browser.ts";
 import { type Checks, createChecks } from "./checks.ts";
 import { runConversation } from "./conversation/conversation.ts";
 import { runDoctor } from "./doctor/doctor.ts";
+import { runHeal } from "./heal/heal.ts";
 import { runLan } from "./lan/lan.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
@@ -22,6 +23,7 @@ const SUITES = {
   doctor: runDoctor,
   bootstrap: runBootstrap,
   lan: runLan,
+  heal: (all: Checks) => runHeal(all, { short: !wanted.includes("heal") || options.short === true }),
   stranger: (all: Checks) =>
     runStranger(all, { short: !wanted.includes("stranger") || options.short === true }),
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
