@@ -1,7 +1,9 @@
 import { isoTime, type JsonObject, SECOND_MS } from "@darkmatter/core";
+import { seededRandom } from "@darkmatter/core/testing";
 import { peerUpdateText, signText } from "@darkmatter/identity";
 import { memoryLan } from "@darkmatter/net/testing";
 import { expect, test } from "vitest";
+import { anchorHost } from "../testing/anchor-host.ts";
 import { channelStranger } from "../testing/channel-stranger.ts";
 import { type MemoryNetwork, memoryNetwork, type TestNode } from "../testing/memory-network.ts";
 
@@ -170,6 +172,35 @@ test("agents that hear each other's beacons meet over the local network where no
   await upgrade(net);
   expect(await shown(ana)).toMatchObject({ connectivity_level: 2, connectivity_method: "lan-webrtc" });
   expect(await shown(bo)).toMatchObject({ connectivity_level: 2, connectivity_method: "lan-webrtc" });
+});
+
+test("two agents that only an anchor reaches open a channel by it, and then talk without it", async () => {
+  const anchors = ["http://5.6.7.250:5001"];
+  await using net = await memoryNetwork({
+    nodes: ["ana", "bo"],
+    apart: true,
+    webRtc: true,
+    config: { anchors },
+  });
+  const { clock, internet } = net;
+  await using anchor = await anchorHost({ clock, internet, random: seededRandom(9) });
+  await net.connect("ana", "bo");
+  cutHttp(net);
+  const { ana, bo } = net.nodes;
+  for (const node of [ana, bo]) await node.job("anchors.known");
+  await net.settle();
+  const [small, large] = ana.id < bo.id ? [ana, bo] : [bo, ana];
+  const opening = small.job("transports.upgrade");
+  await clock.advance(SECOND_MS);
+  await large.job("anchors.poll");
+  await clock.advance(10 * SECOND_MS);
+  await opening;
+  for (const node of [ana, bo]) {
+    expect(await shown(node)).toMatchObject({ connectivity_level: 4, connectivity_method: "anchor-relay" });
+  }
+  using _gone = anchor.host.down();
+  const status = { method: "GET", path: "status", timeoutMs: SECOND_MS } as const;
+  expect(await ana.mesh.call(bo.id, status)).toMatchObject({ kind: "answered", way: "webrtc" });
 });
 
 test("a channel lost with its network is opened anew when the peer is there again", async () => {
