@@ -1,7 +1,9 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { sha256Hex, utf8 } from "@darkmatter/core";
 import { virtualClock } from "@darkmatter/core/testing";
 import type { Headers } from "@darkmatter/net";
@@ -78,7 +80,7 @@ test("a request without a host is answered 400", async () => {
 
 test("whatever is let into the script holds no word of the shell", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.stringMatching(/^[\w.:[\]-]+$/)), (host) => {
+    fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.stringMatching(/^[\w.:[\]-]{1,300}$/)), (host) => {
       const base = baseOf(host, "http");
       if (base !== undefined) expect(base).toMatch(/^http:\/\/[A-Za-z0-9.:[\]-]{1,255}$/);
     }),
@@ -165,4 +167,29 @@ test("an agent that asks is told where the program lies, and not shown the tool 
     core_primitives: expect.any(Array),
     compatibility_note: expect.any(String),
   });
+});
+
+test("the script installs what was announced, and nothing else", async () => {
+  const home = mkdtempSync(join(tmpdir(), "dm-boot-"));
+  let served = "changed on its way";
+  const server = createServer((_request, response) => response.end(served));
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as AddressInfo;
+  const script = bootstrapScript(`http://127.0.0.1:${port}`, sha256Hex(utf8("process.exit(0)")));
+  const env = {
+    PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+    HOME: home,
+    DARKMATTER_PORT: "25990-25999",
+  };
+  const run = () =>
+    new Promise<number | null>((done) => {
+      const child = execFile("sh", { env, cwd: home }, () => done(child.exitCode));
+      child.stdin?.end(script);
+    });
+  const program = join(home, ".darkmatter", "bin", "darkmatter.mjs");
+  expect([await run(), existsSync(program)]).toEqual([1, false]);
+  served = "process.exit(0)";
+  expect([await run(), readFileSync(program, "utf8")]).toEqual([0, served]);
+  await new Promise((done) => server.close(done));
+  rmSync(home, { recursive: true });
 });

@@ -154,7 +154,7 @@ test("with no client it says what it looked for, and a named one is written all 
   expect(await user.run("vim")).toMatchObject({ code: 2 });
 });
 
-test("a folder that takes no writes is named with the reason", async () => {
+test("a file that is no text is left alone, and named with the reason", async () => {
   const user = userWith({ ".gemini/settings.json": Buffer.from([0x7b, 0xff, 0x7d]).toString("latin1") });
   writeFileSync(user.at(".gemini/settings.json"), Buffer.from([0x7b, 0xff, 0x7d]));
   const { code, out } = await user.run();
