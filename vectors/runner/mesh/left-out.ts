@@ -15,7 +15,6 @@ const LATER_PATHS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\/(antimatter|gas)_(match|signal|result)\b/, "fees"],
   [/\/pool_(info|buy|proxy)\b/, "pools"],
   [/\/shard_push\b/, "shards"],
-  [/\/\w+_relay(_poll)?\//, "anchors and relays"],
 ];
 
 /** Calls of those layers that a node has for other ends too, and so only tell when it is the one that calls. */
