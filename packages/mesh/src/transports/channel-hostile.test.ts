@@ -1,4 +1,5 @@
-import { SECOND_MS } from "@darkmatter/core";
+import { isoTime, SECOND_MS } from "@darkmatter/core";
+import { peerUpdateText, signText } from "@darkmatter/identity";
 import { expect, test } from "vitest";
 import { channelStranger, type OpenChannel } from "../testing/channel-stranger.ts";
 import { memoryNetwork } from "../testing/memory-network.ts";
@@ -47,6 +48,18 @@ test.each([
   world.line.send(request(path, body));
   await world.net.settle();
   expect(answersIn(world.line)).toEqual([{ status: 404, body: { error: "Not Found" } }]);
+});
+
+test("a request over a channel is never one of this machine's own", async () => {
+  await using world = await opened();
+  const { net, line, eve } = world;
+  const newUrl = "http://127.0.0.1:9000";
+  const timestamp = isoTime(net.clock.now());
+  const signature = signText(eve.signer, peerUpdateText({ agentId: eve.id, newUrl, timestamp }));
+  const update = { agent_id: eve.id, new_url: newUrl, timestamp, signature };
+  line.send(request("/__darkmatter__/peer_update", update));
+  await net.settle();
+  expect(answersIn(line)).toMatchObject([{ status: 400 }]);
 });
 
 test("a peer that signs in another's name is refused on a channel as anywhere", async () => {

@@ -103,6 +103,8 @@ test("an agent that is not connected gets no answer, also through a relay and in
   expect((await deliver(w.eve.id, own)).status).toBe(403);
   expect((await deliver(w.eve.id, { ...own, from_agent_id: w.eve.id })).status).toBe(403);
   expect((await deliver(w.eve.id, { from_agent_id: w.eve.id, sdp_offer: sdp })).status).toBe(403);
+  const eves = w.eve.description((await w.eve.webRtc.offer()).sdp);
+  expect((await deliver(mallory.id, eves)).status).toBe(403);
   expect((await mallory.post(w.ana, "sdp_relay_deliver", { from_agent_id: w.eve.id })).status).toBe(400);
 });
 
