@@ -21,7 +21,7 @@ export interface Connectivity {
    * Never for what an anchor or another peer says of it. Forgets its failures and wakes whoever waits for it.
    */
   heard(agentId: string): void;
-  /** A request went through by this way. */
+  /** A request went through by this way. While a channel is open it is the way, whatever else works beside it. */
   reached(agentId: string, way: Way, level: LevelName): void;
   /** That way to the agent is no more; another may be. */
   lost(agentId: string, way: Way): void;
@@ -47,6 +47,8 @@ export function createConnectivity(clock: Clock): Connectivity {
     },
 
     reached(agentId, way, level) {
+      // What was asked another way before the channel opened may be answered after.
+      if (way !== "webrtc" && of(agentId).way === "webrtc") return;
       states.set(agentId, { ...of(agentId), way, level });
     },
 
