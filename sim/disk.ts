@@ -20,11 +20,12 @@ export interface Disk {
 /** SQLite's code for a disk that failed: nobody tries such a group again. */
 const DISK_FAILED = 10;
 
-export async function createDisk(onCommit: () => void): Promise<Disk> {
+export async function createDisk(onCommit: () => void, report: (error: unknown) => void): Promise<Disk> {
   let armed: { fate: "kept" | "lost"; follow: () => void } | undefined;
   let commits = 0;
   const db = await openSqlite({
     path: ":memory:",
+    report,
     onStatement(sql) {
       if (sql !== "COMMIT") return;
       const fault = armed;

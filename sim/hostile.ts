@@ -145,7 +145,7 @@ async function repeatAsControl({ random, heard, host }: Lair): Promise<void> {
   if (messages.length === 0) return;
   const { url, body } = oneOf(random, messages);
   const { dm_sig: _, ...message } = JSON.parse(body) as JsonObject;
-  await post(host, url, { ...message, metadata: { type: "disconnect" } });
+  await post(host, url, { ...message, metadata: { type: "disconnect_announcement" } });
 }
 
 function message(lair: Lair, from: string, content: string, ageMs = 0): JsonObject {

@@ -1,4 +1,3 @@
-import { createVerifier } from "@darkmatter/identity";
 import { verifyTogether } from "@darkmatter/proof";
 import { type Account, short } from "./account.ts";
 import { type Act, actsOf, rowCounts } from "./evidence.ts";
@@ -134,7 +133,7 @@ async function ledgerSound({ name, disk, running }: Machine, account: Account): 
 /** Both sides of a conversation export it; the bundles must agree. */
 async function ledgersAgree(world: World, { machines, pairs }: Site & Connected, account: Account) {
   const random = world.random("compared");
-  const { verify } = createVerifier({ threads: "never" });
+  const { verify } = world.verifier;
   for (let count = 0; count < Math.min(COMPARED_MAX, pairs.length); count++) {
     const [one = 0, other = 0] = pairs[random.integer(pairs.length)] ?? [];
     const bundles = [];

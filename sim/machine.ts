@@ -1,5 +1,5 @@
 import { HOUR_MS, type JsonObject, type Random, reasonOf } from "@darkmatter/core";
-import { createSigner, createVerifier, type Signer } from "@darkmatter/identity";
+import { createSigner, type Signer } from "@darkmatter/identity";
 import { TEST_CONFIG } from "@darkmatter/mesh/testing";
 import type { MemoryHost } from "@darkmatter/net/testing";
 import { type Layer, nodeAssembly } from "@darkmatter/node";
@@ -64,7 +64,10 @@ export async function createMachine(world: World, options: MachineOptions): Prom
   const { trace } = world;
   const random = world.random(`machine ${name}`);
   const signer = createSigner(random.bytes(KEY_BYTES));
-  const disk = await createDisk(() => trace.note("commit", name));
+  const disk = await createDisk(
+    () => trace.note("commit", name),
+    (error) => unforeseen(`${name}: what follows a commit: ${stackOf(error)}`),
+  );
   let starting: Promise<boolean> | undefined;
   let running: (Running & { readonly call: Machine["call"]; stop(): Promise<void> }) | undefined;
 
@@ -155,7 +158,7 @@ async function startProcess(
     clock,
     random,
     signer,
-    verifier: createVerifier({ threads: "never" }),
+    verifier: world.verifier,
     config: { ...TEST_CONFIG, displayName: name, ...config },
     listening: () => ({ host: host.address, port }),
     serving: () => handler,

@@ -64,7 +64,10 @@ async function addMachine(
   return createMachine(world, { ...common, host, config: { portMapping: random.integer(2) === 0 } });
 }
 
-/** A ring, so that everybody is reached, and some chords. */
+/**
+ * A ring, some chords, and everybody with the first: two that lost each other can be found only through a third that
+ * knows both, and no anchor is there.
+ */
 function pairsOf(nodes: number, random: Random): Pair[] {
   const pairs = new Map<string, Pair>();
   const add = (one: number, other: number) => {
@@ -73,6 +76,7 @@ function pairsOf(nodes: number, random: Random): Pair[] {
     pairs.set(pair.join(), pair);
   };
   for (let at = 0; at < nodes; at++) add(at, (at + 1) % nodes);
+  for (let at = 1; at < nodes; at++) add(0, at);
   for (let count = 0; count < nodes * CHORDS_PER_NODE; count++)
     add(random.integer(nodes), random.integer(nodes));
   return [...pairs.values()];

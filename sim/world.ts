@@ -1,5 +1,6 @@
 import { type Random, sha256 } from "@darkmatter/core";
 import { seededRandom, type VirtualClock, virtualClock } from "@darkmatter/core/testing";
+import { createVerifier, type Verifier } from "@darkmatter/identity";
 import {
   type MemoryInternet,
   type MemoryLan,
@@ -24,6 +25,8 @@ export interface World {
   random(purpose: string): Random;
   /** Work that waits for no time: while there is any, time stands still. */
   readonly work: { running: number };
+  /** One for all: it keeps nothing but keys that were read before, at a quarter of a megabyte each. */
+  readonly verifier: Verifier;
   /** Whoever listens on the wires hears every request that leaves a node. */
   readonly taps: Set<(tapped: Tapped) => void>;
 }
@@ -62,6 +65,7 @@ export function createWorld({ seed, showTrace }: WorldOptions): World {
     trace: createTrace(() => clock.monotonic(), showTrace),
     random,
     work,
+    verifier: createVerifier({ threads: "never" }),
     taps: new Set(),
   };
 }

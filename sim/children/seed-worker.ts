@@ -5,3 +5,5 @@ import { simulate } from "../simulate.ts";
 process.on("message", (plan: Plan) => {
   void simulate(plan).then((outcome) => process.send?.(outcome));
 });
+// Its parent may end without a word.
+process.once("disconnect", () => process.exit());
