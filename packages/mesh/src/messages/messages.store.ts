@@ -19,7 +19,7 @@ export const messageMigrations: readonly Migration[] = [
          received_at_ms INTEGER NOT NULL,
          seen_at_ms INTEGER NOT NULL,
          seen_until_ms INTEGER NOT NULL,
-         seen_share TEXT NOT NULL,
+         seen_shared INTEGER NOT NULL,
          read_at_ms INTEGER,
          answer TEXT,
          commit_hash TEXT,
@@ -28,7 +28,8 @@ export const messageMigrations: readonly Migration[] = [
       // While a message lies here its row is the memory of its id; a second one would cost each message a page.
       `CREATE TRIGGER mesh_inbox_seen AFTER DELETE ON mesh_inbox
        BEGIN INSERT OR REPLACE INTO seen_ids (id, seen_at_ms, until_ms, share)
-         VALUES (old.message_id, old.seen_at_ms, old.seen_until_ms, old.seen_share); END`,
+         VALUES (old.message_id, old.seen_at_ms, old.seen_until_ms,
+           CASE WHEN old.seen_shared THEN '' ELSE old.from_agent_id END); END`,
       // Read messages are few, unread ones come in the order of their age: an index on either would cost each message.
       "CREATE INDEX mesh_inbox_kept ON mesh_inbox (seq) WHERE read_at_ms IS NOT NULL",
       "CREATE INDEX mesh_inbox_answers ON mesh_inbox (seq) WHERE answer IS NOT NULL",
@@ -125,7 +126,7 @@ export async function insertInbox(
   const changed = await tx.run(
     `INSERT INTO mesh_inbox
        (message_id, content, webhook, hops_remaining, metadata, from_agent_id, verified, received_at_ms, seen_at_ms,
-        seen_until_ms, seen_share, commit_hash)
+        seen_until_ms, seen_shared, commit_hash)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO NOTHING`,
     message.messageId,
@@ -138,7 +139,7 @@ export async function insertInbox(
     message.receivedAtMs,
     seen.seenAtMs,
     seen.untilMs,
-    seen.share,
+    seen.share === message.from ? 0 : 1,
     commit,
   );
   return changed > 0;

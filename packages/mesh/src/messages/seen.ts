@@ -84,7 +84,7 @@ export function createSeenShares(): SeenShares {
   async function recount(read: Read, nowMs: number): Promise<Map<string, number>> {
     const counts = new Map(await seenIds.shares(read, nowMs));
     const rows = await read.all<{ share: string; n: number }>(
-      "SELECT seen_share AS share, count(*) AS n FROM mesh_inbox GROUP BY seen_share",
+      "SELECT CASE WHEN seen_shared THEN '' ELSE from_agent_id END AS share, count(*) AS n FROM mesh_inbox GROUP BY 1",
     );
     for (const { share, n } of rows) counts.set(share, (counts.get(share) ?? 0) + n);
     countedAtMs = nowMs;

@@ -27,7 +27,8 @@ export function messageCommands(main: MainOptions): Command[] {
     },
     {
       name: "sent",
-      summary: "the messages this agent sent and what was answered, or one of them whole",
+      summary:
+        "the messages this agent sent and how far each came, or one of them with its way to each agent",
       arguments: [{ name: "message", required: false, summary: "its id, or the beginning of it" }],
       options: [],
       async run(input) {
@@ -65,7 +66,8 @@ export function messageCommands(main: MainOptions): Command[] {
           return EXIT_OK;
         }
         const result = await visiting(input, main, "read", ({ call }) => call("darkmatter_list_inbox"));
-        input.out.result(inboxText(rows(result, "messages")), result);
+        const notes = rows(result, "notes_of_this_node").map(noteLine);
+        input.out.result([inboxText(rows(result, "messages")), ...notes].join("\n"), result);
         return EXIT_OK;
       },
     },
@@ -101,10 +103,18 @@ async function send(input: CommandInput, main: MainOptions): Promise<ExitCode> {
     const answer = await call("darkmatter_wait_for_response", { message_id: id, timeout_seconds: seconds });
     return { result: { ...result, responses: rows(answer, "responses") }, id, stays: true };
   });
-  const away = sent.stays ? "" : "\nNo node runs here to hear the answer: start it with `darkmatter up`.";
-  const human = seconds === undefined ? `Sent as ${sent.id}. Answer: darkmatter sent ${sent.id}${away}` : "";
+  const waits = sent.result.state === "queued";
+  const what = waits ? "send it again" : "hear the answer";
+  const away = sent.stays ? "" : `\nNo node runs here to ${what}: start it with \`darkmatter up\`.`;
+  const human = seconds === undefined ? `${sentLine(sent.id, waits)}${away}` : "";
   input.out.result(human || answers(sent.result), sent.result);
   return EXIT_OK;
+}
+
+function sentLine(id: string, waits: boolean): string {
+  if (waits)
+    return `Not delivered yet: kept as ${id} and sent again by itself for 24 hours. How far it is: darkmatter sent ${id}`;
+  return `Sent as ${id}. Answer: darkmatter sent ${id}`;
 }
 
 /** @throws CONFIG_INVALID */
@@ -133,6 +143,10 @@ function inboxText(messages: readonly JsonObject[]): string {
   );
   return [...shown, "", "Whole: darkmatter inbox MESSAGE · answer: darkmatter reply MESSAGE TEXT"].join("\n");
 }
+
+/** What this node itself says; never another agent's words. */
+const noteLine = ({ at, message_id: id, agent_id: agent, note }: JsonObject) =>
+  `Note of this node, ${plain(at)}: ${plain(note)}  (${plain(id)} to ${shortId(agent)})`;
 
 function sentList(messages: readonly JsonObject[]): string {
   if (messages.length === 0) return "Nothing was sent yet.";
@@ -173,7 +187,16 @@ function ladderText(ladder: JsonObject): string {
     return `  ${plain(at)}  ${words}${signed === true ? proof : ""}`;
   });
   const none = ["  no word yet"];
-  return [`${shortId(ladder.agent_id)}:`, ...(rungs.length > 0 ? rungs : none)].join("\n");
+  return [`${shortId(ladder.agent_id)}:`, ...(rungs.length > 0 ? rungs : none), ...tries(ladder)].join("\n");
+}
+
+/** How often it was brought there, by which way, and when it is tried next. */
+function tries({ attempts, transport, next_attempt: next, last_error: error }: JsonObject): string[] {
+  if (typeof attempts !== "number") return [];
+  const way = typeof transport === "string" ? ` by ${transport}` : "";
+  const why = typeof error === "string" ? `: ${brief(error, 200)}` : "";
+  const again = typeof next === "string" ? `; next ${next}` : "";
+  return [`  ${attempts} attempt${attempts === 1 ? "" : "s"}${way}${why}${again}`];
 }
 
 const COMMIT_SHOWN = 12;
