@@ -31,7 +31,7 @@ const RUNNERS: readonly Runner[] = [
     needs: "packages/node/src/main.ts",
     countsAsOne: true,
   },
-  ...["kill", "mutants", "bench"].map(folderRunner),
+  ...["sim", "kill", "mutants", "bench"].map(folderRunner),
 ];
 
 function folderRunner(folder: string): Runner {
