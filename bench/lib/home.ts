@@ -11,8 +11,12 @@ const program = join(root, "bin", "darkmatter.js");
 /** A node's own folder, with a passport; whatever runs from it ends and the folder goes when it is disposed. */
 export interface Home extends AsyncDisposable {
   readonly folder: string;
-  /** Starts `darkmatter ARGS` there. */
-  start(args: readonly string[], stdio: StdioOptions): ChildProcess;
+  /** Starts `darkmatter ARGS` there, with other settings than the home's where some are given. */
+  start(
+    args: readonly string[],
+    stdio: StdioOptions,
+    others?: Readonly<Record<string, string>>,
+  ): ChildProcess;
   /** The database of the node that ran there. */
   database(): string;
 }
@@ -42,8 +46,8 @@ export function makeHome(settings: Readonly<Record<string, string>>, script = pr
 
   return {
     folder,
-    start(args, stdio) {
-      const child = startChild(script, args, { cwd: folder, env, stdio });
+    start(args, stdio, others = {}) {
+      const child = startChild(script, args, { cwd: folder, env: { ...env, ...others }, stdio });
       mine.add(child);
       child.once("exit", () => mine.delete(child));
       return child;

@@ -33,7 +33,8 @@ export async function healInNamespaces(world: World, { check, skip }: Checks): P
   const start = async (name: "ana" | "bo"): Promise<Peer> => {
     const home = { ...world.home(`ns-${name}`, PORT, ALONE), enter: machines[name].enter };
     const node = await world.up(home, "--lan");
-    return { name, id: node.agentId, node, agent: await stdioAgent(world, home, "2.x auto") };
+    const peer = { name, id: node.agentId, node, agent: await stdioAgent(world, home, "2.x auto") };
+    return peer;
   };
   const [ana, bo] = await Promise.all([start("ana"), start("bo")]);
   const urlOfBo = async () => {

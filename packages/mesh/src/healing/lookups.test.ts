@@ -144,6 +144,32 @@ test("one peer is looked for at most every five seconds, however often it is wri
   expect(asked()).toBeLessThan(4);
 });
 
+test("a peer that says where it is while a message goes to where it was has it at once", async () => {
+  const { net, ana, bo } = await movedPeer();
+  await using _net = net;
+  const moved = () => {
+    const timestamp = isoTime(net.clock.now());
+    const text = peerUpdateText({ agentId: bo.id, newUrl: "http://127.0.0.1:9000", timestamp }) ?? "";
+    return {
+      agent_id: bo.id,
+      new_url: "http://127.0.0.1:9000",
+      timestamp,
+      signature: signText(bo.signer, text),
+    };
+  };
+  // The old place takes the message and never answers.
+  net.hosts.ana.listen(9999, async () => {
+    await bo.post(ana, "peer_update", moved());
+    return new Promise(() => undefined);
+  });
+  const sending = ana.tool("send_message", { content: "hello", target_agent_id: bo.id });
+  await net.clock.advance(5 * SECOND_MS);
+  await net.settle();
+  expect(bo.heardAt("/message")).toHaveLength(1);
+  await net.clock.advance(5 * SECOND_MS);
+  await sending;
+});
+
 test("an update caught before a peer was found elsewhere does not lead back", async () => {
   const { net, ana, bo } = await movedPeer();
   await using _net = net;

@@ -40,6 +40,9 @@ interface Lane {
 /** An agent that is heard, but not reached, must not be tried as often as it speaks. */
 const SURGES_MAX = 3;
 const SURGE_WITHIN_MS = 10 * SECOND_MS;
+/** As long as a first attempt by two ways may take: who is heard while one is under way has no lane yet. */
+const JUST_HEARD_MS = 12 * SECOND_MS;
+const JUST_HEARD_MAX = 1000;
 /** Copies read at once. */
 const BATCH = 20;
 /** A copy that fails for itself must not hold up the others; several in a row are no accident. */
@@ -51,6 +54,8 @@ export function createLanes(
   { attempt, isUnderway }: Attempts,
 ): Lanes {
   const lanes = new Map<string, Lane>();
+  /** When agents without a lane were last heard, by the monotonic clock. */
+  const heardAtMs = new Map<string, number>();
 
   function laneOf(agentId: string): Lane {
     const known = lanes.get(agentId);
@@ -114,6 +119,18 @@ export function createLanes(
     return lane.running;
   }
 
+  function heard(agentId: string): void {
+    const lane = lanes.get(agentId);
+    if (!lane) {
+      if (heardAtMs.size >= JUST_HEARD_MAX) heardAtMs.clear();
+      heardAtMs.set(agentId, clock.monotonic());
+      return;
+    }
+    lane.isHeard = true;
+    if (lane.running || lane.isBusy || !takeSurge(lane)) return;
+    background.start("outbox.heard", () => runAll(agentId), agentId);
+  }
+
   return {
     async load() {
       for (const [agentId, nextAtMs] of await readDueTimes(db)) laneOf(agentId).nextAtMs = nextAtMs;
@@ -127,17 +144,14 @@ export function createLanes(
       lane.nextAtMs = isNew ? nextAtMs : Math.min(lane.nextAtMs, nextAtMs);
       lane.failures ||= 1;
       lane.isBusy ||= isBusy;
+      // It said where it is while the attempt went to where it was.
+      const heardMs = heardAtMs.get(agentId) ?? Number.NEGATIVE_INFINITY;
+      if (isNew && clock.monotonic() - heardMs < JUST_HEARD_MS) heard(agentId);
     },
 
     run: runAll,
 
-    heard(agentId) {
-      const lane = lanes.get(agentId);
-      if (!lane) return;
-      lane.isHeard = true;
-      if (lane.running || lane.isBusy || !takeSurge(lane)) return;
-      background.start("outbox.heard", () => runAll(agentId), agentId);
-    },
+    heard,
 
     rejoined() {
       for (const agentId of lanes.keys()) background.start("outbox.rejoined", () => runAll(agentId), agentId);
