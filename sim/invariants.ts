@@ -79,6 +79,12 @@ function nothingTwice(
     received.map(({ messageId }) => messageId),
     "received",
   );
+  // No call says what another says: the same words under two ids are one call that was made twice.
+  const ids = new Map(received.map(({ text, messageId }) => [text, messageId]));
+  for (const { text, messageId } of received) {
+    if (ids.get(text) !== messageId && !text.startsWith(FALSE_WORDS))
+      account.problem(`acted twice: ${name} has the same words as ${messageId} and ${ids.get(text)}`);
+  }
   const others = answered.filter(({ peer }) => peer !== id);
   twice(
     others.map(({ messageId, peer, text }) => `${messageId} ${short(peer)} ${text}`),
