@@ -444,6 +444,15 @@ describe("signals for data channels", () => {
     ]);
   });
 
+  test("what is too long for anybody to read is not sent", async () => {
+    const home = house();
+    await home.listen();
+    const data = { sdp: "x".repeat(16 * 1024) };
+    const sending = home.node.signals.send({ kind: "offer", to: peer.agentId, data });
+    await expect(sending).rejects.toMatchObject({ code: "MULTICAST_FAILED" });
+    expect(home.said).toEqual([]);
+  });
+
   test("a network that fails while we say it is told to the caller", async () => {
     const home = house();
     await home.node.tick();

@@ -13,6 +13,7 @@ import {
   LAN_GROUP,
   type LanPacket,
   type LanSignal,
+  PACKET_BYTES_MAX,
   readPacket,
   signalBytes,
 } from "./beacon.ts";
@@ -166,8 +167,11 @@ export function createLan(ports: MeshPorts, services: LanServices, sightings: Si
     onOffer: desk.onOffer,
     onAnswer: desk.onAnswer,
     async send(signal: Omit<LanSignal, "from">) {
+      const bytes = signalBytes({ ...signal, from: signer.agentId });
+      // Nobody would read it; other ways carry more.
+      if (bytes.length > PACKET_BYTES_MAX) throw netError("MULTICAST_FAILED", "The signal is too long.");
       if (!(await isIn()) || !member) throw netError("MULTICAST_FAILED");
-      await member.send(signalBytes({ ...signal, from: signer.agentId }));
+      await member.send(bytes);
     },
   };
 

@@ -17,7 +17,7 @@ async function join(group: MulticastGroup, heard: (datagram: Datagram) => void):
   });
   socket.on("message", (bytes, { address, port }) => heard({ bytes, address, port }));
   if (joined(socket, group).length === 0) {
-    socket.close();
+    await closed(socket);
     throw netError("MULTICAST_FAILED", "This machine is in no network.");
   }
 
@@ -52,9 +52,13 @@ async function join(group: MulticastGroup, heard: (datagram: Datagram) => void):
       if (!isOpen) return;
       isOpen = false;
       await sending;
-      await new Promise<void>((resolve) => socket.close(() => resolve()));
+      await closed(socket);
     },
   };
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(() => resolve()));
 }
 
 /** A socket that shares the group's port with other programs. @throws MULTICAST_FAILED */
@@ -89,8 +93,11 @@ function joins(socket: Socket, group: MulticastGroup, address: string): boolean 
     socket.addMembership(group.address, address);
     return true;
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A socket remembers networks that are gone, up to a number: then only another one helps.
+    if (code === "ENOBUFS") throw netError("MULTICAST_FAILED", "Too many networks came and went.", error);
     // EADDRINUSE: it was joined before. Others: the network has just gone, or takes no multicast.
-    return (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+    return code === "EADDRINUSE";
   }
 }
 
