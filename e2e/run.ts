@@ -1,8 +1,9 @@
-// npm run e2e [-- mcp|wire|conversation|browser|stranger|doctor|bootstrap|lan|heal|mutations] [--short] [--count N]: whole nodes as processes of
+// npm run e2e [-- mcp|wire|conversation|browser|stranger|doctor|bootstrap|lan|anchor|heal|mutations] [--short] [--count N]: whole nodes as processes of
 // their own, driven from outside, and the verifiers beside each other. The short round is the whole one, but for
 // mutations: N of them, unless told 100,000 when they alone are asked for and 2,000 otherwise. The last line is
 // "N passed, N failed, N skipped".
 import { parseArgs } from "node:util";
+import { runAnchor } from "./anchor/anchor.ts";
 import { runBootstrap } from "./bootstrap/bootstrap.ts";
 import { runBrowser } from "./browser/browser.ts";
 import { type Checks, createChecks } from "./checks.ts";
@@ -23,6 +24,7 @@ const SUITES = {
   doctor: runDoctor,
   bootstrap: runBootstrap,
   lan: runLan,
+  anchor: runAnchor,
   heal: (all: Checks) => runHeal(all, { short: !wanted.includes("heal") || options.short === true }),
   stranger: (all: Checks) =>
     runStranger(all, { short: !wanted.includes("stranger") || options.short === true }),
