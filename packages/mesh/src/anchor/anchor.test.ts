@@ -88,6 +88,15 @@ describe("registering", () => {
     });
   });
 
+  test("a registration and a poll that are five minutes old are refused", async () => {
+    await using at = await opened();
+    await at.register(ana);
+    const kept = { update: at.update(ana), poll: at.pollPath(ana, "message") };
+    await at.clock.advance(5 * MINUTE_MS + 1);
+    expect((await at.post("peer_update", kept.update)).status).toBe(403);
+    expect((await at.call({ path: kept.poll })).status).toBe(403);
+  });
+
   test("a full directory forgets the silent, and then takes nobody new", async () => {
     await using at = await opened();
     const fill = (aliveMs: number) =>

@@ -1,6 +1,6 @@
-import { type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import { isoTime, type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import { seededRandom } from "@darkmatter/core/testing";
-import { sealEnvelope } from "@darkmatter/identity";
+import { peerUpdateText, sealEnvelope, signText } from "@darkmatter/identity";
 import type { Handler } from "@darkmatter/net";
 import { describe, expect, test } from "vitest";
 import { FEATURES } from "../connections/connection.ts";
@@ -232,9 +232,24 @@ describe("what comes out of an anchor", () => {
 
   test("nobody who comes through an anchor is taken for this machine or its network", async () => {
     await using at = await hidden();
-    const before = (await at.bo.tool("list_connections")).connections as JsonObject[];
-    await handOut(at, "connection", { agent_id: "ab".repeat(32), agent_url: "http://127.0.0.1:8100" });
-    expect((await at.bo.tool("list_connections")).connections).toHaveLength(before.length);
+    const agentId = at.ana.id;
+    const fields = { agentId, newUrl: "http://127.0.0.1:9", timestamp: isoTime(at.net.clock.now()) };
+    const payload = {
+      agent_id: agentId,
+      new_url: fields.newUrl,
+      timestamp: fields.timestamp,
+      public_key_hex: agentId,
+      signature: signText(at.ana.signer, peerUpdateText(fields)),
+    };
+    const plain = { path: "/__darkmatter__/peer_update", payload, from_agent_id: agentId };
+    await handOut(at, "message", sealEnvelope(at.ana.signer, at.bo.id, plain, random));
+    const { connections } = await at.bo.tool("list_connections");
+    expect(JSON.stringify(connections)).toContain(agentId);
+    expect(JSON.stringify(connections)).not.toContain("127.0.0.1");
+  });
+
+  test("a callback's message id leads nowhere else", async () => {
+    await using at = await hidden();
     await handOut(at, "webhook", { message_id: "../config", data: { status: "inactive" } });
     expect(at.bo.reports.join()).toContain("anchor.dropped");
   });
