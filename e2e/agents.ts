@@ -71,9 +71,10 @@ interface AnyTransport {
 
 /** Starts `darkmatter mcp` in a home, as an MCP client would. */
 export async function stdioAgent(world: World, home: Home, kind: ClientKind): Promise<Agent> {
+  const [command = "", ...args] = [...(home.enter ?? []), process.execPath, PROGRAM, "mcp"];
   const program = {
-    command: process.execPath,
-    args: [PROGRAM, "mcp"],
+    command,
+    args,
     env: { ...home.env },
     cwd: home.project,
     stderr: "ignore" as const,

@@ -22,6 +22,8 @@ export interface Home {
   readonly home: string;
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Put before the program: the way into a network namespace. */
+  readonly enter?: readonly string[] | undefined;
 }
 
 /** A node run by `darkmatter up`. */
@@ -38,7 +40,7 @@ export interface NodeProcess {
 export interface World extends AsyncDisposable {
   readonly folder: string;
   home(name: string, port: number, env?: Readonly<Record<string, string>>): Home;
-  up(home: Home): Promise<NodeProcess>;
+  up(home: Home, ...options: readonly string[]): Promise<NodeProcess>;
   /** Any other use of the program, with its pipes; ended with the world. */
   start(home: Home, argv: readonly string[]): ChildProcess;
   /** Runs a command to its end; its result as JSON. */
@@ -79,7 +81,8 @@ export function createWorld(): World {
     },
 
     start(home, argv) {
-      const child = spawn(process.execPath, [PROGRAM, ...argv], {
+      const [file = "", ...args] = [...(home.enter ?? []), process.execPath, PROGRAM, ...argv];
+      const child = spawn(file, args, {
         cwd: home.project,
         // The fourth pipe is a lifeline: a node stops when this runner is gone, however it went.
         stdio: ["pipe", "pipe", "pipe", "pipe"],
@@ -91,8 +94,8 @@ export function createWorld(): World {
       return child;
     },
 
-    async up(home) {
-      const child = world.start(home, ["up", "--json"]);
+    async up(home, ...options) {
+      const child = world.start(home, ["up", "--json", ...options]);
       const { url, agent_id: agentId } = await firstAnswer(child);
       const exited = new Promise<void>((done) => child.on("exit", () => done()));
       const stop = async (signal: NodeJS.Signals) => {
