@@ -8,7 +8,6 @@ import { callHandler, type HandlerCall } from "@darkmatter/surface/testing";
 import { describe, expect, test } from "vitest";
 import { anchorHost } from "../testing/anchor-host.ts";
 import { REGISTRATIONS_MAX } from "./directory.ts";
-import { RELAY_BYTES_MAX } from "./relay-kind.ts";
 
 const random = seededRandom(5);
 const ana = createSigner(random.bytes(32));
@@ -25,11 +24,15 @@ async function opened(options: { readonly trustProxy?: boolean; readonly path?: 
     call({ method: "POST", path, body, ...more });
 
   function update(signer: Signer, fields: JsonObject = {}): JsonObject {
-    const agentId = signer.agentId;
-    const given = { agent_id: agentId, new_url: "http://198.51.100.4:8100", timestamp: isoTime(clock.now()) };
-    const { new_url: newUrl, timestamp } = { ...given, ...(fields as typeof given) };
+    const given = {
+      agent_id: signer.agentId,
+      new_url: "http://198.51.100.4:8100",
+      timestamp: isoTime(clock.now()),
+      ...(fields as { agent_id?: string; new_url?: string }),
+    };
+    const { agent_id: agentId, new_url: newUrl, timestamp } = given;
     const signature = signText(signer, peerUpdateText({ agentId, newUrl, timestamp }));
-    return { ...given, public_key_hex: agentId, signature, ...fields };
+    return { public_key_hex: signer.agentId, signature, ...given };
   }
 
   const register = (signer: Signer, fields: JsonObject = {}, more: Partial<HandlerCall> = {}) =>
@@ -255,7 +258,7 @@ describe("what is left for an agent", () => {
   test("a body over 128 KiB, and one that is no object, is refused", async () => {
     await using at = await opened();
     await at.register(ana);
-    const large = { x: "y".repeat(RELAY_BYTES_MAX) };
+    const large = { x: "y".repeat(128 * 1024) };
     for (const kind of kinds) {
       expect((await at.post(pathOf(kind, ana.agentId), large)).status).toBe(413);
       for (const wrong of ["nope", "[]", "3", ""]) {
