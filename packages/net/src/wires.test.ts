@@ -185,3 +185,40 @@ describe("the internet in memory", () => {
     await expect(ask()).rejects.toMatchObject({ code: "ABORTED" });
   });
 });
+
+test("a connection that is not made in time was never there: no byte has left", async () => {
+  const wire = createUndiciWire({ lookup: () => new Promise(() => undefined) });
+  const call = { method: "POST", url: "http://silent.example/", timeoutMs: 50, reach: "public" } as const;
+  await expect(wire.request(call)).rejects.toMatchObject({ code: "UNREACHABLE" });
+  await wire.close();
+});
+
+test("a renewed wire uses no connection of before, and ends what was under way", async () => {
+  const slow = Promise.withResolvers<void>();
+  const { server, base } = await listenOnLoopback(async ({ path }) => {
+    if (path === "/slow") await slow.promise;
+    return { status: 200, headers: {}, body: "" };
+  });
+  let connections = 0;
+  server.on("connection", () => void connections++);
+  const wire = createUndiciWire();
+  const get = async (path: string) =>
+    (await wire.request({ method: "GET", url: base + path, timeoutMs: 5000, reach: "private" })).status;
+  // A connection is free a moment after its answer.
+  const settled = () => systemClock.sleep(30);
+  await get("/");
+  await settled();
+  await get("/");
+  await settled();
+  expect(connections).toBe(1);
+  const underWay = get("/slow");
+  await settled();
+  wire.renew?.();
+  await get("/");
+  expect(connections).toBe(2);
+  slow.resolve();
+  expect(await underWay).toBe(200);
+  await wire.close();
+  server.closeAllConnections();
+  server.close();
+});

@@ -125,7 +125,9 @@ function noteProof({ path, body }: Request, { proved }: Play): void {
 function checkCalls(found: Findings, step: Step, calls: readonly Call[], live: Map<string, string>): void {
   const expected = step.outbound ?? [];
   const isWeak = step.reference_weakness !== undefined;
-  const listed = isWeak ? calls.slice(0, expected.length) : calls;
+  // What a peer speaks is asked of it now and then, which the reference does not.
+  const made = calls.filter(({ url }) => !url.endsWith("/.well-known/darkmatter.json"));
+  const listed = isWeak ? made.slice(0, expected.length) : made;
   if (isWeak && expected.length === 0) return;
   found.like("calls", listed as unknown as Json, replaced(expected as unknown as Json, live));
 }

@@ -34,6 +34,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
+  /** It has a connection: bytes may have left. */
+  get hasBegun(): boolean {
+    return this.#controller !== undefined;
+  }
+
   /** Ends it, whether the request waits, travels or is being answered. */
   abort(reason: Error): void {
     this.#ended = { reason };

@@ -66,7 +66,8 @@ export function createUndiciWire({
       const { neverConnected } = lines[request.reach];
       let exchange: Exchange | undefined;
       let gaveUp: DarkMatterError | undefined;
-      const giveUp = (code: "TIMEOUT" | "ABORTED", cause?: unknown) => {
+      let hasBegun = false;
+      const giveUp = (code: "TIMEOUT" | "UNREACHABLE" | "ABORTED", cause?: unknown) => {
         gaveUp ??= netError(code, undefined, cause);
         exchange?.abort(gaveUp);
       };
@@ -77,12 +78,14 @@ export function createUndiciWire({
       // @NOTE A signal of its own for each deadline costs as much as the request.
       using _deadline = clock.every(
         Math.max(1, request.timeoutMs),
-        async () => giveUp("TIMEOUT"),
+        // An address where nothing answers, as after its owner has moved, is as good as one where nobody listens.
+        async () => giveUp(hasBegun || exchange?.hasBegun ? "TIMEOUT" : "UNREACHABLE"),
         giveUpLoudly,
       );
       try {
         return await followRedirects(request, async (hop) => {
           if (gaveUp) throw gaveUp;
+          hasBegun ||= exchange?.hasBegun ?? false;
           exchange = start(hop);
           return exchange.answer;
         });
