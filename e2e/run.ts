@@ -13,6 +13,7 @@ import { runHeal } from "./heal/heal.ts";
 import { runLan } from "./lan/lan.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
+import { runNat } from "./nat/nat.ts";
 import { runStranger } from "./stranger/stranger.ts";
 import { runWire } from "./wire/wire.ts";
 
@@ -24,6 +25,7 @@ const SUITES = {
   doctor: runDoctor,
   bootstrap: runBootstrap,
   lan: runLan,
+  nat: runNat,
   anchor: runAnchor,
   heal: (all: Checks) => runHeal(all, { short: !wanted.includes("heal") || options.short === true }),
   stranger: (all: Checks) =>
