@@ -4,7 +4,7 @@ import { peerUpdateText, signText } from "@darkmatter/identity";
 import { memoryLan } from "@darkmatter/net/testing";
 import { expect, test } from "vitest";
 import { anchorHost } from "../testing/anchor-host.ts";
-import { channelStranger } from "../testing/channel-stranger.ts";
+import { channelStranger, type OpenChannel } from "../testing/channel-stranger.ts";
 import { type MemoryNetwork, memoryNetwork, type TestNode } from "../testing/memory-network.ts";
 
 type Names = "ana" | "bo";
@@ -55,29 +55,32 @@ test("a whole conversation goes over a channel: message, receipts, answer", asyn
   expect([...ana.reports, ...bo.reports]).toEqual([]);
 });
 
-test("a webhook that names a third host is not called when its author has a channel", async () => {
-  await using net = await memoryNetwork({ nodes: ["ana"], apart: true, webRtc: true });
-  const { ana } = net.nodes;
-  const eve = channelStranger(net, 99);
-  const victim = channelStranger(net, 98);
-  await eve.connectTo(ana);
-  const line = await eve.open(ana);
+/** Answers whatever is asked over a channel, and keeps what that was. */
+function answering(line: OpenChannel, status: number): JsonObject[] {
+  const asked: JsonObject[] = [];
   line.channel.onMessage((text) => {
-    const { payload } = JSON.parse(text) as { payload: JsonObject };
-    line.heard.push(payload);
-    const answer = JSON.stringify({ status: 200, body: { success: true } });
+    const { payload } = JSON.parse(text) as { payload: { id: string; text: string } };
+    asked.push(JSON.parse(payload.text) as JsonObject);
+    const answer = JSON.stringify({ status, body: {} });
     line.send({
       path: "/__darkmatter__/channel",
       payload: { id: payload.id, part: 0, parts: 1, answer: true, text: answer },
     });
   });
+  return asked;
+}
+
+test("a webhook that names a third host is not called when its author has a channel", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"], apart: true, webRtc: true });
+  const { ana } = net.nodes;
+  const [eve, victim] = [channelStranger(net, 99), channelStranger(net, 98)];
+  await eve.connectTo(ana);
+  const asked = answering(await eve.open(ana), 200);
   const webhook = `${victim.url}/__darkmatter__/webhook/msg-1`;
   await eve.post(ana, "message", eve.message({ message_id: "msg-1", webhook }));
   await net.settle();
   expect(victim.heard).toEqual([]);
-  expect(line.heard.map(({ text }) => JSON.parse(String(text)).path)).toEqual([
-    "/__darkmatter__/webhook/msg-1",
-  ]);
+  expect(asked.map(({ path }) => path)).toEqual(["/__darkmatter__/webhook/msg-1"]);
 });
 
 test("the answer to a forwarded message goes to its author, not to the one it came from", async () => {
@@ -86,18 +89,18 @@ test("the answer to a forwarded message goes to its author, not to the one it ca
   const [eve, author] = [channelStranger(net, 99), channelStranger(net, 98)];
   await eve.connectTo(ana);
   await author.connectTo(ana, []);
-  const line = await eve.open(ana);
+  const asked = answering(await eve.open(ana), 404);
   const webhook = `${author.url}/__darkmatter__/webhook/msg-1`;
   const metadata = { origin_agent_id: author.id };
   await eve.post(ana, "message", eve.message({ message_id: "msg-1", webhook, metadata }));
-  await net.clock.advance(11 * SECOND_MS);
-  const before = line.heard.length;
+  await net.settle();
+  expect(asked).toMatchObject([{ body: { type: "received" } }]);
   await ana.tool("send_message", { reply_to: "msg-1", content: "for your eyes" });
-  await net.clock.advance(11 * SECOND_MS);
+  await net.settle();
   expect(author.heardAt("/webhook/msg-1")).toContainEqual(
     expect.objectContaining({ response: "for your eyes" }),
   );
-  expect(JSON.stringify(line.heard.slice(before))).not.toContain("for your eyes");
+  expect(asked).toHaveLength(1);
 });
 
 /** A node of the first generation that answers offers, without signing where it is told so. */

@@ -122,30 +122,39 @@ test("what the target refuses is 502 to whoever asked, and so is a target that i
   expect((await relayed(w.carol, w.ana.id, w.bo.id, await offerOf(w, w.ana))).status).toBe(502);
 });
 
-test.each(["unsigned", "another's", "another text's"])(
-  "a relay that hands back an answer of its own, %s, opens nothing; an honest one beside it does",
+/** A relay that puts itself at the other end. */
+async function falseRelay(w: Awaited<ReturnType<typeof world>>, kind: string) {
+  const eve = channelStranger(w.net, 67);
+  const heard: string[] = [];
+  eve.host.listen(9001, async ({ path, body }) => {
+    heard.push(path);
+    const answer = (value: object) => ({ status: 200, headers: {}, body: JSON.stringify(value) });
+    if (!path.endsWith("/sdp_relay")) return answer({});
+    const { offer_data } = JSON.parse(Buffer.from(body).toString("utf8")) as { offer_data: JsonObject };
+    const { sdp } = await eve.webRtc.answer(String(offer_data.sdp_offer));
+    const own = eve.description(sdp);
+    if (kind === "unsigned") return answer({ success: true, sdp, type: "answer" });
+    if (kind === "signed by itself") return answer({ success: true, sdp, ...own });
+    const { sdp_signature_hex } = own;
+    return answer({ success: true, sdp, sdp_signature_hex, agent_id: w.bo.id, public_key_hex: w.bo.id });
+  });
+  const url = "http://192.168.7.67:9001";
+  await eve.post(w.ana, "connection_request", eve.request({ from_agent_url: url, features: ["channel/1"] }));
+  return heard;
+}
+
+test.each(["unsigned", "signed by itself", "signed by itself in the other's name"])(
+  "a relay that answers for the other, %s, opens nothing; an honest one does",
   async (kind) => {
     await using w = await world();
-    const eve = channelStranger(w.net, 67);
-    await eve.connectTo(w.ana);
-    eve.answers(({ path, body }) => {
-      if (!path.endsWith("/sdp_relay")) return undefined;
-      const { sdp_offer } = body.offer_data as JsonObject;
-      const sdp = String(sdp_offer);
-      if (kind === "unsigned") return [200, { sdp, type: "answer" }];
-      if (kind === "another's") return [200, { ...signedOffer(eve.signer, sdp), sdp, agent_id: w.bo.id }];
-      return [200, { sdp, sdp_signature_hex: "11".repeat(64), public_key_hex: w.bo.id }];
-    });
-    using down = w.net.hosts.carol.down();
-    const alone = w.ana.job("transports.upgrade").then(async () => {
-      await w.net.clock.settle();
-    });
-    await w.net.clock.advance(60 * SECOND_MS);
-    await alone;
-    const later = w.ana.job("transports.upgrade");
-    await w.net.clock.advance(60 * SECOND_MS);
-    await later;
-    expect(eve.heardAt("/sdp_relay")).not.toEqual([]);
+    const heard = await falseRelay(w, kind);
+    const down = w.net.hosts.carol.down();
+    for (let turn = 0; turn < 2; turn++) {
+      const running = w.ana.job("transports.upgrade");
+      await w.net.clock.advance(60 * SECOND_MS);
+      await running;
+    }
+    expect(heard).toContain("/__darkmatter__/sdp_relay");
     expect(await shown(w.ana, w.bo.id)).not.toMatchObject({ transport: "webrtc" });
     down[Symbol.dispose]();
     for (let turn = 0; turn < 4; turn++) {
