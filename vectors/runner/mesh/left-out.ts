@@ -17,12 +17,6 @@ const LATER_PATHS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\/shard_push\b/, "shards"],
 ];
 
-/** Calls of those layers that a node has for other ends too, and so only tell when it is the one that calls. */
-const LATER_CALLS: ReadonlyArray<readonly [RegExp, string]> = [
-  ...LATER_PATHS,
-  [/\/peer_lookup\//, "looking a peer up"],
-];
-
 /** Why a scenario of requests is not run yet; `undefined` for one that is. */
 export function laterScenario(scenario: JsonObject): string | undefined {
   const steps = Array.isArray(scenario.steps) ? scenario.steps.filter(isJsonObject) : [];
@@ -35,5 +29,5 @@ export function laterScenario(scenario: JsonObject): string | undefined {
 export function laterCall(one: JsonObject): string | undefined {
   const calls = Array.isArray(one.outbound) ? one.outbound.filter(isJsonObject) : [];
   const urls = calls.map(({ url }) => String(url));
-  return LATER_CALLS.find(([pattern]) => urls.some((url) => pattern.test(url)))?.[1];
+  return LATER_PATHS.find(([pattern]) => urls.some((url) => pattern.test(url)))?.[1];
 }

@@ -17,6 +17,8 @@ interface Case {
   /** Or the message that arrives. */
   readonly request?: JsonObject;
   readonly result?: JsonObject;
+  /** What the reference answered where another answer is right. */
+  readonly reference_result?: JsonObject;
   readonly outbound?: readonly Call[];
   /** "METHOD /path" or its beginning, to the body answered there, or `[status, body]`. */
   readonly replies?: JsonObject;
@@ -81,8 +83,10 @@ async function play(found: Findings, one: Case, peers: Keys, nowMs: number): Pro
   const { setup, outbound: expected = [] } = one;
   const says = told(one);
   const last = expected.at(-1);
+  const gone = sought(one);
   const reply = (call: Call): Reply | undefined => {
-    if (says.isDown || isCutOff(one.name, call)) return undefined;
+    if (says.isDown || isCutOff(one.name, call) || (gone && call.url.startsWith(gone.from))) return undefined;
+    if (gone && isDocument(call)) return { status: 200, body: { darkmatter: true, agent_id: gone.agentId } };
     const isLast = call.url === last?.url && call.method === last.method && sameType(call, last);
     if (says.refusal !== undefined && isLast) return { status: says.refusal, body: { error: "no" } };
     return scriptedReply(call, one);
@@ -91,10 +95,32 @@ async function play(found: Findings, one: Case, peers: Keys, nowMs: number): Pro
   const result = await act(world, one);
   await world.settle();
 
-  if (says.result) found.like("result", result, says.result);
-  await checkCalls(found, world.takeCalls(), one, peers);
+  if (gone) await checkSought(found, world, one);
+  else if (says.result) found.like("result", result, says.result);
+  const calls = world.takeCalls().filter((call) => !gone || !(isDocument(call) || isUpdate(call)));
+  await checkCalls(found, calls, one, peers);
   await checkAfter(found, world, one, says);
   found.equal("what went wrong inside", world.node.reports.join("; "), "");
+}
+
+const isDocument = ({ url }: Call) => url.endsWith("/.well-known/darkmatter.json");
+const isUpdate = ({ url }: Call) => url.endsWith("/peer_update");
+
+/** Where a peer is no more that has to be looked for: the first place that is called. */
+function sought({ name, arguments: given, outbound: calls = [] }: Case) {
+  if (!/peer (down|moved)/.test(name)) return undefined;
+  return { from: new URL(calls[0]?.url ?? "").origin, agentId: String(given?.target_agent_id) };
+}
+
+/**
+ * A node that queues says at once that the message waits; where the peer is found, it has it after all. The look confirms
+ * who is there and tells it where we are, which the reference leaves out.
+ */
+async function checkSought(found: Findings, { node }: World, { result }: Case): Promise<void> {
+  const { messages } = await node.tool("list_messages");
+  const [sent] = Array.isArray(messages) ? messages.filter(isJsonObject) : [];
+  const { routed_to: routed } = await node.tool("get_sent_message", { message_id: sent?.message_id ?? "" });
+  found.like("routed_to", routed, result?.routed_to ?? []);
 }
 
 const sameType = (call: Call, other: Call) =>
@@ -137,7 +163,7 @@ function scriptedReply({ method, url }: Call, { replies = {}, webhook_get_reply:
 function generated(one: Case): string[] {
   const { name: _name, result, outbound: calls, ...rest } = one;
   // What a relay carries holds them too.
-  const given = Object.entries(rest).filter(([key]) => !key.startsWith("relay_"));
+  const given = Object.entries(rest).filter(([key]) => !/^(relay|reference)_/.test(key));
   const before = JSON.stringify(given);
   const ids = JSON.stringify([result ?? null, calls ?? []]).match(/\b(msg|disconnect)-[0-9a-f]{12}\b/g) ?? [];
   return [...new Set(ids)].filter((id) => !before.includes(id)).map((id) => id.split("-")[1] ?? "");
