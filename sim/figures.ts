@@ -56,12 +56,12 @@ async function messagesPerSecond(): Promise<number> {
   const machines: Machine[] = [];
   for (let at = 0; at < 2; at++) {
     const host = world.internet.host({ address: `5.6.7.${10 + at}` });
-    const place = { name: `n${at}`, host, network: "open", port: 8100, skewMs: 0 };
+    const place = { name: `n${at}`, host, network: "open", port: 8100, skewMs: 0, channels: false };
     machines.push(await createMachine(world, { ...place, config: UNLIMITED, unforeseen: problem }));
   }
   const [one, other] = machines as [Machine, Machine];
   await within(world, Promise.all(machines.map((machine) => machine.start())), MINUTE_MS);
-  await within(world, connect(world, { machines, routers: new Map() }, [0, 1]), MINUTE_MS);
+  await within(world, connect(world, one, other), MINUTE_MS);
   const send = async (count: number) => {
     for (let at = 0; at < count; at++)
       await one.call("send_message", { content: "is the build green?", target_agent_id: other.id });
@@ -87,7 +87,7 @@ export async function manyNodes(nodes: number): Promise<Started> {
   const machines: Machine[] = [];
   for (let at = 0; at < nodes; at++) {
     const host = world.internet.host({ address: `5.6.${at >> 7}.${1 + (at & 127)}` });
-    const place = { name: `n${at}`, host, network: `lan ${at}`, port: 8100, skewMs: 0 };
+    const place = { name: `n${at}`, host, network: `lan ${at}`, port: 8100, skewMs: 0, channels: false };
     machines.push(await createMachine(world, { ...place, unforeseen: problem }));
   }
   for (let at = 0; at < nodes; at += STARTED_AT_ONCE) {
@@ -96,7 +96,7 @@ export async function manyNodes(nodes: number): Promise<Started> {
   }
   const seconds = (performance.now() - started) / SECOND_MS;
   const [first, last] = [machines[0] as Machine, machines.at(-1) as Machine];
-  await within(world, connect(world, { machines: [first, last], routers: new Map() }, [0, 1]), MINUTE_MS);
+  await within(world, connect(world, first, last), MINUTE_MS);
   const sent = first.call("send_message", { content: "the last of us?", target_agent_id: last.id });
   const answer = await within(world, sent, MINUTE_MS);
   if ((await heldBy(last, String(answer?.message_id))) !== 1 || problems.length > 0)

@@ -25,6 +25,8 @@ export interface MachineOptions {
   readonly network: string;
   readonly port: number;
   readonly skewMs: number;
+  /** Whether a library for data channels is installed. */
+  readonly channels: boolean;
   readonly config?: Partial<typeof TEST_CONFIG>;
   /** What a node meets that it did not foresee. */
   readonly unforeseen: (what: string) => void;
@@ -139,7 +141,7 @@ interface ProcessPorts {
 async function startProcess(
   world: World,
   machine: Machine,
-  { network, config }: MachineOptions,
+  { network, config, channels }: MachineOptions,
   { random, life, unforeseen }: ProcessPorts,
 ) {
   const { name, host, signer } = machine;
@@ -164,7 +166,7 @@ async function startProcess(
     serving: () => handler,
     lanAddresses: () => [host.address],
     multicast: processMulticast(life, lan),
-    webRtc: processWebRtc(life, world.webRtc.on(host)),
+    webRtc: channels ? processWebRtc(world, life, name, world.webRtc.on(host)) : undefined,
     portMapper: host.portMapper,
     bundleFiles: { keep: async (file) => file, read: async () => new Uint8Array() },
     report,

@@ -105,13 +105,16 @@ export function processDatabase(world: World, life: Life, name: string, disk: Da
 }
 
 /** Channels of a process: closed when it dies, unheard while it is stopped. */
-export function processWebRtc(life: Life, webRtc: WebRtc): WebRtc {
+export function processWebRtc({ trace }: World, life: Life, name: string, webRtc: WebRtc): WebRtc {
   life.onEnd(() => void webRtc.close());
   const heard = (channel: DataChannel): DataChannel => ({
     get isOpen() {
       return channel.isOpen;
     },
-    send: (text) => life.isAlive && channel.send(text),
+    send(text) {
+      trace.note("frame", name, text);
+      return life.isAlive && channel.send(text);
+    },
     onMessage: (listener) => channel.onMessage((text) => life.hear(() => listener(text))),
     onClose: (listener) => channel.onClose(() => life.hear(listener)),
     close: () => channel.close(),

@@ -33,7 +33,10 @@ export async function buildSite(world: World, plan: Plan, account: Account): Pro
   const pairs = pairsOf(plan.nodes, random)
     .filter(([one, other]) => !isBehind(one) || !isBehind(other))
     .map(([one, other]) => (isBehind(other) ? ([other, one] as const) : ([one, other] as const)));
-  for (const pair of pairs) await within(world, connect(world, site, pair), MINUTE_MS);
+  for (const [one, other] of pairs) {
+    const [asking, asked] = [machines[one] as Machine, machines[other] as Machine];
+    await within(world, connect(world, asking, asked), MINUTE_MS);
+  }
   return { ...site, pairs };
 }
 
@@ -53,7 +56,8 @@ async function addMachine(
   const name = `n${at}`;
   const network = behind ? name : "open";
   const skewMs = random.integer(2 * SKEW_MAX_MS + 1) - SKEW_MAX_MS;
-  const common = { name, network, port: PORT + at, skewMs, unforeseen: account.problem };
+  const channels = behind || random.integer(2) === 0;
+  const common = { name, network, port: PORT + at, skewMs, channels, unforeseen: account.problem };
   if (!behind) {
     const host = world.internet.host({ address: `5.6.${at >> 8}.${10 + (at & 127)}` });
     return createMachine(world, { ...common, host });
@@ -83,9 +87,12 @@ function pairsOf(nodes: number, random: Random): Pair[] {
 }
 
 /** One asks, the other's agent accepts. */
-export async function connect(world: World, { machines }: Site, [one, other]: Pair): Promise<void> {
-  const [asking, asked] = [machines[one] as Machine, machines[other] as Machine];
-  const target = `http://${asked.host.address}:${asked.port}`;
+export async function connect(
+  world: World,
+  asking: Machine,
+  asked: Machine,
+  target = `http://${asked.host.address}:${asked.port}`,
+): Promise<void> {
   const answer = await asking.call("connection", { action: "request", target_url: target });
   const pending = await asked.call("list_pending_requests");
   for (const { request_id: id } of rows(pending?.requests))

@@ -3,6 +3,11 @@ import { heldBy } from "../evidence.ts";
 import type { Machine } from "../machine.ts";
 import { type Scenario, type Stage, scenario, stateOf } from "./stage.ts";
 
+/** Or further: its reader may have looked at it. */
+async function isStored(stage: Stage, from: Machine, id: string): Promise<boolean> {
+  return /^(stored|read|acted)\b/.test(await stateOf(stage, from, id));
+}
+
 const pairOf = ({ machines }: Stage) => machines as unknown as [Machine, Machine, Machine];
 
 /** Messages that wait, come twice, or lose their answer. */
@@ -21,11 +26,7 @@ export const DELIVERY: readonly Scenario[] = [
       other.port += 50;
       await stage.start(other);
       await stage.mustArrive(other, id, MINUTE_MS);
-      await stage.must(
-        "its sender is told",
-        MINUTE_MS,
-        async () => (await stateOf(stage, one, id)) === "stored",
-      );
+      await stage.must("its sender is told", MINUTE_MS, () => isStored(stage, one, id));
     },
   ),
 
@@ -64,11 +65,7 @@ export const DELIVERY: readonly Scenario[] = [
       stage.world.internet.lose("answer", { from: one.host.name, to: other.host.name }, { times: 1 });
       const id = await stage.send(one, other);
       await stage.mustArrive(other, id, SECOND_MS);
-      await stage.must(
-        "its sender is told",
-        MINUTE_MS,
-        async () => (await stateOf(stage, one, id)) === "stored",
-      );
+      await stage.must("its sender is told", MINUTE_MS, () => isStored(stage, one, id));
       await stage.pass(2 * MINUTE_MS);
       await stage.mustArrive(other, id, SECOND_MS);
     },
@@ -147,7 +144,7 @@ export const DELIVERY: readonly Scenario[] = [
       const id = await stage.send(one, other);
       await stage.pass(25 * 60 * MINUTE_MS);
       const state = await stateOf(stage, one, id);
-      if (state !== "expired") stage.problem(`its state is ${state}`);
+      if (!state.startsWith("expired")) stage.problem(`its state is ${state}`);
     },
     true,
   ),

@@ -24,16 +24,22 @@ export const LOOPS: readonly Scenario[] = [
     },
   ),
 
-  scenario("disliked", "a peer scored below zero for an hour is disconnected", async (stage) => {
-    const [one, other] = pairOf(stage);
-    await stage.call(one, "set_impression", { agent_id: other.id, score: -0.5, note: "rude" });
-    await stage.pass(30 * MINUTE_MS);
-    if (!(await shown(stage, one, other))) stage.problem("it was disconnected too soon");
-    await stage.must("it is disconnected", 35 * MINUTE_MS, async () => !(await shown(stage, one, other)));
-  }),
+  scenario(
+    "disliked",
+    "a peer scored below zero for an hour is disconnected",
+    async (stage) => {
+      const [one, other] = pairOf(stage);
+      await stage.call(one, "set_impression", { agent_id: other.id, score: -0.5, note: "rude" });
+      await stage.pass(30 * MINUTE_MS);
+      if (!(await shown(stage, one, other))) stage.problem("it was disconnected too soon");
+      await stage.must("it is disconnected", 35 * MINUTE_MS, async () => !(await shown(stage, one, other)));
+    },
+    true,
+  ),
 
   scenario("upgraded", "a connection goes over to a channel once both can", async (stage) => {
-    const [one, other] = pairOf(stage);
+    const [one, other] = [await stage.add({ channels: true }), await stage.add({ channels: true })];
+    await stage.connect(one, other);
     await stage.must("the connection is a channel", 5 * MINUTE_MS, async () => {
       const connection = await shown(stage, one, other);
       return connection?.transport === "webrtc";

@@ -48,7 +48,7 @@ export const PLACES: readonly Scenario[] = [
     async (stage) => {
       const [one] = pairOf(stage);
       const router = stage.world.internet.nat({ address: "7.7.7.7" });
-      const inside = await stage.add(router, { portMapping: true });
+      const inside = await stage.add({ router, portMapping: true });
       await stage.pass(30 * SECOND_MS);
       await stage.connect(inside, one);
       await stage.mustArrive(inside, await stage.send(one, inside), MINUTE_MS);
@@ -62,8 +62,8 @@ export const PLACES: readonly Scenario[] = [
     "behind-router",
     "a node behind a router that maps nothing is reached over a channel",
     async (stage) => {
-      const [one] = pairOf(stage);
-      const inside = await stage.add(stage.world.internet.nat({ address: "7.7.7.7" }));
+      const one = await stage.add({ channels: true });
+      const inside = await stage.add({ router: stage.world.internet.nat({ address: "7.7.7.7" }) });
       await stage.connect(inside, one);
       await stage.mustArrive(inside, await stage.send(one, inside), 3 * MINUTE_MS);
     },
@@ -73,19 +73,26 @@ export const PLACES: readonly Scenario[] = [
     "two-routers",
     "two behind different routers talk, introduced by a peer in the open",
     async (stage) => {
-      const [one] = pairOf(stage);
-      const left = await stage.add(stage.world.internet.nat({ address: "7.7.7.7" }), { portMapping: true });
-      const right = await stage.add(stage.world.internet.nat({ address: "7.7.7.8" }));
-      await stage.pass(30 * SECOND_MS);
+      const router = stage.world.internet.nat({ address: "7.7.7.7" });
+      const one = await stage.add({ channels: true });
+      const left = await stage.add({ router });
+      const right = await stage.add({ router: stage.world.internet.nat({ address: "7.7.7.8" }) });
       await stage.connect(left, one);
       await stage.connect(right, one);
-      await stage.mustArrive(right, await stage.send(one, right), 3 * MINUTE_MS);
+      const opened = router.forward(40_000, left.host, left.port);
+      await stage.connect(right, left, "http://7.7.7.7:40000");
+      opened[Symbol.dispose]();
+      left.kill();
+      await stage.pass(MINUTE_MS);
+      await stage.start(left);
+      await stage.mustArrive(right, await stage.send(left, right), 3 * MINUTE_MS);
+      await stage.mustArrive(left, await stage.send(right, left), 3 * MINUTE_MS);
     },
   ),
 
   scenario("same-router", "two behind one router meet by their own addresses", async (stage) => {
     const router = stage.world.internet.nat({ address: "7.7.7.7" });
-    const [left, right] = [await stage.add(router), await stage.add(router)];
+    const [left, right] = [await stage.add({ router }), await stage.add({ router })];
     await stage.connect(left, right);
     await stage.mustArrive(right, await stage.send(left, right), 5 * SECOND_MS);
     left.host.move("192.168.7.77");

@@ -22,9 +22,9 @@ export interface Scenario {
 export interface Stage {
   readonly world: World;
   readonly machines: readonly Machine[];
-  /** Starts a node more, behind a router if one is given. */
-  add(router?: NatBox, config?: Parameters<typeof createMachine>[1]["config"]): Promise<Machine>;
-  connect(asking: Machine, asked: Machine): Promise<void>;
+  /** Starts a node more, behind a router if one is given. Only there it has data channels, unless told otherwise. */
+  add(options?: Place): Promise<Machine>;
+  connect(asking: Machine, asked: Machine, url?: string): Promise<void>;
   call(machine: Machine, tool: string, input?: object): Promise<JsonObject>;
   /** Sends a message; its id, which may wait to be delivered. */
   send(from: Machine, to: Machine, content?: string): Promise<string>;
@@ -35,6 +35,12 @@ export interface Stage {
   /** A message is taken by its target, once. */
   mustArrive(to: Machine, messageId: string, maxMs: number): Promise<void>;
   problem(what: string): void;
+}
+
+export interface Place {
+  readonly router?: NatBox;
+  readonly portMapping?: boolean;
+  readonly channels?: boolean;
 }
 
 type Story = (stage: Stage) => Promise<void>;
@@ -85,19 +91,18 @@ function stageOf(world: World, account: Account, machines: Machine[]): Stage {
     machines,
     problem: account.problem,
     call,
-    async add(router, config) {
+    async add({ router, portMapping = false, channels = router !== undefined } = {}) {
       const at = machines.length;
       const address = router ? `192.168.7.${10 + at}` : `5.6.7.${10 + at}`;
       const host: MemoryHost = router ? router.host({ address }) : world.internet.host({ address });
-      const common = { name: `n${at}`, port: PORT + at, skewMs: 0, unforeseen: account.problem };
+      const common = { name: `n${at}`, port: PORT + at, skewMs: 0, channels, unforeseen: account.problem };
       const network = router ? router.address : "open";
-      const machine = await createMachine(world, { ...common, host, network, ...(config && { config }) });
+      const machine = await createMachine(world, { ...common, host, network, config: { portMapping } });
       machines.push(machine);
       await stage.start(machine);
       return machine;
     },
-    connect: (asking, asked) =>
-      within(world, connect(world, { machines: [asking, asked], routers: new Map() }, [0, 1]), MINUTE_MS),
+    connect: (asking, asked, url) => within(world, connect(world, asking, asked, url), MINUTE_MS),
     async send(from, to, content = `message ${++messages}`) {
       const answer = await call(from, "send_message", { content, target_agent_id: to.id });
       if (typeof answer.message_id !== "string") throw new Error(`not sent: ${JSON.stringify(answer)}`);
