@@ -128,6 +128,18 @@ test("lost answers: the copy is tried again, the 409 counts as delivered, and th
   expect(await rungsOf(ana, sent.message_id)).toContain("stored");
 });
 
+test("a copy is never tried twice at once, whoever wants it sent", async () => {
+  const { net, ana, bo, tried } = await peerOf(["ids25h/1"]);
+  await using _ = net;
+  const send = () =>
+    ana.tool("send_message", { content: "once", target_agent_id: bo.id }, { callId: "call-1" });
+  const both = Promise.all([send(), send()]);
+  await ana.job("outbox.retry");
+  await both;
+  await net.settle();
+  expect(tried()).toBe(1);
+});
+
 test("each attempt is signed anew under the same id", async () => {
   const { net, bo, send, wait } = await peerOf(NEW);
   await using _ = net;

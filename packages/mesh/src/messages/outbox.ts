@@ -36,7 +36,7 @@ export interface Outbox {
 }
 
 /** How long a caller waits to hear what came of its copies (S13). */
-export const PATIENCE_MS = 5.5 * SECOND_MS;
+const PATIENCE_MS = 5.5 * SECOND_MS;
 /** First attempts at once for one agent; what comes beside them waits in its lane. */
 const DIRECT_MAX = 16;
 

@@ -3,7 +3,7 @@ import { type Read, type SeenId, seenIds, type Write } from "@darkmatter/store";
 import { SEEN_IDS_MAX, SEEN_IDS_MS } from "./message.ts";
 
 /** How long the ids of agents that may try again for a day are remembered (mesh.md 22.3). */
-export const RETRIED_IDS_MS = 25 * HOUR_MS;
+const RETRIED_IDS_MS = 25 * HOUR_MS;
 /** Ids remembered of a connected agent without a rate limit. */
 const SHARE_MAX = 1_000_000;
 /** Ids remembered of a connected agent whatever its limit: one that was lowered must not shut it out. */
