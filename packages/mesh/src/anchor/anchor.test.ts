@@ -291,6 +291,20 @@ describe("what is left for an agent", () => {
     expect((await at.post(pathOf("sdp", ana.agentId), {}, { remote: "5.5.5.6" })).status).toBe(200);
   });
 
+  test("an anchor that holds all it can takes nothing more until some of it went", async () => {
+    await using at = await opened();
+    await at.register(ana);
+    const full =
+      "INSERT INTO anchor_entries (kind, agent_id, body, bytes, at_ms) VALUES ('sdp', 'x', '{}', ?, ?)";
+    await at.db.write((tx) => tx.run(full, 256 * 1024 * 1024, at.clock.now()));
+    const prune = () => at.host.anchor.jobs[0]?.run();
+    await prune();
+    expect((await at.post(pathOf("message", ana.agentId), { i: 1 })).status).toBe(429);
+    await at.clock.advance(121 * SECOND_MS);
+    await prune();
+    expect((await at.post(pathOf("message", ana.agentId), { i: 1 })).status).toBe(200);
+  });
+
   test("an IPv6 subscriber is one address, however many it has", async () => {
     await using at = await opened();
     await at.register(ana);

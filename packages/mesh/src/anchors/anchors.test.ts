@@ -314,6 +314,11 @@ describe("anchors that misbehave", () => {
     const arrived = await inboxOf(at.bo);
     await at.net.clock.advance(MINUTE_MS);
     expect(arrived).toHaveLength(1);
+    for (let i = 0; i < 3; i++) {
+      await at.bo.job("anchors.poll");
+      await at.net.clock.advance(MINUTE_MS);
+    }
+    expect(at.bo.reports.filter((one) => one.startsWith("anchor.silent"))).toHaveLength(1);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   type Json,
   type JsonObject,
   parseJson,
+  reasonOf,
   SECOND_MS,
 } from "@darkmatter/core";
 import { relayPollText, signText } from "@darkmatter/identity";
@@ -44,6 +45,7 @@ export function createPolls(
 ): Polls {
   const cursors = new Map<string, string>();
   const asked = new Set<string>();
+  const silent = new Set<string>();
   let lastMs = 0;
 
   /** Each poll has a time of its own: anchors answer each signature once. */
@@ -92,18 +94,27 @@ export function createPolls(
     return isDone;
   }
 
+  /** Said once, and again when it was back meanwhile. */
+  function silentNow(anchor: string, reason: string): void {
+    if (silent.has(anchor)) return;
+    silent.add(anchor);
+    report("anchor.silent", { anchor, reason });
+  }
+
   /** All kinds with one signature, as the first generation asks, so that none of it is left for others to use. */
   async function pollAnchor(anchor: string): Promise<void> {
     const signed = sign();
     const answered = await Promise.all(
       RELAY_KINDS.map((kind) =>
         pollOne(anchor, kind, signed).catch((error: unknown) => {
-          if (!hasCode(error, "ABORTED")) report("anchor.silent", { kind });
+          if (!hasCode(error, "ABORTED")) silentNow(anchor, reasonOf(error));
           return false;
         }),
       ),
     );
-    if (answered.every(Boolean)) anchors.worked(anchor);
+    if (!answered.every(Boolean)) return;
+    silent.delete(anchor);
+    anchors.worked(anchor);
   }
 
   return {
