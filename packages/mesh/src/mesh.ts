@@ -157,6 +157,7 @@ export function createMesh(ports: MeshPorts): Mesh {
     async stop() {
       isReady = false;
       await services.discovery.stop();
+      services.signalling.stop();
       services.channels.closeAll();
       await services.addresses.close();
       const idle = background.idle();
@@ -219,7 +220,8 @@ function createServices(
   const peerUpdates = createPeerUpdates(ports, { addresses, connections, identity, peers, transports });
   const asking = createAsking(ports, peers, askOver(ways));
   const healing = createHealing(ports, {
-    ...{ addresses, asking, background, connections, connectivity, discovery, peers, peerUpdates, peerUrls },
+    ...{ addresses, asking, background, channels, connections, connectivity, discovery },
+    ...{ peers, peerUpdates, peerUrls },
   });
   const discovered = () => discovery.peers().map(({ url }) => url);
   const callbacks = createCallbacks(ports, {

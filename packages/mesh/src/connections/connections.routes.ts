@@ -1,5 +1,5 @@
 import { cutCodePoints } from "@darkmatter/core";
-import { addressClass } from "@darkmatter/net";
+import { addressClass, isLoopbackUrl } from "@darkmatter/net";
 import { isProxied, json, type Route, type RouteRequest, ready, refusal } from "@darkmatter/surface";
 import { textField } from "../fields.ts";
 import { globalRate, local } from "../guards.ts";
@@ -140,9 +140,11 @@ export function connectionRoutes(services: Services): Route[] {
       summary: "Where a connected agent is reached.",
       guards: [isReady],
       body: "none",
-      async handle({ params }) {
-        const found = await connections.get(db, params.agent_id ?? "");
-        if (!found) return refusal(404, "Not connected to that agent");
+      async handle(request) {
+        const found = await connections.get(db, request.params.agent_id ?? "");
+        // A loopback URL would mean the asker's own machine to it (mesh.md 20).
+        const isOfUse = found && (!isLoopbackUrl(found.url) || callerOf(request).loopback);
+        if (!isOfUse) return refusal(404, "Not connected to that agent");
         const { agentId, url, addresses } = found;
         return json(200, { agent_id: agentId, url, addresses, status: "connected" });
       },

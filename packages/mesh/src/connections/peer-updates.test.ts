@@ -133,3 +133,11 @@ test("anchors are told as well, and again when they are silent", async () => {
   expect(told).toHaveLength(2);
   expect(told[1]).toMatchObject({ agent_id: ana.id, bio: "hello", public_key_hex: ana.id });
 });
+
+test("where a peer of this machine is, is of no use to another machine, and told to none", async () => {
+  const { net, ana, peer } = await nodeAndPeer();
+  await using _net = net;
+  const path = `/__darkmatter__/peer_lookup/${peer.id}`;
+  expect((await ana.local({ path })).json).toMatchObject({ url: peer.url, status: "connected" });
+  expect((await ana.local({ path, remote: "192.168.7.50" })).status).toBe(404);
+});

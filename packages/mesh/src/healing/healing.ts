@@ -7,6 +7,7 @@ import type { PeerUrls } from "../connections/peer-urls.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { Peers } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
+import type { Channels } from "../transports/channels.ts";
 import type { Connectivity } from "../transports/connectivity.ts";
 import type { Transports } from "../transports/transport.ts";
 import type { Asking } from "./asking.ts";
@@ -34,6 +35,7 @@ export interface HealingServices {
   readonly addresses: Addresses;
   readonly asking: Asking;
   readonly background: Background;
+  readonly channels: Pick<Channels, "to">;
   readonly connections: Connections;
   readonly connectivity: Connectivity;
   readonly discovery: Pick<Discovery, "announce" | "onSighting" | "peers" | "scan">;
@@ -52,7 +54,9 @@ export function createHealing(ports: MeshPorts, services: HealingServices): Heal
     scan: async () => (config.discovery ? discovery.scan() : []),
   };
   const lookups = createLookups(ports, { ...services, sightings });
-  const health = createHealth(ports, connections, connectivity, services.peers, services.peerUrls, lookups);
+  const { peers, peerUrls, channels } = services;
+  const hasChannel = (agentId: string) => channels.to(agentId) !== undefined;
+  const health = createHealth(ports, connections, connectivity, peers, peerUrls, lookups, hasChannel);
 
   connectivity.onHeard((agentId) => {
     if (!peerUpdates.owes(agentId)) return;

@@ -29,6 +29,7 @@ export function createHealth(
   peers: Peers,
   urls: PeerUrls,
   lookups: Lookups,
+  hasChannel: (agentId: string) => boolean,
 ): Health {
   let round = 0;
 
@@ -51,6 +52,8 @@ export function createHealth(
   }
 
   async function probe(peer: Connection): Promise<void> {
+    // Its other end is kept alive by the peer itself, whatever its addresses do.
+    if (hasChannel(peer.agentId)) return connectivity.heard(peer.agentId);
     for (const base of urls.of(peer)) {
       if (!(await answersAt(base, peer))) continue;
       urls.worked(peer.agentId, base);

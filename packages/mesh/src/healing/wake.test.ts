@@ -1,4 +1,4 @@
-import { MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import { type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import { virtualClock } from "@darkmatter/core/testing";
 import { expect, test } from "vitest";
 import { memoryNetwork, stranger } from "../testing.ts";
@@ -51,4 +51,32 @@ test("a node that starts says where it is, and says nothing while nothing change
   for (let times = 0; times < 3; times++) await ana.job("addresses.look");
   await net.settle();
   expect(bo.heardAt("/peer_update")).toHaveLength(1);
+});
+
+test("peers elsewhere are told once our public address is known, and nothing before", async () => {
+  const service = "http://5.6.7.60/";
+  await using net = await memoryNetwork({ nodes: ["ana"], apart: true, config: { ipService: service } });
+  const { ana } = net.nodes;
+  net.internet.host({ address: "5.6.7.60" }).listen(80, async () => ({
+    status: 200,
+    headers: {},
+    body: JSON.stringify({ ip: "5.6.7.8" }),
+  }));
+  const near = stranger(net.clock, net.internet.host({ address: "192.168.7.50" }), {
+    url: "http://192.168.7.50:9000",
+  });
+  const far = stranger(net.clock, net.internet.host({ address: "5.6.7.50" }), {
+    url: "http://5.6.7.50:9000",
+    seed: 201,
+  });
+  await near.post(ana, "connection_request", near.request(), "192.168.7.50");
+  await far.post(ana, "connection_request", far.request(), "5.6.7.50");
+  const { requests } = await ana.tool("list_pending_requests");
+  for (const { request_id } of requests as JsonObject[])
+    await ana.tool("connection", { action: "accept", request_id });
+  await net.settle();
+  await ana.job("addresses.look");
+  await net.settle();
+  const urls = (one: typeof near) => one.heardAt("/peer_update").map(({ new_url: url }) => url);
+  expect([urls(near), urls(far)]).toEqual([["http://192.168.7.10:8100"], ["http://5.6.7.8:8100"]]);
 });
