@@ -42,6 +42,10 @@ export async function runBootstrap({ check }: Checks): Promise<void> {
       const [stdio, http] = configurations(out);
       equal(stdio.args, [`${program}.mjs`, "mcp"], "args");
       equal(http.url, `http://127.0.0.1:${stdio.env.DARKMATTER_PORT}/mcp`, "url");
+      const typed = /^ {2}(\S.*) doctor {2,}/m.exec(out)?.[1] ?? "";
+      const asTyped = spawn("/bin/sh", ["-c", `${typed} --version`], { env: { PATH: systemPath() } });
+      asTyped.on("exit", world.adopt(asTyped.pid as number));
+      if ((await finished(asTyped)).code !== 0) throw new Error(`cannot be typed: ${typed}`);
       if (out.includes("pwned") !== true || existsSync(join(home, "pwned")))
         throw new Error("a name was run");
       await talk(world, node, home, program, { ...settings, ...stdio.env });

@@ -137,16 +137,17 @@ main() {
   wrap "$dir/bin/darkmatter"
   "$dir/bin/darkmatter" --version </dev/null >/dev/null || fail 'what was installed does not start.'
   port=$(free_port)
+  typed=$(quoted "$dir/bin/darkmatter")
 
   printf '%s\\n' "DarkMatter is installed: $dir/bin/darkmatter" "  from   $base" "  sha256 $sha256" ''
-  printf '%s\\n' "Paste into your MCP client's configuration (stdio), or run: $dir/bin/darkmatter setup"
+  printf '%s\\n' "Paste into your MCP client's configuration (stdio), or run: $typed setup"
   configuration stdio
   printf '%s\\n' 'or, over HTTP, while the node runs:'
   configuration http
   printf '%s\\n' '' 'Next:' \\
-    "  DARKMATTER_PORT=$port $dir/bin/darkmatter up      run the node of this folder's agent" \\
-    "  $dir/bin/darkmatter connect $base   ask the agent this came from for a connection" \\
-    "  $dir/bin/darkmatter doctor      see that all is well"
+    "  DARKMATTER_PORT=$port $typed up      run the node of this folder's agent" \\
+    "  $typed connect $base   ask the agent this came from for a connection" \\
+    "  $typed doctor      see that all is well"
 }
 
 main "$@"
