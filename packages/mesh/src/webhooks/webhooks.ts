@@ -108,13 +108,18 @@ export function createWebhooks(
         fields: { response: stored.response, direction: "inbound", signed: { ...signed } },
       });
       if (commit !== undefined) await setResponseCommit(tx, messageId, fingerprint, commit);
+      await noteHeard(tx, stored.agent_id);
       tx.afterCommit(() => {
-        heard(stored.agent_id);
         waiting.wake(messageId);
         changed();
       });
       return linked ? commit : undefined;
     });
+  }
+
+  /** A signed word of a connected agent is a sign of life. */
+  async function noteHeard(tx: Write, agentId: string): Promise<void> {
+    if (await readConnection(tx, agentId)) tx.afterCommit(() => heard(agentId));
   }
 
   /** Whether an agent announced journal/1, or showed it: a holder we are not connected to by a receipt alone. */
@@ -129,8 +134,8 @@ export function createWebhooks(
     await db.write(async (tx) => {
       await requireSent(tx, messageId);
       await taking.take(tx, receipt);
+      await noteHeard(tx, agentId);
     });
-    heard(agentId);
   }
 
   return {
