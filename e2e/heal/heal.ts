@@ -6,8 +6,8 @@ import { createWorld, freePorts, type World } from "../world.ts";
 import { healInNamespaces } from "./namespaces.ts";
 import { Party } from "./party.ts";
 
-/** A peer that says where it is is tried at once. */
-const TOLD_MS = 3000;
+/** A peer that says where it is is tried at once: the rest is for a busy machine. */
+const TOLD_MS = 6000;
 /** A peer that has to be looked for: a second attempt is due after 5 s at most. */
 const SOUGHT_MS = 12_000;
 const WOKEN_MS = 2000;
