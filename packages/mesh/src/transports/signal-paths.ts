@@ -3,14 +3,17 @@ import type { Connection } from "../connections/connection.ts";
 import type { Connectivity } from "./connectivity.ts";
 import type { LevelName, Outcome, Transport, Transports } from "./transport.ts";
 
+/** What came of an offer. `absent`: the peer has no channels. `yielded`: its own offer is on the way. */
+export type Attempt = "open" | "absent" | "yielded" | "failed";
+
 /** What came of bringing an offer to a peer. */
 export type Brought =
   /** An answer, not yet believed. */
   | { readonly kind: "answer"; readonly data: JsonObject }
   /** Nobody was reached this way. */
   | { readonly kind: "nobody" }
-  /** The peer itself said no: another way would not change its mind. `forGood`: it has no channels at all. */
-  | { readonly kind: "refused"; readonly forGood: boolean };
+  /** The peer itself said no: another way would not change its mind. */
+  | { readonly kind: "refused"; readonly attempt: Exclude<Attempt, "open"> };
 
 /** Whether what came back is an answer of the peer's that may be used. */
 export type IsAnswer = (data: JsonObject) => Promise<boolean>;
@@ -61,8 +64,9 @@ function readBrought(outcome: Outcome | undefined): Brought {
   const { status, body } = outcome.answer;
   if (status < 400) return { kind: "answer", data: body };
   // Another program may answer at a URL of old: only what such a node says of offers counts as its word.
-  if (status === 501) return { kind: "refused", forGood: true };
-  return status === 403 || status === 409 || status === 429 ? { kind: "refused", forGood: false } : NOBODY;
+  if (status === 501) return { kind: "refused", attempt: "absent" };
+  if (status === 409) return { kind: "refused", attempt: "yielded" };
+  return status === 403 || status === 429 ? { kind: "refused", attempt: "failed" } : NOBODY;
 }
 
 /** Offers left with an anchor. */

@@ -196,3 +196,37 @@ test("while its own offer is on the way, the smaller id refuses the other's; the
   expect(await statusOf(larger)).toBe(409);
   expect(await statusOf(smaller)).toBe(200);
 });
+
+test.each([
+  [501, 59],
+  [403, 2],
+])("a peer that answers %i is not offered a channel again for %i minutes", async (status, minutes) => {
+  await using w = await world();
+  const eves = () => w.eve.heardAt("/webrtc_offer").length;
+  w.eve.answers(({ path }) => (path.endsWith("/webrtc_offer") ? [status] : undefined));
+  const pass = async (forMs: number) => {
+    for (let passedMs = 0; passedMs < forMs; passedMs += 5 * SECOND_MS) {
+      const running = w.ana.job("transports.upgrade");
+      await w.net.clock.advance(5 * SECOND_MS);
+      await running;
+    }
+  };
+  await pass(20 * SECOND_MS);
+  expect(eves()).toBe(1);
+  await pass((minutes - 1) * MINUTE_MS);
+  expect(eves()).toBe(1);
+  await pass(2 * MINUTE_MS);
+  expect(eves()).toBe(2);
+});
+
+test("what opens while a node stops is closed", async () => {
+  await using w = await world();
+  const offering = await w.eve.webRtc.offer();
+  const answer = await w.eve.post(w.ana, "webrtc_offer", w.eve.description(offering.sdp));
+  const opening = offering.accept(String((answer.json as JsonObject).sdp)).catch(() => undefined);
+  const stopping = w.ana.mesh.stop();
+  await w.net.clock.advance(20 * SECOND_MS);
+  await stopping;
+  expect((await opening)?.isOpen ?? false).toBe(false);
+  expect(w.ana.reports).toEqual([]);
+});

@@ -9,7 +9,7 @@ import type { MeshPorts } from "../ports.ts";
 import type { Channels } from "./channels.ts";
 import { type Answer, answerData, offerData, readAnswer, readOffer, requireSigned } from "./descriptions.ts";
 import { createSeenOffers } from "./seen-offers.ts";
-import type { SignalPath } from "./signal-paths.ts";
+import type { Attempt, SignalPath } from "./signal-paths.ts";
 import type { LevelName } from "./transport.ts";
 
 /** An offer that came in, by whatever way. */
@@ -20,9 +20,6 @@ export interface ReceivedOffer {
   readonly by: LevelName;
 }
 
-/** `absent`: the peer has no channels. `yielded`: its own offer is on the way, or it does not want ours now. */
-export type Attempt = "open" | "absent" | "yielded" | "failed";
-
 /** Opening channels (mesh.md 10.1). Every description is checked, whoever brought it. */
 export interface Signalling {
   /**
@@ -32,6 +29,8 @@ export interface Signalling {
   receive(offer: ReceivedOffer): Promise<JsonObject>;
   /** Offers a channel to a connected agent. Never rejects. */
   offer(peer: Connection): Promise<Attempt>;
+  /** Gives up what is under way; what opens all the same is closed. */
+  stop(): void;
 }
 
 /** Offers of one peer a minute. The first generation sends two for each channel. */
@@ -59,6 +58,7 @@ export function createSignalling(
   const answering = new Map<string, UnderAnswer>();
   /** Our own offers under way, and how to give each up. */
   const offering = new Map<string, AbortController>();
+  let isStopped = false;
 
   async function adopt(
     agentId: string,
@@ -68,7 +68,7 @@ export function createSignalling(
     proven: boolean,
   ) {
     // Opening takes seconds, in which a connection may have ended.
-    if (!(await connections.get(db, agentId))) return channel.close();
+    if (isStopped || !(await connections.get(db, agentId))) return channel.close();
     channels.adopt(agentId, channel, { level: by, plainSend: offered && by === "direct" }, proven);
   }
 
@@ -123,7 +123,7 @@ export function createSignalling(
       const read = (data: unknown) =>
         readAnswer(verifier, peer.agentId, data, isOld && path.level === "direct");
       const brought = await path.bring(peer, offer, async (data) => (await read(data)) !== undefined, signal);
-      if (brought.kind === "refused") return brought.forGood ? "absent" : "yielded";
+      if (brought.kind === "refused") return brought.attempt;
       const answer = brought.kind === "answer" ? await read(brought.data) : undefined;
       return answer && { answer, by: path.level };
     }
@@ -161,7 +161,7 @@ export function createSignalling(
         throw meshError("FORBIDDEN", "Not connected: a channel needs a connection first");
       }
       await requireSigned(verifier, read);
-      if (!webRtc) throw meshError("FORBIDDEN", "No channels here");
+      if (!webRtc || isStopped) throw meshError("FORBIDDEN", "No channels here");
       const hash = sha256Hex(sdp);
       const under = answering.get(agentId);
       // Several relays bring the same offer: all hear the same answer.
@@ -180,7 +180,7 @@ export function createSignalling(
 
     async offer(peer) {
       const { agentId } = peer;
-      if (!webRtc || offering.has(agentId) || answering.has(agentId)) return "yielded";
+      if (!webRtc || isStopped || offering.has(agentId) || answering.has(agentId)) return "yielded";
       const stop = new AbortController();
       offering.set(agentId, stop);
       let made: Offering | undefined;
@@ -196,6 +196,12 @@ export function createSignalling(
         offering.delete(agentId);
       }
       return attempt;
+    },
+
+    stop() {
+      isStopped = true;
+      for (const own of offering.values()) own.abort();
+      for (const under of answering.values()) under.cancel();
     },
   };
 }

@@ -7,7 +7,8 @@ import { inParallel, type Peers, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Channels } from "./channels.ts";
 import type { Connectivity } from "./connectivity.ts";
-import type { Attempt, Signalling } from "./signalling.ts";
+import type { Attempt } from "./signal-paths.ts";
+import type { Signalling } from "./signalling.ts";
 
 /** After a failed attempt, doubling (mesh.md 9.2: every 120 s). */
 const PAUSE_MS = 2 * MINUTE_MS;
@@ -102,9 +103,10 @@ export function createUpgrades(
   function nextMs(became: Attempt, failures: number): number {
     const nowMs = clock.monotonic();
     // A channel that opened and closes again soon must not be opened again and again.
-    if (became === "yielded" || became === "open") return nowMs + YIELDED_MS;
+    if (became === "open") return nowMs + YIELDED_MS;
     if (became === "absent") return nowMs + PAUSE_MAX_MS;
-    return nowMs + Math.min(PAUSE_MS * 2 ** (failures - 1), PAUSE_MAX_MS);
+    const pauseMs = became === "yielded" ? YIELDED_MS : PAUSE_MS;
+    return nowMs + Math.min(pauseMs * 2 ** (failures - 1), PAUSE_MAX_MS);
   }
 
   connectivity.onHeard((agentId) => {

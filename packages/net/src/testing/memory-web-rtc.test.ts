@@ -96,3 +96,13 @@ test("a port that closes takes its channels with it", async () => {
   await far.close();
   expect([one.isOpen, other.isOpen]).toEqual([false, false]);
 });
+
+test("an answer that is given up while the other side opens it opens nothing", async () => {
+  const { near, far } = world();
+  const offering = await near.offer();
+  const answering = await far.answer(offering.sdp);
+  const opening = offering.accept(answering.sdp);
+  answering.cancel();
+  await expect(opening).rejects.toMatchObject({ code: "CHANNEL_FAILED" });
+  await expect(answering.channel).rejects.toMatchObject({ code: "CHANNEL_FAILED" });
+});

@@ -34,6 +34,7 @@ interface Pending extends End {
 interface PendingAnswer extends Pending {
   readonly offer: string;
   readonly opened: PromiseWithResolvers<DataChannel>;
+  isOver: boolean;
 }
 
 /** A description holds nothing but an opaque token behind the lines every description has. */
@@ -56,6 +57,8 @@ export function memoryWebRtc(options: MemoryWebRtcOptions): MemoryWebRtc {
       throw netError("CHANNEL_FAILED");
     }
     await passing(clock, 2 * (delayMs(one, other) + delayMs(other, one)));
+    if (answering.isOver) throw netError("CHANNEL_FAILED");
+    answering.isOver = true;
     const [near, far] = join({ clock, reaches, delayMs }, offering, answering);
     answering.opened.resolve(far);
     return near;
@@ -73,9 +76,11 @@ export function memoryWebRtc(options: MemoryWebRtcOptions): MemoryWebRtc {
       // Whoever asked may have stopped listening by the time it fails.
       opened.promise.catch(() => undefined);
       const token = tokenFor("answer");
-      answers.set(token, { token, host, ends, offer, opened });
+      const answering: PendingAnswer = { token, host, ends, offer, opened, isOver: false };
+      answers.set(token, answering);
       const giveUp = () => {
         answers.delete(token);
+        answering.isOver = true;
         opened.reject(netError("CHANNEL_FAILED"));
       };
       void clock.sleep(OPENING_MS).then(giveUp);
