@@ -1,6 +1,6 @@
 import { type Clock, isJsonObject, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { Signer } from "@darkmatter/identity";
-import { ANCHOR_MS, type Anchors } from "./anchors.ts";
+import { ANCHOR_POST_MS, type Anchors } from "./anchors.ts";
 
 /** How often an answer to our offer is asked for, and for how long (mesh.md 10.1). */
 const ANSWER_PERIOD_MS = 2 * SECOND_MS;
@@ -36,7 +36,7 @@ export function createSdpDesk(
   let answerOffer: AnswerOffer | undefined;
 
   const leave = (to: string, body: object) =>
-    anchors.leave(`sdp_relay/${to}`, { from_agent_id: signer.agentId, ...body }, ANCHOR_MS.post);
+    anchors.leave(`sdp_relay/${to}`, { from_agent_id: signer.agentId, ...body }, ANCHOR_POST_MS);
 
   async function pollUntil(heard: () => boolean, signal: AbortSignal | undefined): Promise<void> {
     const until = clock.monotonic() + ANSWER_WITHIN_MS;
