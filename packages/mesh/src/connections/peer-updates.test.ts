@@ -96,15 +96,20 @@ test("a peer that did not take it is told again after 5, 15 and 30 seconds, and 
   expect((await peer.post(ana, "message", peer.message())).status).toBe(200);
 });
 
-test("a refusal is an answer: it is not told again", async () => {
+test.each([
+  [200, 1],
+  [400, 1],
+  [404, 2],
+  [429, 2],
+])("a peer that answers %s is told %s time(s) within five seconds", async (status, times) => {
   const { net, ana, peer } = await nodeAndPeer();
   await using _net = net;
-  peer.answers(() => [404]);
+  peer.answers(() => [status]);
   await ana.tool("update_bio", { bio: "moved" });
   await net.settle();
-  await net.clock.advance(60 * SECOND_MS);
+  await net.clock.advance(5 * SECOND_MS);
   await ana.job("peers.tell-again");
-  expect(peer.heardAt("/peer_update")).toHaveLength(1);
+  expect(peer.heardAt("/peer_update")).toHaveLength(times);
 });
 
 test("a clock that is set back does not make a node unheard", async () => {

@@ -240,5 +240,8 @@ function addressesOf(body: Body, newUrl: string, caller: Caller): Record<string,
 const wasTaken = (outcome: Outcome) =>
   outcome.kind === "answered" ? isLastWord(outcome.answer) : outcome.kind === "unconfirmed";
 
-/** A refusal is an answer too: asking again would change nothing. */
-const isLastWord = ({ status }: PeerAnswer) => status !== 429 && status < 500;
+/**
+ * What is malformed to it stays so. Any other refusal may be another agent's that has the peer's place by now, or pass:
+ * it is told again the few times that silence is.
+ */
+const isLastWord = ({ status }: PeerAnswer) => status <= 400;
