@@ -72,3 +72,13 @@ test("only the peer's own answer is a sign of life; what a relay took is none", 
   await w.call();
   expect(w.connectivity.of(PEER.agentId)).toMatchObject({ level: "direct", heardAtMs: w.clock.now() });
 });
+
+test("a request that went another way beside an open channel does not change how the peer is shown", async () => {
+  const w = world({ outcome: OK }, { outcome: OK });
+  w.connectivity.reached(PEER.agentId, "webrtc", "peer-relay");
+  await w.call();
+  expect(w.connectivity.of(PEER.agentId)).toMatchObject({ way: "webrtc", level: "peer-relay" });
+  w.connectivity.lost(PEER.agentId, "webrtc");
+  await w.call();
+  expect(w.connectivity.of(PEER.agentId)).toMatchObject({ way: "http", level: "direct" });
+});

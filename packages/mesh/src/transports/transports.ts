@@ -20,7 +20,8 @@ export function createTransports(
   function note(agentId: string, outcome: Outcome): void {
     if (outcome.kind === "failed") return;
     const level = LEVEL_OF[outcome.way];
-    if (level) connectivity.reached(agentId, outcome.way, level);
+    // An open channel is how a peer is reached, also when one request had to go another way.
+    if (level && connectivity.of(agentId).way !== "webrtc") connectivity.reached(agentId, outcome.way, level);
     // A relay's word is no sign of life.
     if (outcome.kind === "answered") connectivity.heard(agentId);
   }
