@@ -1,11 +1,12 @@
 import { MINUTE_MS } from "@darkmatter/core";
 import type { Addresses } from "../addresses/addresses.ts";
 import type { Background } from "../background.ts";
+import type { Connection } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import type { PeerUpdates } from "../connections/peer-updates.ts";
 import type { PeerUrls } from "../connections/peer-urls.ts";
 import type { Discovery } from "../discovery/discovery.ts";
-import type { Peers } from "../peers.ts";
+import type { PeerAnswer, Peers } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Channels } from "../transports/channels.ts";
 import type { Connectivity } from "../transports/connectivity.ts";
@@ -103,7 +104,7 @@ export function createHealing(ports: MeshPorts, services: HealingServices): Heal
 /** A peer that only an anchor can be told for is looked for too, though less often: it may never be reached otherwise. */
 const RELAYED_PAUSE_MS = MINUTE_MS;
 
-/** The same transports; whoever does not answer by any is looked for in the background. */
+/** The same transports; whoever does not answer by any, or whose place another has, is looked for in the background. */
 export function seekingTransports(transports: Transports, seekSoon: Lookups["seekSoon"]): Transports {
   return {
     ...transports,
@@ -112,7 +113,14 @@ export function seekingTransports(transports: Transports, seekSoon: Lookups["see
       if (outcome.kind === "failed") seekSoon(peer.agentId);
       if (outcome.kind === "unconfirmed" && outcome.way === "anchor")
         seekSoon(peer.agentId, RELAYED_PAUSE_MS);
+      if (outcome.kind === "answered" && request.path === "status" && namesAnother(outcome.answer, peer)) {
+        seekSoon(peer.agentId);
+      }
       return outcome;
     },
   };
 }
+
+/** A node that got the peer's port answers as readily as the peer would. */
+const namesAnother = ({ body }: PeerAnswer, { agentId }: Connection) =>
+  typeof body.agent_id === "string" && body.agent_id !== agentId;

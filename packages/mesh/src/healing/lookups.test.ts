@@ -170,6 +170,19 @@ test("a peer that says where it is while a message goes to where it was has it a
   await sending;
 });
 
+test("a peer whose port another agent got is found, and has the message", async () => {
+  const { net, ana, bo } = await movedPeer();
+  await using _net = net;
+  await bo.post(ana, "connection_request", bo.request({ features: ["ids25h/1"] }));
+  await witness(net, 1, "http://127.0.0.1:9000");
+  const other = stranger(net.clock, net.hosts.ana, { port: 9999, seed: 77 });
+  other.answers(({ path }) => (path.endsWith("/status") ? [200, { agent_id: other.id }] : [403]));
+  await ana.tool("send_message", { content: "hello", target_agent_id: bo.id });
+  await net.settle();
+  expect(await urlOf(ana, bo.id)).toBe("http://127.0.0.1:9000");
+  expect(bo.heardAt("/message")).toHaveLength(1);
+});
+
 test("an update caught before a peer was found elsewhere does not lead back", async () => {
   const { net, ana, bo } = await movedPeer();
   await using _net = net;
