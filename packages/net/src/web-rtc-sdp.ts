@@ -16,9 +16,8 @@ const PASSWORD = new RegExp(`^(${ICE}{22,256})$`);
 const MID = /^([A-Za-z0-9_.-]{1,32})$/;
 const SETUP = /^(actpass|active|passive)$/;
 const NUMBER = /^(\d{1,10})$/;
-/** Bytes of the hashes a certificate may be known by; shorter ones can be forged. */
-const HASH_BYTES: Readonly<Record<string, number>> = { "sha-256": 32, "sha-384": 48, "sha-512": 64 };
-const FINGERPRINT = /^(sha-256|sha-384|sha-512) ([0-9a-f]{2}(?::[0-9a-f]{2}){31,63})$/i;
+/** What every library knows its certificate by. */
+const FINGERPRINT = /^sha-256 ([0-9a-f]{2}(?::[0-9a-f]{2}){31})$/i;
 const MEDIA = /^application \d{1,5} UDP\/DTLS\/SCTP webrtc-datachannel$/;
 const CANDIDATE = new RegExp(
   `^(${ICE}{1,32}) 1 udp (\\d{1,10}) ([0-9a-f.:]{2,45}) (\\d{1,5}) typ (host|srflx|prflx|relay)( .*)?$`,
@@ -57,7 +56,7 @@ export function cleanDescription(sdp: string): string | undefined {
     "a=sendrecv",
     `a=ice-ufrag:${ufrag}`,
     `a=ice-pwd:${password}`,
-    `a=fingerprint:${fingerprint}`,
+    `a=fingerprint:sha-256 ${fingerprint}`,
     `a=setup:${setup}`,
     `a=sctp-port:${port}`,
     // 0 stands for no limit.
@@ -79,12 +78,12 @@ function attribute(lines: readonly string[], name: string, form: RegExp): string
   return found && form.exec(found)?.[1];
 }
 
-function fingerprintIn(lines: readonly string[]): string | undefined {
+/** The hash of the other side's certificate: `0D:66:…`, 32 bytes. */
+export function fingerprintIn(lines: readonly string[]): string | undefined {
   for (const line of lines) {
-    if (!line.startsWith("a=fingerprint:")) continue;
-    const [, hash = "", bytes = ""] = FINGERPRINT.exec(line.slice("a=fingerprint:".length)) ?? [];
-    const algorithm = hash.toLowerCase();
-    if (bytes.split(":").length === HASH_BYTES[algorithm]) return `${algorithm} ${bytes.toUpperCase()}`;
+    const found =
+      line.startsWith("a=fingerprint:") && FINGERPRINT.exec(line.slice("a=fingerprint:".length))?.[1];
+    if (found) return found.toUpperCase();
   }
   return undefined;
 }

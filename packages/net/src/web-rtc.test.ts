@@ -57,7 +57,7 @@ describe("WebRTC by node-datachannel, in a network of its own", () => {
         "between two of ours: 11",
         "ours offering to werift: 11",
         "werift offering to ours: 11",
-        "hostile others: 11",
+        "hostile others: 13",
       ]);
       expect({ code, signal }).toEqual({ code: 0, signal: null });
     },

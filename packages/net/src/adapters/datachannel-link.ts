@@ -1,7 +1,7 @@
 import type { DataChannel as NativeChannel } from "node-datachannel";
 import { netError } from "../errors.ts";
 import { CHANNEL_LABEL, type DataChannel, GATHERING_MS, OPENING_MS } from "../web-rtc.ts";
-import { hasCandidates } from "../web-rtc-sdp.ts";
+import { fingerprintIn, hasCandidates } from "../web-rtc-sdp.ts";
 import { type ClosableChannel, MESSAGE_BYTES_MAX, wrapChannel } from "./datachannel-channel.ts";
 
 export type Native = typeof import("node-datachannel");
@@ -27,6 +27,9 @@ export function createLink(native: Native, stunServers: readonly string[], onEnd
         iceServers: [...stunServers],
         disableAutoNegotiation: true,
         enableIceTcp: false,
+        // The handshake may begin before the answer is here, and would fail for want of what to compare with: `own`
+        // compares before anybody gets the channel.
+        disableFingerprintVerification: true,
         maxMessageSize: MESSAGE_BYTES_MAX,
       }),
   );
@@ -49,6 +52,16 @@ export function createLink(native: Native, stunServers: readonly string[], onEnd
     onEnd();
   }
 
+  /** The channel, once it is open and leads to whoever wrote the description. */
+  async function own(description: string): Promise<DataChannel> {
+    const ready = await opened.promise;
+    const told = fingerprintIn(description.split("\r\n"));
+    const { algorithm, value } = guarded(() => pc.remoteFingerprint());
+    if (told !== undefined && algorithm === "sha-256" && value.toUpperCase() === told) return ready;
+    close();
+    throw netError("CHANNEL_FAILED", "Somebody else answered.");
+  }
+
   pc.onStateChange((state) => {
     if (state === "closed" || state === "failed" || state === "disconnected") close();
   });
@@ -64,11 +77,11 @@ export function createLink(native: Native, stunServers: readonly string[], onEnd
     },
     async accept(answer) {
       guarded(() => pc.setRemoteDescription(answer, "answer"));
-      return inTime(opened.promise);
+      return inTime(own(answer));
     },
     async answer(offer) {
       guarded(() => pc.setRemoteDescription(offer, "offer"));
-      return { sdp: await gather(pc, "answer"), channel: inTime(opened.promise) };
+      return { sdp: await gather(pc, "answer"), channel: inTime(own(offer)) };
     },
     close,
   };

@@ -46,7 +46,7 @@ export async function createWebRtc(options: WebRtcOptions): Promise<WebRtc | und
     },
     async answer(offerSdp) {
       const description = described(offerSdp);
-      return answered(open(), SAME_LIBRARY.test(offerSdp) ? passive(description) : description);
+      return answered(open(), description);
     },
     async close() {
       if (closed.yet) return;
@@ -84,17 +84,6 @@ async function offered(link: Link): Promise<Offering> {
 async function answered(link: Link, description: string): Promise<Answering> {
   const { sdp, channel } = await orClosed(link, () => link.answer(description));
   return { sdp, channel: orClosed(link, () => channel), cancel: () => link.close() };
-}
-
-/** How the library begins its own descriptions. */
-const SAME_LIBRARY = /^v=0\r?\no=rtc /;
-
-/**
- * Has us answer that the other side begins the handshake. We are ready long before our answer is there: if we began,
- * our first datagram would come too early, and again only after a second. Not every library takes such an answer.
- */
-function passive(offer: string): string {
-  return offer.replace("a=setup:actpass", "a=setup:active");
 }
 
 function described(sdp: string): string {

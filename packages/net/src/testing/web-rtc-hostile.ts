@@ -119,6 +119,30 @@ function channelCases(on: On): readonly SuiteCase[] {
       answer.cancel();
       await pc.close();
     }),
+    on("whoever has another certificate than the description says gets no channel", async (ours) => {
+      const altered = (sdp: string) =>
+        sdp.replace(
+          /(sha-256 )(..)/i,
+          (_, name, byte) => `${name}${byte.toUpperCase() === "AA" ? "BB" : "AA"}`,
+        );
+      const [offer, other] = [await ours.offer(), await ours.offer()];
+      const answer = await ours.answer(offer.sdp);
+      const toAltered = await ours.answer(altered(other.sdp));
+      const refused = { name: "DarkMatterError", code: "CHANNEL_FAILED" };
+      await assert.rejects(offer.accept(altered(answer.sdp)), refused);
+      const accepted = other.accept(toAltered.sdp).catch(() => undefined);
+      await assert.rejects(toAltered.channel, refused);
+      await accepted;
+    }),
+    on("a slow answer opens a channel all the same", async (ours) => {
+      const offer = await ours.offer();
+      const answer = await ours.answer(offer.sdp);
+      await new Promise((done) => setTimeout(done, 300));
+      const [one, other] = await Promise.all([offer.accept(answer.sdp), answer.channel]);
+      const heard = frames(other, 1);
+      one.send("late");
+      assert.deepEqual(await soon("a frame", heard), ["late"]);
+    }),
     on("bytes are no frames, and do no harm", async (ours) => {
       const { pc, raw, answer } = await offerOf(ours, CHANNEL_LABEL);
       const channel = await answer.channel;
