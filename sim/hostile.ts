@@ -9,6 +9,7 @@ import {
 } from "@darkmatter/identity";
 import type { Handler } from "@darkmatter/net";
 import type { MemoryHost } from "@darkmatter/net/testing";
+import { type Account, short } from "./account.ts";
 import { rows } from "./agent.ts";
 import type { Machine } from "./machine.ts";
 import { oneOf } from "./plan.ts";
@@ -27,7 +28,7 @@ export const FALSE_WORDS = "FALSE";
 const ADDRESS = "9.9.9.9";
 const PORT = 9000;
 const FRIENDS = 2;
-const PAUSE_MS = 6 * SECOND_MS;
+const PAUSE_MS = 3 * SECOND_MS;
 /** Requests it remembers. */
 const HEARD_MAX = 200;
 /** It keeps one request in so many that pass. */
@@ -43,16 +44,17 @@ interface Lair {
   readonly signer: Signer;
   readonly host: MemoryHost;
   readonly site: Site;
+  readonly account: Account;
   readonly heard: Tapped[];
   isStopped: boolean;
 }
 
 /** Joins as an agent like any other, befriends some, and begins. */
-export async function startHostile(world: World, site: Site): Promise<Hostile> {
+export async function startHostile(world: World, site: Site, account: Account): Promise<Hostile> {
   const random = world.random("hostile");
   const signer = createSigner(random.bytes(32));
   const host = world.internet.host({ address: ADDRESS });
-  const lair: Lair = { world, random, signer, host, site, heard: [], isStopped: false };
+  const lair: Lair = { world, random, signer, host, site, account, heard: [], isStopped: false };
   host.listen(PORT, answering(lair));
   for (let count = 0; count < FRIENDS; count++) await befriend(lair, oneOf(random, site.machines));
   const tap = (tapped: Tapped) => listen(lair, tapped);
@@ -109,6 +111,20 @@ async function work(lair: Lair): Promise<void> {
   while (!lair.isStopped) {
     await lair.world.clock.sleep(lair.random.integer(PAUSE_MS));
     await oneOf(lair.random, TRICKS)(lair, oneOf(lair.random, lair.site.machines));
+    await look(lair);
+  }
+}
+
+/** Nobody may take another agent to be here. */
+async function look({ signer, site, account }: Lair): Promise<void> {
+  for (const { name, disk } of site.machines) {
+    const believed = await disk.db.get<{ agent_id: string }>(
+      "SELECT agent_id FROM mesh_connections WHERE url LIKE ? AND agent_id <> ? LIMIT 1",
+      `http://${ADDRESS}:%`,
+      signer.agentId,
+    );
+    if (believed)
+      account.problem(`forged: ${name} believes ${short(believed.agent_id)} to be where it is not`);
   }
 }
 

@@ -10,7 +10,7 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** Whether a hostile agent takes part. */
   readonly hostile: boolean;
-  /** Whether some nodes stand behind routers. */
+  /** Whether some nodes stand behind routers. Then all have data channels; otherwise half of them. */
   readonly routers: boolean;
 }
 
@@ -75,7 +75,8 @@ export function planOf({ seed, nodes, minutes, hostile = true, routers = true }:
   const random = seededRandom(digest.reduce((sum, byte) => sum * 256 + byte, 0));
   const count = Math.ceil((nodes * FAULTS_PER_NODE * minutes) / FULL_MINUTES);
   const faults = Array.from({ length: count }, () => drawFault(random, nodes, minutes * MINUTE_MS));
-  return { seed, nodes, minutes, faults: faults.sort((a, b) => a.at - b.at), hostile, routers };
+  const isRouted = routers && seed % 2 === 0;
+  return { seed, nodes, minutes, faults: faults.sort((a, b) => a.at - b.at), hostile, routers: isRouted };
 }
 
 const KINDS: readonly Fault["kind"][] = [

@@ -62,7 +62,9 @@ export async function simulate(plan: Plan, options: SimulateOptions = {}): Promi
 
 async function run(world: World, plan: Plan, site: Site & Connected, account: Account): Promise<void> {
   const agents = site.machines.map((machine) => createAgent(world, machine, account));
-  const hostile = plan.hostile ? await within(world, startHostile(world, site), MINUTE_MS) : undefined;
+  const hostile = plan.hostile
+    ? await within(world, startHostile(world, site, account), MINUTE_MS)
+    : undefined;
   const working = Promise.all(agents.map((agent) => agent.work()));
   const storm = weather(world, plan, site);
   await world.clock.advance(plan.minutes * MINUTE_MS);

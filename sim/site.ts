@@ -25,7 +25,9 @@ export async function buildSite(world: World, plan: Plan, account: Account): Pro
   for (let at = 0; at < plan.nodes; at++) {
     // Never two in a row of the ring: somebody in the open has to be asked first.
     const behind = plan.routers && at % 2 === 1 && random.integer(BEHIND_ONE_IN) === 0;
-    machines.push(await addMachine(world, at, behind, random, account, routers));
+    // Nobody without them reaches who is behind a router that maps nothing: there is no anchor.
+    const channels = plan.routers || random.integer(2) === 0;
+    machines.push(await addMachine(world, at, { behind, channels }, random, account, routers));
   }
   const site = { machines, routers };
   await within(world, Promise.all(machines.map((machine) => machine.start())), MINUTE_MS);
@@ -48,7 +50,7 @@ export interface Connected {
 async function addMachine(
   world: World,
   at: number,
-  behind: boolean,
+  { behind, channels }: { readonly behind: boolean; readonly channels: boolean },
   random: Random,
   account: Account,
   routers: Map<string, NatBox>,
@@ -56,7 +58,6 @@ async function addMachine(
   const name = `n${at}`;
   const network = behind ? name : "open";
   const skewMs = random.integer(2 * SKEW_MAX_MS + 1) - SKEW_MAX_MS;
-  const channels = behind || random.integer(2) === 0;
   const common = { name, network, port: PORT + at, skewMs, channels, unforeseen: account.problem };
   if (!behind) {
     const host = world.internet.host({ address: `5.6.${at >> 8}.${10 + (at & 127)}` });
