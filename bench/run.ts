@@ -1,4 +1,4 @@
-// npm run bench [-- anchor|heal|ledger|messages|start|tools] [--short]: the figures we publish, each beside what it is compared with.
+// npm run bench [-- anchor|heal|ledger|messages|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
 // The last line is "N passed, N failed".
 import { measureAnchor } from "./anchor.ts";
 import { measureHeal } from "./heal.ts";
@@ -7,6 +7,7 @@ import { createFigures, type Figures } from "./lib/figures.ts";
 import { measureMessages } from "./messages.ts";
 import { measureStart } from "./start.ts";
 import { measureTools } from "./tools.ts";
+import { measureWebRtc } from "./webrtc.ts";
 
 const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }) => Promise<void>>> = {
   messages: measureMessages,
@@ -15,6 +16,7 @@ const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }
   ledger: measureLedger,
   anchor: measureAnchor,
   heal: measureHeal,
+  webrtc: measureWebRtc,
 };
 
 const args = process.argv.slice(2);
