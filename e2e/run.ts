@@ -1,7 +1,7 @@
-// npm run e2e [-- mcp|wire|conversation|browser|stranger|doctor|bootstrap|lan|anchor|heal|mutations] [--short] [--count N]: whole nodes as processes of
-// their own, driven from outside, and the verifiers beside each other. The short round is the whole one, but for
-// mutations: N of them, unless told 100,000 when they alone are asked for and 2,000 otherwise. The last line is
-// "N passed, N failed, N skipped".
+// npm run e2e [-- SUITE…] [--short] [--count N]: whole nodes as processes of their own, driven from outside, and the
+// verifiers beside each other. A suite that is named runs whole; without names, or with --short, those that take long
+// run a part: mutations 2,000 of 100,000 (or N), doctor its first cases, heal shorter sleeps, stranger fewer lies. The
+// last line is "N passed, N failed, N skipped".
 import { parseArgs } from "node:util";
 import { runAnchor } from "./anchor/anchor.ts";
 import { runBootstrap } from "./bootstrap/bootstrap.ts";
@@ -22,17 +22,17 @@ const SUITES = {
   wire: runWire,
   conversation: runConversation,
   browser: runBrowser,
-  doctor: runDoctor,
+  doctor: (all: Checks) => runDoctor(all, { short: isShort("doctor") }),
   bootstrap: runBootstrap,
   lan: runLan,
   nat: runNat,
   anchor: runAnchor,
-  heal: (all: Checks) => runHeal(all, { short: !wanted.includes("heal") || options.short === true }),
-  stranger: (all: Checks) =>
-    runStranger(all, { short: !wanted.includes("stranger") || options.short === true }),
+  heal: (all: Checks) => runHeal(all, { short: isShort("heal") }),
+  stranger: (all: Checks) => runStranger(all, { short: isShort("stranger") }),
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
 };
 type SuiteName = keyof typeof SUITES;
+const isShort = (name: SuiteName) => !wanted.includes(name) || options.short === true;
 const isSuite = (name: string): name is SuiteName => Object.hasOwn(SUITES, name);
 
 const { positionals: wanted, values: options } = parseArgs({
@@ -45,6 +45,8 @@ if (!(mutations >= 1)) {
   console.error("--count is how many mutations to try: a whole number from 1");
   process.exit(2);
 }
+/** Suites at once; one that is named runs alone. */
+const SIDE_BY_SIDE = wanted.length > 0 ? 1 : 3;
 /** Nothing here takes longer, whatever happens. */
 const WHOLE_MS = 900_000 + mutations * 60;
 
@@ -64,7 +66,9 @@ const unheard: string[] = [];
 process.on("unhandledRejection", (reason) => void unheard.push(String(reason)));
 
 const checks = createChecks();
-for (const name of wanted.length > 0 ? wanted.filter(isSuite) : (Object.keys(SUITES) as SuiteName[])) {
+const suites = wanted.length > 0 ? wanted.filter(isSuite) : (Object.keys(SUITES) as SuiteName[]);
+
+async function runSuite(name: SuiteName): Promise<void> {
   const start = performance.now();
   console.log(`\n${name}`);
   try {
@@ -74,6 +78,12 @@ for (const name of wanted.length > 0 ? wanted.filter(isSuite) : (Object.keys(SUI
   }
   checks.figure(`e2e.${name}_s`, (performance.now() - start) / 1000, "s");
 }
+
+/** Suites mostly wait: for programs to start, for networks to heal. */
+const lanes = Array.from({ length: SIDE_BY_SIDE }, async () => {
+  for (let next = suites.shift(); next; next = suites.shift()) await runSuite(next);
+});
+await Promise.all(lanes);
 clearTimeout(late);
 if (checks.failed === 0) {
   await checks.check("nothing failed unheard", () => {
