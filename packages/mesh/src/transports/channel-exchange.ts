@@ -52,9 +52,9 @@ export function answerOf(text: string): PeerAnswer | undefined {
   return isJsonObject(body) ? { status, body } : undefined;
 }
 
-/** Whether a request came over a channel: then that channel is alive. */
-export const isOverChannel = ({ remote }: Pick<InboundRequest, "remote">): boolean =>
-  remote.address === CHANNEL_ADDRESS;
+/** Whether a request came over a channel: then that channel is alive. What an anchor held came by way of it. */
+export const isOverChannel = ({ remote, headers }: Pick<InboundRequest, "remote" | "headers">): boolean =>
+  remote.address === CHANNEL_ADDRESS && headers.via === undefined;
 
 /** Hands a request to the node's own handler, as one from afar: a channel says nothing of where its peer is. */
 export async function serveRequest(

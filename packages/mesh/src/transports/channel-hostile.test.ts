@@ -130,6 +130,20 @@ test("a request begun and left is dropped after 30 s, and its place is free agai
   expect(answersIn(line)).toMatchObject([{ status: 200 }]);
 });
 
+test("a channel that was replaced is not held open by a request the peer never ends", async () => {
+  await using world = await opened();
+  const { net, ana, eve, line } = world;
+  line.send(part({ parts: 2, text: "x" }));
+  await net.settle();
+  const next = await eve.open(ana);
+  await net.settle();
+  for (let at = 0; at < 4; at++) {
+    line.send(part({ id: `more${at}`, parts: 2, text: "x" }));
+    await net.clock.advance(8 * SECOND_MS);
+  }
+  expect([line.channel.isOpen, next.channel.isOpen]).toEqual([false, true]);
+});
+
 test("answers nobody asked for are passed over, and a flood of them closes the channel", async () => {
   await using world = await opened();
   const { net, line } = world;

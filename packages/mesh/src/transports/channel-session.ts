@@ -19,6 +19,7 @@ import {
   type PlainFrame,
   plainFrame,
   readFrame,
+  WHOLE_WITHIN_MS,
 } from "./channel-frames.ts";
 import type { LevelName, PeerRequest } from "./transport.ts";
 
@@ -65,7 +66,7 @@ export interface ChannelSession {
   sendPlain(path: string, payload: object): boolean;
   /** Drops what was begun and never finished. */
   tidy(): void;
-  /** Closes once nothing is under way. */
+  /** Closes once nothing is under way, and soon in any case: what the peer begins holds nothing open. */
   retire(): void;
   close(): void;
   onClose(listener: () => void): void;
@@ -257,6 +258,10 @@ export function createChannelSession(
     retire() {
       retiring = true;
       leaveIfDone();
+      clock.sleep(WHOLE_WITHIN_MS, closed.signal).then(
+        () => channel.close(),
+        () => undefined,
+      );
     },
 
     close: () => channel.close(),

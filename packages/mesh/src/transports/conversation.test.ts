@@ -221,32 +221,38 @@ test("a channel lost with its network is opened anew when the peer is there agai
   expect(await shown(bo)).toMatchObject({ transport: "webrtc" });
 });
 
-test("a peer that says from elsewhere where it is now loses its channel at once, and is reached there", async () => {
-  await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: true, webRtc: true });
-  const { ana, bo } = net.nodes;
-  await net.connect("ana", "bo");
-  await upgrade(net);
-  expect(await shown(ana)).toMatchObject({ transport: "webrtc" });
-  const newUrl = "http://192.168.7.11:8200";
-  const timestamp = isoTime(net.clock.now());
-  const signature = signText(bo.signer, peerUpdateText({ agentId: bo.id, newUrl, timestamp }));
-  const update = { agent_id: bo.id, new_url: newUrl, timestamp, public_key_hex: bo.id, signature };
-  net.hosts.bo.listen(8200, bo.handler);
-  const told = await ana.local({
-    method: "POST",
-    path: "/__darkmatter__/peer_update",
-    body: update,
-    remote: "192.168.7.11",
-  });
-  expect(told.status).toBe(200);
-  expect(await shown(ana)).not.toMatchObject({ transport: "webrtc" });
-  const status = { method: "GET", path: "status", timeoutMs: SECOND_MS } as const;
-  expect(await ana.mesh.call(bo.id, status)).toMatchObject({
-    kind: "answered",
-    way: "http",
-    repeated: false,
-  });
-});
+test.each([
+  ["its new address", { remote: "192.168.7.11" }],
+  ["an anchor", { remote: "0.0.0.0", headers: { via: "anchor" } }],
+])(
+  "a peer that says from elsewhere where it is now loses its channel at once, and is reached there: from %s",
+  async (_from, way) => {
+    await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: true, webRtc: true });
+    const { ana, bo } = net.nodes;
+    await net.connect("ana", "bo");
+    await upgrade(net);
+    expect(await shown(ana)).toMatchObject({ transport: "webrtc" });
+    const newUrl = "http://192.168.7.11:8200";
+    const timestamp = isoTime(net.clock.now());
+    const signature = signText(bo.signer, peerUpdateText({ agentId: bo.id, newUrl, timestamp }));
+    const update = { agent_id: bo.id, new_url: newUrl, timestamp, public_key_hex: bo.id, signature };
+    net.hosts.bo.listen(8200, bo.handler);
+    const told = await ana.local({
+      method: "POST",
+      path: "/__darkmatter__/peer_update",
+      body: update,
+      ...way,
+    });
+    expect(told.status).toBe(200);
+    expect(await shown(ana)).not.toMatchObject({ transport: "webrtc" });
+    const status = { method: "GET", path: "status", timeoutMs: SECOND_MS } as const;
+    expect(await ana.mesh.call(bo.id, status)).toMatchObject({
+      kind: "answered",
+      way: "http",
+      repeated: false,
+    });
+  },
+);
 
 test("agents on one machine need no channel", async () => {
   await using net = await memoryNetwork({ nodes: ["ana", "bo"], webRtc: true });
