@@ -1,10 +1,19 @@
-import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Checks, within } from "../checks.ts";
+import { type Checks, until, within } from "../checks.ts";
 import { block, createNetwork, type Machine, type Network, namespacesMissing } from "../netns.ts";
-import { befriend, type Level, type Peer, PORT, reachLevel, startPeer, stopPeer, talk } from "../peers.ts";
+import {
+  befriend,
+  type Level,
+  levelOf,
+  type Peer,
+  PORT,
+  reachLevel,
+  startPeer,
+  stopPeer,
+  talk,
+} from "../peers.ts";
 import { createWorld, type World } from "../world.ts";
 
 const STUN = join(import.meta.dirname, "children", "stun.ts");
@@ -16,11 +25,11 @@ const IP = { natAna: "11.0.0.11", natBo: "11.0.0.12", cy: "11.0.0.20", servers: 
 const BY_PEER: Level = { transport: "webrtc", method: "peer-relay", level: 3 };
 const BY_ANCHOR: Level = { transport: "webrtc", method: "anchor-relay", level: 4 };
 const BY_MAIL: Level = { transport: "anchor", method: "anchor-msg-relay", level: 5 };
-/** One server tells a node how it looks from outside, and nobody else is asked. */
+/** One machine tells a node how it looks from outside, and nobody else is asked. */
 const SETTINGS = {
   DARKMATTER_DISCOVERY: "false",
   DARKMATTER_STUN: `stun:${IP.servers}:3478`,
-  DARKMATTER_IP_SERVICE: "none",
+  DARKMATTER_IP_SERVICE: `http://${IP.servers}:3479/`,
   DARKMATTER_PORT_MAPPING: "false",
 };
 const WITH_ANCHOR = { ...SETTINGS, DARKMATTER_ANCHOR_NODES: `http://${IP.servers}:${ANCHOR_PORT}` };
@@ -59,7 +68,10 @@ async function byPeer(): Promise<void> {
     await befriend(ana, cy, `http://${IP.cy}:${PORT}`);
     await befriend(bo, cy, `http://${IP.cy}:${PORT}`);
   });
-  const [ana, bo] = await goHome(internet, SETTINGS);
+  // A peer carries offers to agents it reaches: those it has a channel to, when they are behind NAT.
+  const [ana, bo] = await goHome(internet, SETTINGS, (bo) =>
+    until("cy and bo have a channel", async () => (await levelOf(cy, bo))?.transport === "webrtc", OPEN_MS),
+  );
   await reachLevel(ana, bo, BY_PEER, OPEN_MS);
   await talk(ana, bo, TALK_MS);
   await talk(bo, ana, TALK_MS);
@@ -164,13 +176,12 @@ async function meetOutside(
 async function goHome(
   { network, world, homes, machines }: Internet,
   settings: Readonly<Record<string, string>>,
+  more: (bo: Peer) => Promise<unknown> = async () => undefined,
 ): Promise<readonly [Peer, Peer]> {
   network.plug(machines.ana, homes.ana, "eth0", "192.168.1.2/24", "192.168.1.1");
   network.plug(machines.bo, homes.bo, "eth0", "192.168.2.2/24", "192.168.2.1");
-  const [ana, bo] = await Promise.all([
-    startPeer(world, machines.ana, "ana", settings),
-    startPeer(world, machines.bo, "bo", settings),
-  ]);
-  assert.notEqual(ana.id, bo.id);
+  const bo = await startPeer(world, machines.bo, "bo", settings);
+  await more(bo);
+  const ana = await startPeer(world, machines.ana, "ana", settings);
   return [ana, bo];
 }

@@ -1,7 +1,10 @@
-// A STUN server (RFC 8489): tells whoever asks from where the question came. Ends with its input.
+// A STUN server (RFC 8489), and the same over HTTP: tells whoever asks from where the question came. Ends with its
+// input.
 import { createSocket } from "node:dgram";
+import { createServer } from "node:http";
 
 const PORT = 3478;
+const HTTP_PORT = 3479;
 const COOKIE = 0x2112a442;
 const BINDING_REQUEST = 0x0001;
 const BINDING_SUCCESS = 0x0101;
@@ -25,5 +28,9 @@ socket.on("message", (request, { address, port }) => {
   answer.writeUInt32BE((number ^ COOKIE) >>> 0, 28);
   socket.send(answer, port, address);
 });
-socket.bind(PORT, "0.0.0.0", () => console.log("ready"));
+const server = createServer(({ socket: { remoteAddress } }, response) => {
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify({ ip: remoteAddress }));
+});
+socket.bind(PORT, "0.0.0.0", () => server.listen(HTTP_PORT, "0.0.0.0", () => console.log("ready")));
 process.stdin.resume().on("end", () => process.exit());

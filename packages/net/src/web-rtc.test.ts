@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { createWebRtc } from "./index.ts";
 
 const TRIAL = resolve(import.meta.dirname, "testing/children/web-rtc-trial.ts");
-const TRIAL_MS = 120_000;
+const TRIAL_MS = 300_000;
 /** Two addresses, without which nothing is offered, and those of services that must not be reached. */
 const NETWORK = [
   "ip link set lo up",
