@@ -163,8 +163,8 @@ test("whatever comes in, only well-formed lines go out", () => {
   fc.assert(
     fc.property(fc.array(line, { maxLength: 30 }), (more) => {
       const clean = cleanDescription([...LINES, HOST, ...more].join("\r\n"));
-      for (const one of clean?.split("\r\n") ?? []) expect(one).toMatch(allowed);
+      return clean?.split("\r\n").every((one) => allowed.test(one)) ?? true;
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
