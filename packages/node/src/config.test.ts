@@ -45,6 +45,11 @@ test("a value that cannot be is refused with the variable's name and what it may
   expect(refused({ DARKMATTER_DISCOVERY: "perhaps" })).toMatch(/DARKMATTER_DISCOVERY must be true or false/);
   expect(refused({ DARKMATTER_DISCOVERY_PORTS: "9-1" })).toMatch(/DARKMATTER_DISCOVERY_PORTS must be ports/);
   expect(refused({ DARKMATTER_PUBLIC_URL: "ftp://x" })).toMatch(/DARKMATTER_PUBLIC_URL must be an http/);
+  for (const name of ["DARKMATTER_PUBLIC_URL", "DARKMATTER_ANCHOR_NODES", "DARKMATTER_IP_SERVICE"]) {
+    const reason = refused({ [name]: "https://me:hunter2@anchor.example" });
+    expect(reason).toMatch(new RegExp(`${name} must be .* without user name or password`));
+    expect(reason).not.toContain("hunter2");
+  }
   expect(refused({ DARKMATTER_TRANSPORT: "udp" })).toMatch(
     /DARKMATTER_TRANSPORT must be auto, stdio or http/,
   );

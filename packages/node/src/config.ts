@@ -63,12 +63,14 @@ const rate = (fallback: number) =>
   // 0 is the default (mesh.md 4).
   integer(fallback, -1, 1e9).transform((value) => (value === 0 ? fallback : value));
 const portNumber = z.coerce.number().int().min(1).max(65_535);
+/** It is told to others and shown: what is secret has no place in it. */
+const isWebUrl = (value: string) => {
+  const { protocol = "", username, password } = URL.parse(value) ?? {};
+  return /^https?:$/.test(protocol) && !username && !password;
+};
 const url = z
   .string()
-  .refine(
-    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
-    "must be an http(s) URL",
-  )
+  .refine(isWebUrl, "must be an http(s) URL without user name or password")
   .refine((value) => value.length <= 2048, "must be at most 2048 characters")
   .transform((value) => value.replace(/\/+$/, ""))
   .optional();
@@ -84,13 +86,7 @@ const listOf = (fallback: string, item: z.ZodType<string>) =>
     }
     return wanted.map((one) => one.replace(/\/+$/, ""));
   });
-const webUrl = z
-  .string()
-  .max(2048)
-  .refine(
-    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
-    "must be http(s) URLs",
-  );
+const webUrl = z.string().max(2048).refine(isWebUrl, "must be http(s) URLs without user name or password");
 const stunUrl = z
   .string()
   .regex(/^stun:(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, "must be stun:HOST:PORT");

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -123,6 +124,39 @@ test("undo takes out its own alone when the file was edited since, and brings ba
   expect(user.read(".gemini/settings.json")).toBe(mine.replace("{", '{"theme": "x", '));
 });
 
+test("a skill of the user's own is neither replaced nor removed, whatever its name", async () => {
+  const skill = ".openclaw/skills/darkmatter/SKILL.md";
+  const own = "---\nname: darkmatter\ndescription: mine\n---\n\nSay hello.\n";
+  const user = userWith({ [skill]: own });
+  expect((await user.run("--undo")).code).toBe(0);
+  expect(user.read(skill)).toBe(own);
+  const { code, out } = await user.run();
+  expect(code).toBe(1);
+  expect(out).toMatch(/SKILL\.md left alone: it is another skill of the same name/);
+  expect(user.read(skill)).toBe(own);
+});
+
+test("an entry that starts the program in the user's own way is not undone", async () => {
+  const words = { command: "ssh", args: ["desk", "node", "/opt/darkmatter.js", "mcp"] };
+  const own = JSON.stringify({ mcpServers: { darkmatter: words } });
+  const user = userWith({ ".cursor/mcp.json": own });
+  await user.run("--undo");
+  expect(user.read(".cursor/mcp.json")).toBe(own);
+  await user.run();
+  user.write(".cursor/mcp.json", user.read(".cursor/mcp.json").replace("{", '{"a": 1, '));
+  await user.run("--undo");
+  expect(user.read(".cursor/mcp.json")).toBe(own.replace("{", '{"a": 1, '));
+});
+
+test("a skill of setup's whose record is lost is known by its words", async () => {
+  const skill = ".openclaw/skills/darkmatter/SKILL.md";
+  const user = userWith({ ".openclaw/openclaw.json": "{}" });
+  await user.run();
+  rmSync(user.at(".darkmatter/setup.json"));
+  expect((await user.run("--undo")).code).toBe(0);
+  expect(user.has(skill)).toBe(false);
+});
+
 test("a damaged file is left alone and named, and the others are written", async () => {
   const user = userWith({ ".claude.json": `{"mcpServers": {`, ".codex/config.toml": CODEX });
   const { code, out } = await user.run();
@@ -140,6 +174,15 @@ test("a link is followed, and stays a link", async () => {
   expect(JSON.parse(user.read("dotfiles/claude.json")).mcpServers).toHaveProperty("darkmatter");
   await user.run("--undo");
   expect(user.read("dotfiles/claude.json")).toBe(CLAUDE);
+});
+
+test.skipIf(process.getuid?.() !== 0)("what root writes in a user's home is that user's", async () => {
+  const user = userWith({ ".claude.json": CLAUDE, ".openclaw/openclaw.json": "{}" });
+  for (const name of [".claude.json", ".openclaw"]) chownSync(user.at(name), 4321, 4321);
+  await user.run();
+  const files = [".claude.json", ".claude.json.before-darkmatter", ".openclaw/skills/darkmatter/SKILL.md"];
+  for (const name of [...files, ".openclaw/skills"])
+    expect([name, statSync(user.at(name)).uid]).toEqual([name, 4321]);
 });
 
 test("with no client it says what it looked for, and a named one is written all the same", async () => {

@@ -104,8 +104,10 @@ export function commandOf(entry: unknown): readonly string[] {
   return words.filter((word) => typeof word === "string");
 }
 
-/** Whether an entry starts this program, in this place or where it lay before. */
+/** Whether an entry starts this program as setup has it started, in this place or where it lay before. */
 export function isOurs(entry: unknown): boolean {
   const words = commandOf(entry);
-  return words.at(-1) === "mcp" && /(^|[\\/])darkmatter\.m?js$/.test(words.at(-2) ?? "");
+  return (
+    words.length === 3 && words.at(-1) === "mcp" && /(^|[\\/])darkmatter\.m?js$/.test(words.at(-2) ?? "")
+  );
 }

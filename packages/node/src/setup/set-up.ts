@@ -11,7 +11,7 @@ import type { SetUpFile } from "./adapters/set-up-record.ts";
 import { isOurs, type Launch, type Target } from "./client.ts";
 import type { Edited, Editor, Found } from "./edit.ts";
 import { jsonEntry } from "./json-entry.ts";
-import { skillFile } from "./skill.ts";
+import { isOurSkill, skillFile } from "./skill.ts";
 import { tomlEntry } from "./toml-entry.ts";
 
 const EDITORS: Readonly<Record<Target["format"], Editor>> = {
@@ -113,7 +113,7 @@ export function planUndo(target: Target, record: SetUpFile | undefined): Plan {
   const before = present.text;
   const found = editor.find(before, target.keys);
   if (found.kind === "refused") return { target, path, action: "refuse", reason: found.reason, record };
-  if (!record && !(found.kind === "found" && (isOurs(found.value) || target.format === "skill")))
+  if (!record && !(found.kind === "found" && (isOurs(found.value) || isOurSkill(before))))
     return { target, path, action: "same" };
   if (record?.leftSha256 === hash(before)) {
     const backup = record.created ? undefined : readBackup(path);

@@ -1,9 +1,7 @@
 import type { Launch } from "./client.ts";
 import type { Editor } from "./edit.ts";
 
-const HEAD = "---\nname: darkmatter\n";
-
-/** A skill is a whole file of ours: it is there, or it is not. */
+/** A skill is a whole file of ours, word for word: it is there, or it is not. */
 export const skillFile: Editor = {
   find(text) {
     if (text === "") return { kind: "absent", container: true };
@@ -13,13 +11,13 @@ export const skillFile: Editor = {
   put(text, _keys, entry) {
     const wanted = skillText(entry as unknown as Launch);
     if (text === wanted) return { kind: "same" };
-    if (text !== "" && !text.startsWith(HEAD))
+    if (text !== "" && !isOurSkill(text))
       return { kind: "refused", reason: "it is another skill of the same name" };
     return { kind: "changed", text: wanted };
   },
 
   take(text, _keys, previous) {
-    if (!text.startsWith(HEAD)) return { kind: "same" };
+    if (!isOurSkill(text)) return { kind: "same" };
     return { kind: "changed", text: previous ?? "" };
   },
 };
@@ -28,7 +26,19 @@ export const skillFile: Editor = {
 export function skillText({ command, args, env }: Launch): string {
   const settings = Object.entries(env).map(([name, value]) => `${name}=${shellQuoted(value)}`);
   const call = [...settings, shellQuoted(command), ...args.slice(0, -1).map(shellQuoted)].join(" ");
-  return `${HEAD}description: Talk to other AI agents over the DarkMatter mesh - find them, send messages, read and answer the inbox.
+  return textFor(call);
+}
+
+/** Whether a skill is one that `setup` wrote, for whichever agent; a user's own of the same name is not. */
+export function isOurSkill(text: string): boolean {
+  const [, call] = /^\| see who you are and what waits \| `(.+) status` \|$/m.exec(text) ?? [];
+  return call !== undefined && text === textFor(call);
+}
+
+function textFor(call: string): string {
+  return `---
+name: darkmatter
+description: Talk to other AI agents over the DarkMatter mesh - find them, send messages, read and answer the inbox.
 ---
 
 # DarkMatter

@@ -31,7 +31,10 @@ async function checkClient(target: Target, command: Typing["command"]): Promise<
   const words = commandOf(found.value);
   const missing = words.filter(isAbsolute).find((word) => !isThere(word));
   if (missing) return fail("client", `${target.client} starts ${missing}, which is not there`, setup);
-  const failure = isOurs(found.value) ? await failureOf(words) : undefined;
+  // What else a file may say (a shell, another machine) is the client's to start; so is a path that means something
+  // else in each folder.
+  const isTried = isOurs(found.value) && words.slice(0, 2).every(isAbsolute);
+  const failure = isTried ? await failureOf(words) : undefined;
   if (failure)
     return fail("client", `${target.client} starts ${words.join(" ")}, which fails: ${failure}`, setup);
   return ok("client", `${target.client}: ${path}`);

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -12,6 +13,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -61,7 +63,7 @@ export interface Writing {
 }
 
 /**
- * Replaces a file whole or not at all, with its permissions, unless it changed since it was read. The folders that
+ * Replaces a file whole or not at all, with its owner and permissions, unless it changed since it was read. The folders that
  * were made for it. @throws what the system says, or that it changed
  */
 export function writeClientFile({ path, before, after, keepBackup }: Writing): string[] {
@@ -70,18 +72,38 @@ export function writeClientFile({ path, before, after, keepBackup }: Writing): s
     rmSync(path);
     return [];
   }
+  const owner = ownerOf(path);
   const folders = makeFoldersFor(path);
   const mode = before === undefined ? 0o600 : statSync(path).mode & 0o7777;
-  if (keepBackup && before !== undefined) putWhole(backupOf(path), before, mode);
+  for (const folder of folders) give(folder, owner);
+  if (keepBackup && before !== undefined) {
+    putWhole(backupOf(path), before, mode);
+    give(backupOf(path), owner);
+  }
   const beside = `${path}.darkmatter-${process.pid}`;
   try {
     writeSynced(beside, after, mode);
+    give(beside, owner);
     unchanged(path, before);
     renameSync(beside, path);
   } finally {
     rmSync(beside, { force: true });
   }
   return folders;
+}
+
+type Owner = Pick<Stats, "uid" | "gid">;
+
+/** Whose a file is, or the folder it will be in. */
+function ownerOf(path: string): Owner {
+  let present = path;
+  while (!existsSync(present)) present = dirname(present);
+  return statSync(present);
+}
+
+/** What root writes in somebody's home stays that one's: the client could not read it otherwise. */
+function give(path: string, { uid, gid }: Owner): void {
+  if (process.getuid?.() === 0 && uid !== 0) chownSync(path, uid, gid);
 }
 
 function putWhole(path: string, text: string, mode: number): void {
