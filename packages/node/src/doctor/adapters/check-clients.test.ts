@@ -29,6 +29,7 @@ test("what setup wrote is tried, and what is wrong with it told", async () => {
 
 test.each([
   { command: "/bin/sh", args: ["-c", "echo > $HERE/mark", "$HERE/darkmatter.js", "mcp"] },
+  { command: "/usr/bin/env", args: ["/bin/sh", "-c", "echo > $HERE/mark", "$HERE/darkmatter.js", "mcp"] },
   { command: "sh", args: ["-c", "echo > $HERE/mark", "$HERE/darkmatter.js", "mcp"] },
   { command: "sh", args: ["$HERE/darkmatter.js", "mcp"] },
   { command: process.execPath, args: ["bin/darkmatter.js", "mcp"] },
