@@ -85,6 +85,16 @@ export async function isErased(tx: Read, messageId: string, text: string): Promi
   return (await tx.get(sql, messageId, text)) !== undefined;
 }
 
+/** When an agent said exactly this under a message's id; `undefined` when not, or when it was too long to be kept whole. */
+export async function whenHeard(
+  tx: Read,
+  { messageId, from, content }: Pick<ConversationEntry, "messageId" | "from" | "content">,
+): Promise<string | undefined> {
+  const sql = `SELECT at FROM mesh_conversation
+     WHERE message_id = ? AND direction = 'inbound' AND from_agent_id = ? AND content = ? LIMIT 1`;
+  return (await tx.get<{ at: string }>(sql, messageId, from, content))?.at;
+}
+
 /** Keeps the newest `keep` entries. */
 export async function pruneEntries(tx: Write, keep: number): Promise<void> {
   await tx.run(

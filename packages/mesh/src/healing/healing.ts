@@ -113,7 +113,7 @@ export function seekingTransports(transports: Transports, seekSoon: Lookups["see
       if (outcome.kind === "failed") seekSoon(peer.agentId);
       if (outcome.kind === "unconfirmed" && outcome.way === "anchor")
         seekSoon(peer.agentId, RELAYED_PAUSE_MS);
-      if (outcome.kind === "answered" && request.path === "status" && namesAnother(outcome.answer, peer)) {
+      if (outcome.kind === "answered" && request.path === "status" && !isOf(outcome.answer, peer)) {
         seekSoon(peer.agentId);
       }
       return outcome;
@@ -121,6 +121,5 @@ export function seekingTransports(transports: Transports, seekSoon: Lookups["see
   };
 }
 
-/** A node that got the peer's port answers as readily as the peer would. */
-const namesAnother = ({ body }: PeerAnswer, { agentId }: Connection) =>
-  typeof body.agent_id === "string" && body.agent_id !== agentId;
+/** Whatever got the peer's port answers as readily as the peer would. */
+const isOf = ({ body }: PeerAnswer, { agentId }: Connection) => body.agent_id === agentId;

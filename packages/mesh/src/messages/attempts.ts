@@ -1,10 +1,12 @@
+import type { Json } from "@darkmatter/core";
 import type { TakenReceipt } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
 import type { Addresses } from "../addresses/addresses.ts";
-import type { Connection } from "../connections/connection.ts";
+import { type Connection, speaks } from "../connections/connection.ts";
 import { countDeclined } from "../connections/connections.store.ts";
 import type { Connections } from "../connections/connections.ts";
 import type { MeshPorts } from "../ports.ts";
+import { asksReceipts } from "../receipts/receipt.ts";
 import type { Taking } from "../receipts/taking.ts";
 import type { Arrivals } from "./arrival.ts";
 import { mayRepeat, pauseAfter, type QueuedCopy } from "./copy.ts";
@@ -72,19 +74,31 @@ export function createAttempts(
   }
 
   /**
-   * An agent that was asked for a receipt has the message when its receipt says so: who answers 200 at its address may
-   * be somebody else. A 409 needs none: only who has the id says it.
+   * An agent that was asked for a receipt has the message when its receipt says so: who answers 200 at its address, or
+   * 409 to a repeat, may be somebody else.
    */
   async function confirmed(
     delivery: Delivery,
-    { sent }: Content,
-    agentId: string,
+    content: Content,
+    peer: Connection,
   ): Promise<{ delivery: Delivery; receipts: TakenReceipt[] }> {
-    if (delivery.kind !== "took" || !sent) return { delivery, receipts: [] };
+    if (delivery.kind !== "took") return { delivery, receipts: [] };
+    const { agentId } = peer;
+    const { sent } = content;
+    const unsure: Delivery = { kind: "relayed", way: delivery.way };
+    if (!sent) {
+      const has = delivery.again || (await provesPassedOn(content, peer, delivery.receipt));
+      return { delivery: has ? delivery : unsure, receipts: [] };
+    }
     const receipts = await taking.believed(sent, [{ agentId, receipt: delivery.receipt }]);
     const isAsked = sent.copies[agentId]?.receipts ?? false;
-    if (receipts.length > 0 || !isAsked || delivery.again) return { delivery, receipts };
-    return { delivery: { kind: "relayed", way: delivery.way }, receipts };
+    return { delivery: receipts.length > 0 || !isAsked ? delivery : unsure, receipts };
+  }
+
+  /** The receipt is its author's wish; whoever passes the message on is answered with it as well. */
+  async function provesPassedOn({ message, metadata }: Content, peer: Connection, receipt: Json | undefined) {
+    const isAsked = asksReceipts(metadata) && speaks(peer, "receipts/1");
+    return !isAsked || taking.proves(receipt, peer.agentId, message);
   }
 
   /** What an attempt makes of a copy. */
@@ -159,7 +173,7 @@ export function createAttempts(
     if (!isBegun) return undefined;
     const repeated = copy.forwarded || copy.leftAtMs !== null;
     const outcome = await deliverer.deliver(content.message, { peer, metadata: content.metadata }, repeated);
-    const { delivery, receipts } = await confirmed(outcome, content, key.agentId);
+    const { delivery, receipts } = await confirmed(outcome, content, peer);
     const attempts = copy.attempts + (copy.trying ? 0 : 1);
     await settle(copy, peer, endOf(copy, peer, delivery, attempts), receipts);
     return delivery;

@@ -53,5 +53,7 @@ export function pauseAfter(attempts: number, random: Random): number {
 
 /** Whether a repeat of a copy cannot be acted on twice, should an earlier attempt have arrived (mesh.md 22.3). */
 export function mayRepeat(leftAtMs: number | null, peer: Connection, nowMs: number): boolean {
-  return leftAtMs === null || speaks(peer, "ids25h/1") || nowMs - leftAtMs <= REPEAT_WITHIN_MS;
+  if (leftAtMs === null || speaks(peer, "ids25h/1")) return true;
+  // A clock that was set back does not tell how long ago that was.
+  return nowMs >= leftAtMs && nowMs - leftAtMs <= REPEAT_WITHIN_MS;
 }

@@ -12,7 +12,12 @@ import { createDeliverer } from "./deliver.ts";
 const peerThat = (features: readonly string[]) =>
   ({ agentId: "ab".repeat(32), features }) as unknown as Connection;
 const answered = (status: number, repeated = false): Outcome => {
-  return { kind: "answered", way: "http", answer: { status, body: {} }, repeated };
+  return {
+    kind: "answered",
+    way: "http",
+    answer: { status, body: status < 400 ? {} : { error: "no" } },
+    repeated,
+  };
 };
 const failed = (left: boolean): Outcome => ({ kind: "failed", error: netError("TIMEOUT"), left });
 
@@ -23,6 +28,11 @@ test.each<[string, Outcome, { new?: string; old?: string; again?: string }]>([
   ["429", answered(429), { new: "later", old: "refused" }],
   ["503", answered(503), { new: "later", old: "refused" }],
   ["502 of a proxy", answered(502), { new: "later", old: "refused" }],
+  [
+    "400 of what is no node",
+    { kind: "answered", way: "http", answer: { status: 400, body: {} }, repeated: false },
+    { new: "unreached", old: "refused" },
+  ],
   ["400", answered(400), { new: "refused", old: "refused" }],
   ["a relay that took it", { kind: "unconfirmed", way: "anchor" }, { new: "relayed", old: "relayed" }],
   ["no answer", failed(true), { new: "unreached", old: "unreached" }],

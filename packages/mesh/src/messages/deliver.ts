@@ -65,14 +65,16 @@ export function createDeliverer({ signer, clock }: MeshPorts, transports: Transp
     return { ...body, to_agent_id: to, dm_sig: signText(signer, text) };
   }
 
-  /** Whether somebody else answers where the peer was: a node that got its port, or another program. */
-  async function isSomebodyElse(peer: Connection, { status }: PeerAnswer): Promise<boolean> {
-    if (status !== 403 && status !== 404) return false;
+  /** Who answers where the peer was, if not the peer: another program, or a node that got its port. */
+  async function whoElse(peer: Connection, { status, body }: PeerAnswer): Promise<string | undefined> {
+    // Every refusal of a node says why (mesh.md 4): a web server's, a printer's or a hotel's page is none.
+    const isNodes = typeof body.error === "string";
+    if (isNodes && status !== 403 && status !== 404) return undefined;
     const request = { method: "GET", path: "status", timeoutMs: TIMEOUT_MS.impression } as const;
     const outcome = await transports.call(peer, request);
-    if (outcome.kind !== "answered") return false;
-    const id = outcome.answer.body.agent_id;
-    return typeof id === "string" && id !== peer.agentId;
+    const id = outcome.kind === "answered" ? outcome.answer.body.agent_id : undefined;
+    if (typeof id === "string") return id === peer.agentId ? undefined : "another agent";
+    return isNodes ? undefined : "something that is no agent";
   }
 
   async function judged(
@@ -88,9 +90,8 @@ export function createDeliverer({ signer, clock }: MeshPorts, transports: Transp
     // Those of the first generation remember the id of what they refuse, and would answer 409 to a repeat (S2).
     if (!speaks(peer, "ids25h/1")) return { kind: "refused", way, error };
     if (status === 429 || status >= 500) return { kind: "later", way, error, busy: BUSY.includes(status) };
-    if (await isSomebodyElse(peer, answer)) {
-      return { kind: "unreached", error: "another agent answers at its address", left: false };
-    }
+    const other = await whoElse(peer, answer);
+    if (other) return { kind: "unreached", error: `${other} answers at its address`, left: false };
     return { kind: "refused", way, error };
   }
 

@@ -2,7 +2,7 @@ import { isoTime } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
 import { COPY_LIFETIME_MS, type QueuedCopy } from "./copy.ts";
 import { insertNote } from "./notes.store.ts";
-import { endCopies, isLost } from "./outbox.store.ts";
+import { endCopies, isLost, limitAges } from "./outbox.store.ts";
 import { setStatus } from "./sent.store.ts";
 
 /** Tells our own agent what became of a copy that nobody asks about any more. */
@@ -26,6 +26,7 @@ async function closeLost(tx: Write, { messageId, forwarded }: QueuedCopy): Promi
 /** Gives up on copies that waited for a day. Which messages that closed. */
 export async function expireCopies(tx: Write, nowMs: number): Promise<string[]> {
   const why = "its agent could not be reached for 24 hours";
+  await limitAges(tx, nowMs);
   const ended = await endCopies(tx, { createdBeforeMs: nowMs - COPY_LIFETIME_MS }, why, nowMs);
   const closed: string[] = [];
   for (const copy of ended) {

@@ -2,7 +2,7 @@ import { type Clock, type Random, SECOND_MS } from "@darkmatter/core";
 import type { Database } from "@darkmatter/store";
 import type { Background } from "../background.ts";
 import type { Attempts } from "./attempts.ts";
-import { pauseAfter } from "./copy.ts";
+import { PAUSE_MOST_MS, pauseAfter } from "./copy.ts";
 import type { Delivery } from "./deliver.ts";
 import { postponeCopies, readDueTimes, readWaiting } from "./outbox.store.ts";
 
@@ -160,8 +160,11 @@ export function createLanes(
     runDue() {
       const nowMs = clock.now();
       for (const [agentId, lane] of lanes) {
-        if (lane.running || lane.nextAtMs > nowMs) continue;
-        background.start("outbox.due", () => run(agentId), agentId);
+        const inMs = lane.nextAtMs - nowMs;
+        // No pause is so long: the clock was set back.
+        const isSetBack = inMs > PAUSE_MOST_MS;
+        if (lane.running || (inMs > 0 && !isSetBack)) continue;
+        background.start("outbox.due", () => (isSetBack ? runAll(agentId) : run(agentId)), agentId);
       }
     },
   };

@@ -296,6 +296,12 @@ export async function endCopies(
   return open.map(fromRow);
 }
 
+/** Nothing that waits was made later than now: otherwise a clock that was ahead would keep it for as much longer. */
+export async function limitAges(tx: Write, nowMs: number): Promise<void> {
+  const sql = "UPDATE mesh_outbox SET created_at_ms = ? WHERE created_at_ms > ? AND next_at_ms IS NOT NULL";
+  await tx.run(sql, nowMs, nowMs);
+}
+
 /** Removes what was said in the copies of a message that was passed on, and why they did not arrive; how many. */
 export function eraseCopies(tx: Write, messageId: string, nowMs: number): Promise<number> {
   return tx.run(

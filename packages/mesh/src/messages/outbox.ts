@@ -9,6 +9,7 @@ import { COPIES_MAX, COPIES_PER_PEER_MAX, type QueuedCopy } from "./copy.ts";
 import type { Delivery } from "./deliver.ts";
 import { expireCopies } from "./endings.ts";
 import type { Lanes } from "./lanes.ts";
+import { createLeapWatch } from "./leaps.ts";
 import {
   type CopyKey,
   countWaiting,
@@ -29,7 +30,7 @@ export interface Outbox {
   bring(keys: readonly CopyKey[]): Promise<QueuedCopy[]>;
   /** Tries what is due; does not wait for how it ends. */
   retryDue(): void;
-  /** Gives up on what waited for a day. */
+  /** Gives up on what waited for a day; a while later where the clock has just leapt over it. */
   expire(): Promise<void>;
   /** Takes over what an earlier process left. Before anything is sent. */
   load(): Promise<void>;
@@ -49,6 +50,7 @@ export function createOutbox(
 ): Outbox {
   /** First attempts under way, by agent. */
   const direct = new Map<string, number>();
+  const isCalm = createLeapWatch(clock);
   const directTo = (agentId: string) => direct.get(agentId) ?? 0;
 
   /** The first attempt of a copy, beside those of others to the same agent. */
@@ -109,6 +111,7 @@ export function createOutbox(
     retryDue: () => lanes.runDue(),
 
     async expire() {
+      if (!isCalm()) return;
       await db.write(async (tx) => {
         const closed = await expireCopies(tx, clock.now());
         tx.afterCommit(() => {

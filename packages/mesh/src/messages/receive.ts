@@ -17,6 +17,7 @@ import {
   type Standing,
 } from "../connections/connections.store.ts";
 import { ANNOUNCED, type Connections } from "../connections/connections.ts";
+import { whenHeard } from "../conversation/conversation.store.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import {
@@ -195,12 +196,19 @@ export function createReceiving(
     });
   }
 
-  /** The receipt of a message that came again, when its sender wants it and it still lies here. */
-  async function storedBefore({ messageId, from, metadata }: Parsed): Promise<GivenRung | undefined> {
-    const found = asksReceipts(metadata) ? await readStored(db, messageId, from) : undefined;
-    if (!found) return undefined;
-    const { message, commit } = found;
-    return storedRung(message, sha256Hex(message.content), message.receivedAtMs, commit ?? undefined);
+  /** The receipt of a message that came again, when its sender wants it and we know that it is the same. */
+  async function storedBefore(again: Parsed): Promise<GivenRung | undefined> {
+    const { messageId, from, content, metadata } = again;
+    if (!asksReceipts(metadata)) return undefined;
+    const found = await readStored(db, messageId, from);
+    if (found) {
+      const { message, commit } = found;
+      return storedRung(message, sha256Hex(message.content), message.receivedAtMs, commit ?? undefined);
+    }
+    // It left the inbox, and whoever never heard that it was here still waits for the word.
+    const heardAt = await whenHeard(db, { messageId, from, content });
+    const heardAtMs = heardAt === undefined ? undefined : parseTime(heardAt);
+    return heardAtMs === undefined ? undefined : storedRung(again, sha256Hex(content), heardAtMs, undefined);
   }
 
   /** Stores a message that was checked; a repeat is refused, with its receipt again where that was asked for. */

@@ -28,6 +28,12 @@ export interface Taking {
   take(tx: Write, receipt: TakenReceipt): Promise<void>;
   /** Those receipts among what targets answered that verify. What does not is reported: the message arrived. */
   believed(sent: SentMessage, answers: readonly ReceiptAnswer[]): Promise<TakenReceipt[]>;
+  /** Whether a receipt proves that an agent has a message that we brought it for somebody else. */
+  proves(
+    value: Json | undefined,
+    agentId: string,
+    message: Pick<SentMessage, "messageId" | "content">,
+  ): Promise<boolean>;
   /** Keeps what can be kept; what cannot is reported. */
   takeAll(tx: Write, receipts: readonly TakenReceipt[]): Promise<void>;
 }
@@ -118,6 +124,13 @@ export function createTaking(
         );
       }
       return receipts;
+    },
+
+    async proves(value, agentId, { messageId, content }) {
+      const receipt = isJsonObject(value) && isSignature(value.sig) ? receiptOf(value) : undefined;
+      if (receipt?.agent_id !== agentId || receipt.message_id !== messageId) return false;
+      const taken = { ...receipt, from_agent_id: signer.agentId, content_hash: sha256Hex(content) };
+      return verifyReceipt(taken, verifier.verify);
     },
 
     async takeAll(tx, receipts) {

@@ -23,7 +23,7 @@ export function createTransports(
     // An open channel is how a peer is reached, also when one request had to go another way.
     if (level && connectivity.of(agentId).way !== "webrtc") connectivity.reached(agentId, outcome.way, level);
     // A relay's word is no sign of life.
-    if (outcome.kind === "answered") connectivity.heard(agentId);
+    if (outcome.kind === "answered" && isOwnWord(agentId, outcome)) connectivity.heard(agentId);
   }
 
   function inOrder(peer: Connection, request: PeerRequest): Transport[] {
@@ -50,6 +50,16 @@ export function createTransports(
       return failure;
     },
   };
+}
+
+/**
+ * Whoever has the peer's address by now refuses what is for the peer, or names itself: no sign of its life. A channel's
+ * other end is the peer.
+ */
+function isOwnWord(agentId: string, { way, answer }: Outcome & { readonly kind: "answered" }): boolean {
+  if (way === "webrtc") return true;
+  const { agent_id: named = agentId } = answer.body;
+  return answer.status < 400 && named === agentId;
 }
 
 /** Which way to which peer failed just now. An address that changed is another way. */
