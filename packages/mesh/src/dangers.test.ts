@@ -85,6 +85,16 @@ describe("who speaks", () => {
     }
   });
 
+  test("a copy made a broadcast on its way is no second message", async () => {
+    const { net, ana, bo } = await nodeAndPeer();
+    await using _ = net;
+    // Nothing the first generation signs covers the metadata.
+    const message = bo.message();
+    expect(await statusOf(ana, bo, "message", message)).toBe(200);
+    const turned = { ...message, metadata: { type: "broadcast" } };
+    expect(await statusOf(ana, bo, "message", turned)).toBe(409);
+  });
+
   test("a forged copy burns no id: the true message is taken after it", async () => {
     const { net, ana, bo, mallory } = await nodeAndPeer();
     await using _ = net;

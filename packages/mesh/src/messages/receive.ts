@@ -161,7 +161,9 @@ export function createReceiving(
       // A message whose time lies ahead of ours stays fresh for longer, and is remembered for as long.
       const seenAtMs = Math.max(now, Math.ceil(parseTime(message.timestamp ?? "") ?? now));
       const seen = { id: messageId, seenAtMs, untilMs: seenAtMs + share.keepMs, share: share.share };
-      if (await seenIds.has(tx, messageId, now)) throw meshError("DUPLICATE");
+      // The inbox refuses an id it holds by itself; a broadcast never gets there.
+      const known = broadcast ? await wasSeen(tx, messageId, now) : await seenIds.has(tx, messageId, now);
+      if (known) throw meshError("DUPLICATE");
       // Forgetting an id would let its message be acted on twice: what cannot be remembered is not taken.
       if (!(await shares.take(tx, share, now))) throw meshError("TOO_MANY", "Too many messages to remember");
       const place = broadcast ? 0 : await takePlace(tx, config.inboxMax);
