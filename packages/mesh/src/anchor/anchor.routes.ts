@@ -2,10 +2,19 @@ import { type Clock, cutCodePoints, SECOND_MS } from "@darkmatter/core";
 import type { Verifier } from "@darkmatter/identity";
 import type { Database } from "@darkmatter/store";
 import { type Answer, type Guard, json, type Route, ready, refusal } from "@darkmatter/surface";
+import { meshError } from "../errors.ts";
 import { MESSAGE_ID_CODE_POINTS_MAX } from "../fields.ts";
-import { countRegistrations } from "./anchor.store.ts";
+import { countRegistrations, readRegistration } from "./anchor.store.ts";
 import type { Buffers } from "./buffers.ts";
-import { callerLimit, POLLS_A_MINUTE, POSTS_A_MINUTE, REGISTRATIONS_A_MINUTE } from "./callers.ts";
+import {
+  callerLimit,
+  callerOf,
+  newcomers,
+  POLLS_A_MINUTE,
+  POSTS_A_MINUTE,
+  REGISTRATIONS_A_MINUTE,
+  shareLimit,
+} from "./callers.ts";
 import { checkRegistration, lookUp, register } from "./directory.ts";
 import { RELAY_BYTES_MAX, RELAY_KINDS, RELAYS, type RelayKind } from "./relay-kind.ts";
 
@@ -26,17 +35,19 @@ export function anchorRoutes(services: AnchorServices): Route[] {
   const isReady = ready(services.isReady);
   const posts = callerLimit(clock, POSTS_A_MINUTE, trustProxy);
   const polls = callerLimit(clock, POLLS_A_MINUTE, trustProxy);
+  const share = shareLimit(clock, trustProxy);
   const relays = RELAY_KINDS.filter((kind) => kind !== "webhook");
   return [
     ...directoryRoutes(services, isReady),
-    ...webhookRelayRoutes(services, [isReady, posts]),
-    ...relays.map((kind) => relayRoute(services, kind, [isReady, posts])),
+    ...webhookRelayRoutes(services, [isReady, posts, share]),
+    ...relays.map((kind) => relayRoute(services, kind, [isReady, posts, share])),
     ...RELAY_KINDS.map((kind) => pollRoute(services, kind, [isReady, polls])),
   ];
 }
 
 function directoryRoutes(services: AnchorServices, isReady: Guard): Route[] {
   const { db, clock, verifier, trustProxy } = services;
+  const places = newcomers(clock);
   return [
     {
       method: "GET",
@@ -61,8 +72,13 @@ function directoryRoutes(services: AnchorServices, isReady: Guard): Route[] {
       guards: [isReady, callerLimit(clock, REGISTRATIONS_A_MINUTE, trustProxy)],
       body: "json",
       maxBytes: RELAY_BYTES_MAX,
-      async handle({ json: body }) {
-        const registration = await checkRegistration(body, verifier, clock.now());
+      async handle(request) {
+        const registration = await checkRegistration(request.json, verifier, clock.now());
+        const isKnown = (await readRegistration(db, registration.agentId)) !== undefined;
+        // Ids cost nothing: whoever makes them by the thousand leaves places for others.
+        if (!isKnown && !places.take(callerOf(request, trustProxy), 1)) {
+          throw meshError("TOO_MANY", "Too many new agents of this address");
+        }
         const registered = await db.write((tx) => register(tx, registration));
         return json(200, { success: true, registered });
       },

@@ -120,20 +120,25 @@ export async function readEntries(
   { kind, lifetimeMs }: RelayRules,
   { nowMs, bytesMax }: { readonly nowMs: number; readonly bytesMax: number },
 ): Promise<Entry[]> {
-  const rows = await tx.all<{ seq: number; body: string }>(
-    "SELECT seq, body FROM anchor_entries WHERE agent_id = ? AND kind = ? AND at_ms >= ? ORDER BY seq",
-    agentId,
-    kind,
-    nowMs - lifetimeMs,
+  const of = "FROM anchor_entries WHERE agent_id = ? AND kind = ? AND at_ms >= ?";
+  const which = [agentId, kind, nowMs - lifetimeMs] as const;
+  // Bodies that do not fit are not even read: a poll that takes nothing away can be made again and again.
+  const sizes = await tx.all<{ seq: number; bytes: number }>(
+    `SELECT seq, bytes ${of} ORDER BY seq`,
+    ...which,
   );
-  const entries: Entry[] = [];
   let size = 0;
-  for (const { seq, body } of rows) {
-    size += Buffer.byteLength(body);
-    if (size > bytesMax && entries.length > 0) break;
-    entries.push({ seq, body });
+  let last = sizes[0]?.seq ?? 0;
+  for (const { seq, bytes } of sizes) {
+    size += bytes;
+    if (size > bytesMax) break;
+    last = seq;
   }
-  return entries;
+  return tx.all<{ seq: number; body: string }>(
+    `SELECT seq, body ${of} AND seq <= ? ORDER BY seq`,
+    ...which,
+    last,
+  );
 }
 
 export async function dropEntries(tx: Write, agentId: string, kind: RelayKind, upTo: number): Promise<void> {

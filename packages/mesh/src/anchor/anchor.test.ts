@@ -137,12 +137,31 @@ describe("registering", () => {
     expect((await at.register(ana, {}, from("9.9.9.9"))).status).toBe(200);
   });
 
+  test("one address has five hundred new agents a day, and those it has may go on", async () => {
+    await using at = await opened();
+    const from = (address: string) => ({ remote: address });
+    const statuses: number[] = [];
+    for (let i = 0; i < 501; i++) {
+      const newcomer = createSigner(random.bytes(32));
+      statuses.push((await at.register(newcomer, {}, from("5.5.5.5"))).status);
+      if (i % 10 === 9) await at.clock.advance(MINUTE_MS);
+    }
+    expect(statuses.indexOf(429)).toBe(500);
+    expect((await at.register(ana, {}, from("5.5.5.6"))).status).toBe(200);
+    expect((await at.register(ana, {}, from("5.5.5.5"))).status).toBe(200);
+    await at.clock.advance(DAY_MS);
+    expect((await at.register(eve, {}, from("5.5.5.5"))).status).toBe(200);
+  });
+
   test("behind a proxy that is trusted, the address the proxy saw counts", async () => {
     await using at = await opened({ trustProxy: true });
     const from = (chain: string) => ({ remote: "127.0.0.1", headers: { "x-forwarded-for": chain } });
     for (let i = 0; i < 10; i++) await at.register(ana, {}, from(`9.9.9.${i}, 5.5.5.5`));
     expect((await at.register(ana, {}, from("8.8.8.8, 5.5.5.5"))).status).toBe(429);
     expect((await at.register(ana, {}, from("5.5.5.6"))).status).toBe(200);
+    expect((await at.register(ana, {}, from("5.5.5.5:61000"))).status).toBe(429);
+    for (let i = 0; i < 10; i++) await at.register(ana, {}, from(`[2001:db8:1:2::${i}]:61${i}`));
+    expect((await at.register(ana, {}, from("2001:db8:1:2::a"))).status).toBe(429);
   });
 });
 
@@ -289,6 +308,22 @@ describe("what is left for an agent", () => {
     expect([...statuses]).toEqual([200]);
     expect((await at.post(pathOf("sdp", ana.agentId), {}, { remote: "5.5.5.5" })).status).toBe(429);
     expect((await at.post(pathOf("sdp", ana.agentId), {}, { remote: "5.5.5.6" })).status).toBe(200);
+  });
+
+  test("one address leaves at most 32 MiB an hour: nobody fills an anchor alone", async () => {
+    await using at = await opened();
+    await at.register(ana);
+    const body = { x: "y".repeat(128 * 1024 - 9) };
+    let taken = 0;
+    const send = (remote: string) => at.post(pathOf("message", ana.agentId), body, { remote });
+    for (let i = 0; i < 300; i++) {
+      if ((await send("5.5.5.5")).status === 200) taken++;
+      if (i % 150 === 149) await at.clock.advance(MINUTE_MS);
+    }
+    expect(taken).toBe(256);
+    expect((await send("5.5.5.6")).status).toBe(200);
+    await at.clock.advance(HOUR_MS);
+    expect((await send("5.5.5.5")).status).toBe(200);
   });
 
   test("an anchor that holds all it can takes nothing more until some of it went", async () => {
