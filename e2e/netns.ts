@@ -4,8 +4,8 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { createInterface } from "node:readline";
 import { within } from "./checks.ts";
 
-const START_MS = 5000;
-const RUN_MS = 10_000;
+const START_MS = 30_000;
+const RUN_MS = 30_000;
 
 /** As the system's owner, or as any user where that is allowed. */
 const WAYS = [["--net"], ["--user", "--map-root-user", "--net"]] as const;

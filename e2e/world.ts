@@ -8,7 +8,7 @@ import { until, within } from "./checks.ts";
 
 export const PROGRAM = resolve(import.meta.dirname, "../bin/darkmatter.js");
 
-const START_MS = 15_000;
+const START_MS = 30_000;
 const STOP_MS = 5000;
 const COMMAND_MS = 15_000;
 /** Below the range systems take free ports from, so that nobody gets one between our look and the node's start. */

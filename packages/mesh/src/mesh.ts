@@ -241,6 +241,7 @@ function createServices(
   const announcements = createAnnouncements(ports, connections, handshake);
   // Before what waits is tried again: the channels are dead by now.
   healing.onRejoin(() => links.upgrades.moved());
+  healing.onAddress(() => links.upgrades.news());
   healing.onRejoin(lanes.rejoined);
   const { heard } = connectivity;
   connectivity.onHeard((agentId) => {

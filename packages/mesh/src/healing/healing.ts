@@ -30,6 +30,8 @@ export interface Healing {
   lookOutside(): Promise<void>;
   /** Called at each rejoining: whoever waits for a peer tries again. */
   onRejoin(listener: () => void): Disposable;
+  /** Called when the public address was found to be another. */
+  onAddress(listener: () => void): void;
 }
 
 export interface HealingServices {
@@ -50,6 +52,7 @@ export function createHealing(ports: MeshPorts, services: HealingServices): Heal
   const { config, wire } = ports;
   const hasSlept = createSleepWatch(ports);
   const listeners = new Set<() => void>();
+  const addressListeners = new Set<() => void>();
   const sightings = {
     seen: () => discovery.peers(),
     scan: async () => (config.discovery ? discovery.scan() : []),
@@ -72,8 +75,14 @@ export function createHealing(ports: MeshPorts, services: HealingServices): Heal
     for (const listener of listeners) listener();
     background.start("peers.told-near", () => discovery.announce());
     await peerUpdates.broadcast("near");
-    await addresses.detect();
+    await detect();
     await peerUpdates.broadcast("far");
+  }
+
+  async function detect(): Promise<boolean> {
+    const differs = await addresses.detect();
+    if (differs) for (const listener of addressListeners) listener();
+    return differs;
   }
 
   return {
@@ -91,13 +100,15 @@ export function createHealing(ports: MeshPorts, services: HealingServices): Heal
     },
 
     async lookOutside() {
-      if (await addresses.detect()) await peerUpdates.broadcast("far");
+      if (await detect()) await peerUpdates.broadcast("far");
     },
 
     onRejoin(listener) {
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },
+
+    onAddress: (listener) => void addressListeners.add(listener),
   };
 }
 

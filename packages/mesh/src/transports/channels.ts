@@ -17,6 +17,8 @@ export interface Channels {
   /** Ends the channels to agents that are not connected any more, and what was begun on others and never finished. */
   tidy(connected: ReadonlySet<string>): void;
   readonly agents: Iterable<string>;
+  /** Called each time a channel was taken into use. */
+  onOpen(listener: () => void): void;
 }
 
 export function createChannels(
@@ -24,6 +26,7 @@ export function createChannels(
   connectivity: Connectivity,
 ): Channels {
   const sessions = new Map<string, ChannelSession>();
+  const listeners = new Set<() => void>();
 
   return {
     to: (agentId) => sessions.get(agentId),
@@ -41,6 +44,7 @@ export function createChannels(
         connectivity.lost(agentId, "webrtc");
       });
       if (proven) connectivity.heard(agentId);
+      for (const listener of listeners) listener();
     },
 
     close: (agentId) => sessions.get(agentId)?.close(),
@@ -59,5 +63,7 @@ export function createChannels(
     get agents() {
       return sessions.keys();
     },
+
+    onOpen: (listener) => void listeners.add(listener),
   };
 }

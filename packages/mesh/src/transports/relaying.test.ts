@@ -165,3 +165,27 @@ test.each(["unsigned", "signed by itself", "signed by itself in the other's name
     expect(await shown(w.ana, w.bo.id)).toMatchObject({ connectivity_method: "peer-relay" });
   },
 );
+
+test("an attempt that came before its relay was there is made again as soon as that is", async () => {
+  await using w = await world();
+  const down = w.net.hosts.carol.down();
+  const attempt = async () => {
+    const running = [w.ana.job("transports.upgrade"), w.bo.job("transports.upgrade")];
+    await w.net.clock.advance(20 * SECOND_MS);
+    await Promise.all(running);
+    await w.net.settle();
+  };
+  await attempt();
+  await attempt();
+  expect(await shown(w.ana, w.bo.id)).not.toMatchObject({ transport: "webrtc" });
+  down[Symbol.dispose]();
+  // Carol comes back and opens a channel; nothing else says that she could carry offers again.
+  const running = w.carol.job("transports.upgrade");
+  await w.net.clock.advance(6 * SECOND_MS);
+  await running;
+  await w.carol.job("transports.upgrade");
+  await w.net.settle();
+  expect(await shown(w.ana, w.carol.id)).toMatchObject({ transport: "webrtc" });
+  await attempt();
+  expect(await shown(w.ana, w.bo.id)).toMatchObject({ connectivity_method: "peer-relay" });
+});

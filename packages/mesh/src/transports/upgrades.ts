@@ -19,6 +19,10 @@ const YIELDED_MS = 10 * SECOND_MS;
 const SECOND_MOVE_MS = 5 * SECOND_MS;
 /** A peer heard again after such a silence may have moved: what failed before is forgotten. */
 const SILENCE_MS = 2 * MINUTE_MS;
+/** Longer than a peer that is there stays unheard: one that comes back after it may carry offers to others again. */
+const ABSENCE_MS = 10 * MINUTE_MS;
+/** After a failed attempt, doubling, when since it began a way to the peer may have come up. */
+const PAUSE_WITH_NEWS_MS = 5 * SECOND_MS;
 const ATTEMPTS_AT_ONCE = 4;
 
 /** Opening channels to connected agents as soon as it may work (mesh.md 9.2). */
@@ -29,11 +33,16 @@ export interface Upgrades {
   moved(): void;
   /** A peer said by another way that it is elsewhere. */
   peerMoved(agentId: string): void;
+  /** Somebody who may carry offers is there, or we know better where we are: what failed may work now. */
+  news(): void;
 }
 
 interface Try {
   readonly url: string;
   readonly failures: number;
+  /** It has no channels at all. */
+  readonly isAbsent: boolean;
+  readonly triedAtMs: number;
   readonly dueAtMs: number;
 }
 
@@ -53,6 +62,7 @@ export function createUpgrades(
   const tries = new Map<string, Try>();
   const heardAt = new Map<string, number>();
   const trying = new Set<string>();
+  let newsAtMs = Number.NEGATIVE_INFINITY;
 
   function isHere({ url }: Connection): boolean {
     return (
@@ -65,7 +75,7 @@ export function createUpgrades(
     if (known?.url === url) return known.dueAtMs;
     const nowMs = clock.monotonic();
     const due = signer.agentId < agentId ? nowMs : nowMs + SECOND_MOVE_MS;
-    tries.set(agentId, { url, failures: 0, dueAtMs: due });
+    tries.set(agentId, { url, failures: 0, isAbsent: false, triedAtMs: nowMs, dueAtMs: due });
     return due;
   }
 
@@ -86,6 +96,7 @@ export function createUpgrades(
 
   async function attempt(peer: Connection): Promise<void> {
     const { agentId, url } = peer;
+    const startMs = clock.monotonic();
     trying.add(agentId);
     try {
       const became: Attempt = (await hasChannels(peer)) ? await signalling.offer(peer) : "absent";
@@ -93,28 +104,42 @@ export function createUpgrades(
       tries.set(agentId, {
         url,
         failures: became === "open" ? 0 : failures,
-        dueAtMs: nextMs(became, failures),
+        isAbsent: became === "absent",
+        triedAtMs: clock.monotonic(),
+        dueAtMs: nextMs(became, failures, startMs),
       });
     } finally {
       trying.delete(agentId);
     }
   }
 
-  function nextMs(became: Attempt, failures: number): number {
+  function nextMs(became: Attempt, failures: number, startMs: number): number {
     const nowMs = clock.monotonic();
     // A channel that opened and closes again soon must not be opened again and again.
     if (became === "open") return nowMs + YIELDED_MS;
     if (became === "absent") return nowMs + PAUSE_MAX_MS;
-    const pauseMs = became === "yielded" ? YIELDED_MS : PAUSE_MS;
-    return nowMs + Math.min(pauseMs * 2 ** (failures - 1), PAUSE_MAX_MS);
+    if (newsAtMs > startMs) return nowMs + doubled(PAUSE_WITH_NEWS_MS, failures);
+    return nowMs + doubled(became === "yielded" ? YIELDED_MS : PAUSE_MS, failures);
+  }
+
+  function news(): void {
+    newsAtMs = clock.monotonic();
+    for (const [agentId, known] of tries) {
+      const dueAtMs = known.triedAtMs + doubled(PAUSE_WITH_NEWS_MS, known.failures);
+      // One that has no channels at all gets none by way of others.
+      if (known.failures === 0 || known.isAbsent || dueAtMs >= known.dueAtMs) continue;
+      tries.set(agentId, { ...known, dueAtMs });
+    }
   }
 
   connectivity.onHeard((agentId) => {
     if (!webRtc) return;
     const nowMs = clock.monotonic();
-    const isBack = nowMs - (heardAt.get(agentId) ?? Number.NEGATIVE_INFINITY) > SILENCE_MS;
+    const silenceMs = nowMs - (heardAt.get(agentId) ?? Number.NEGATIVE_INFINITY);
+    const isBack = silenceMs > SILENCE_MS;
     heardAt.set(agentId, nowMs);
     if (isBack) tries.delete(agentId);
+    if (silenceMs > ABSENCE_MS) news();
     if (isBack && !channels.to(agentId)) {
       background.start("transports.upgrade", async () => {
         const peer = await connections.get(db, agentId);
@@ -123,7 +148,11 @@ export function createUpgrades(
     }
   });
 
+  channels.onOpen(news);
+
   return {
+    news,
+
     async poll() {
       if (!webRtc) return;
       const all = await connections.all(db);
@@ -146,3 +175,5 @@ export function createUpgrades(
     },
   };
 }
+
+const doubled = (pauseMs: number, failures: number) => Math.min(pauseMs * 2 ** (failures - 1), PAUSE_MAX_MS);
