@@ -9,6 +9,9 @@ const jsoncParser = dirname(createRequire(input).resolve("jsonc-parser/package.j
 
 const bundle = await rolldown({
   input,
+  // Others get this file: where things lie on this machine is said nowhere in it, wherever it is made.
+  cwd: join(import.meta.dirname, ".."),
+  experimental: { attachDebugInfo: "none" },
   platform: "node",
   resolve: { alias: { "jsonc-parser": join(jsoncParser, "lib/esm/main.js") } },
   // Compiled ones, which the program works without, and what only other runtimes have.

@@ -193,3 +193,21 @@ test("the script installs what was announced, and nothing else", async () => {
   await new Promise((done) => server.close(done));
   rmSync(home, { recursive: true });
 });
+
+test("what is handed out is the same wherever the node was started, and says nothing of this machine", () => {
+  const root = resolve(import.meta.dirname, "../../../..");
+  const folder = mkdtempSync(join(tmpdir(), "dm-boot-"));
+  const made = (name: string, cwd: string) => {
+    const entry = resolve(import.meta.dirname, "../places.ts");
+    execFileSync(process.execPath, [join(root, "scripts/make-bundle.ts"), entry, join(folder, name)], {
+      cwd,
+    });
+    return readFileSync(join(folder, name), "utf8");
+  };
+  const text = made("one.mjs", folder);
+  expect(text).toContain("owner.lock");
+  expect(text).not.toContain(root.slice(1));
+  expect(text).not.toMatch(/^\/\/.*\/places\.ts/m);
+  expect(made("other.mjs", root)).toBe(text);
+  rmSync(folder, { recursive: true });
+}, 30_000);
