@@ -19,6 +19,8 @@ export const TASKS_MAX = 64;
  * that are mostly idle.
  */
 export const LANE_TASKS_MAX = 8;
+/** The lane of all agents we are not connected to: they are as many as anybody likes. */
+export const STRANGERS_LANE = "strangers";
 /** Tasks waiting in one queue; beyond it the oldest is dropped, and said so. */
 const WAITING_MAX = 20_000;
 

@@ -154,7 +154,11 @@ export function createLanes(
     heard,
 
     rejoined() {
-      for (const agentId of lanes.keys()) background.start("outbox.rejoined", () => runAll(agentId), agentId);
+      for (const [agentId, lane] of lanes) {
+        // The attempt under way goes where nobody may be any more: the next follows it at once.
+        lane.isHeard = true;
+        background.start("outbox.rejoined", () => runAll(agentId), agentId);
+      }
     },
 
     runDue() {

@@ -156,6 +156,15 @@ export async function readStored(
   return row && { message: fromRow(row), commit: row.commit_hash };
 }
 
+/** Whether the message that lies here under an id is another agent's, and says something else. */
+export async function isOfAnother(
+  tx: Read,
+  { messageId, from, content }: Pick<InboxMessage, "messageId" | "from" | "content">,
+): Promise<boolean> {
+  const sql = "SELECT 1 AS yes FROM mesh_inbox WHERE message_id = ? AND from_agent_id <> ? AND content <> ?";
+  return (await tx.get(sql, messageId, from, content)) !== undefined;
+}
+
 /** A message our agent may still act on; not one whose answer is on its way. */
 export async function readInbox(tx: Read, messageId: string): Promise<InboxMessage | undefined> {
   const row = await tx.get<InboxRow>(

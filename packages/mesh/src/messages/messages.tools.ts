@@ -239,7 +239,9 @@ async function sentResult({ db }: Services, { sent, copies, full }: SendOutcome)
       named(agentId, "Too many messages wait for it already: nothing was sent there."),
     ),
   ]);
-  const unsure = waiting.filter(({ leftAtMs }) => leftAtMs !== null).map(({ agentId }) => agentId);
+  const unsure = waiting
+    .filter(({ leftAtMs, trying }) => leftAtMs !== null || trying)
+    .map(({ agentId }) => agentId);
   const result = {
     success: sent.routedTo.length + waiting.length > 0 || sent.targets.length === 0,
     message_id: sent.messageId,

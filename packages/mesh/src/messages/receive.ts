@@ -9,7 +9,7 @@ import {
 } from "@darkmatter/core";
 import { isHash, type SignedMessage } from "@darkmatter/proof";
 import { seenIds, type Write } from "@darkmatter/store";
-import type { Background } from "../background.ts";
+import { type Background, STRANGERS_LANE } from "../background.ts";
 import {
   countDeclined,
   countReceived,
@@ -36,7 +36,14 @@ import { asksReceipts, authorOf, commitOf, type GivenRung } from "../receipts/re
 import type { Callbacks } from "../webhooks/callbacks.ts";
 import { validateWebhook } from "../webhooks/webhook.ts";
 import { CONTENT_CODE_POINTS_MAX, HOPS_DEFAULT, HOPS_MAX, isBroadcast } from "./message.ts";
-import { countBroadcast, insertInbox, readStored, readTally, takePlace } from "./messages.store.ts";
+import {
+  countBroadcast,
+  insertInbox,
+  isOfAnother,
+  readStored,
+  readTally,
+  takePlace,
+} from "./messages.store.ts";
 import { createSeenShares, type SeenShare, STRANGERS_SHARE, shareOf, wasSeen } from "./seen.ts";
 import { type ArrivedMessage, verifyMessage } from "./verify.ts";
 
@@ -219,6 +226,9 @@ export function createReceiving(
       return await store(message, known);
     } catch (error) {
       if (!hasCode(error, "DUPLICATE")) throw error;
+      // Whoever was written to as well knows the id: a 409 would tell the author that its own words are here.
+      if (await isOfAnother(db, message))
+        throw meshError("FORBIDDEN", "Another agent's message has this id.");
       // A replay must not use up the share of the peer that is replayed.
       if (known.connected) limits.giveBack(message.from);
       const before = await storedBefore(message);
@@ -239,7 +249,8 @@ export function createReceiving(
     // Who reads a receipt in the answer needs no second word. The answer goes out first; the reference calls back
     // before it answers.
     if (!given || authorOf({ from, metadata }) !== from) {
-      background.start("webhook.received", () => callbacks.received(webhook, { from, connected }), from);
+      const lane = connected ? from : STRANGERS_LANE;
+      background.start("webhook.received", () => callbacks.received(webhook, { from, connected }), lane);
     }
     return { success: true, queued: true, queue_position: place, ...receipt };
   }

@@ -3,7 +3,7 @@ import { signText } from "@darkmatter/identity";
 import { baseUrl } from "@darkmatter/net";
 import { type Receipt, type Rung, receiptText } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
-import type { Background } from "../background.ts";
+import { type Background, STRANGERS_LANE } from "../background.ts";
 import { createMissed } from "../backoff.ts";
 import { isBlocked, readConnection } from "../connections/connections.store.ts";
 import type { InboxMessage } from "../messages/message.ts";
@@ -17,6 +17,7 @@ import {
   RECEIPT_DUE_MS,
   RECEIPT_PAUSE_MAX_MS,
   RECEIPT_PAUSE_MS,
+  STRANGERS_RECEIPT_DUE_MS,
 } from "./receipt.ts";
 import { type DueRung, deleteDue, insertDue, pruneDue, readDue } from "./receipts.store.ts";
 
@@ -62,7 +63,8 @@ export function createGiving(
 
   async function owe(tx: Write, due: DueRung): Promise<void> {
     await insertDue(tx, due);
-    tx.afterCommit(() => background.start("receipt.told", () => tell(due), due.from));
+    const lane = (await readConnection(tx, due.from)) ? due.from : STRANGERS_LANE;
+    tx.afterCommit(() => background.start("receipt.told", () => tell(due), lane));
   }
 
   const dueOf = (message: Message, rung: Rung, detail: string | null, commit: string | null): DueRung => ({
@@ -148,7 +150,10 @@ export function createGiving(
     },
 
     async tellDue() {
-      const untold = await db.write((tx) => pruneDue(tx, clock.now() - RECEIPT_DUE_MS));
+      const nowMs = clock.now();
+      const untold = await db.write((tx) =>
+        pruneDue(tx, nowMs - RECEIPT_DUE_MS, nowMs - STRANGERS_RECEIPT_DUE_MS),
+      );
       if (untold > 0) report("receipts.untold", { count: untold });
       await inParallel(await readTellable(), PARALLEL_CALLS_MAX, tell);
     },

@@ -1,4 +1,4 @@
-import { DAY_MS, type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import { DAY_MS, HOUR_MS, type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import { isHash, type Rung } from "@darkmatter/proof";
 import type { SentMessage } from "../messages/message.ts";
 import type { Update } from "../webhooks/webhook.ts";
@@ -10,10 +10,12 @@ import type { Update } from "../webhooks/webhook.ts";
 export const RECEIPTS_MAX = 50;
 /** How long a sender that cannot be reached is told of a rung again. */
 export const RECEIPT_DUE_MS = DAY_MS;
+/** The same for one we are not connected to: the webhook it names may be anybody's. */
+export const STRANGERS_RECEIPT_DUE_MS = HOUR_MS;
 /** The pause before it is told again, which doubles up to the most: a webhook may be somebody else's, and busy. */
 export const RECEIPT_PAUSE_MS = 30 * SECOND_MS;
 export const RECEIPT_PAUSE_MAX_MS = 10 * MINUTE_MS;
-/** Rungs that wait to be told; beyond it the oldest is forgotten. */
+/** Rungs that wait to be told; beyond it the oldest of whoever has most is forgotten. */
 export const RECEIPTS_DUE_MAX = 500;
 
 /** Whether whoever wrote a message wants to hear what becomes of it. */

@@ -126,7 +126,11 @@ type DueRow = {
   webhook: string;
 };
 
-/** Notes that a rung is to be told; the oldest beyond `RECEIPTS_DUE_MAX` go. */
+/** Whose a due rung is; all we are not connected to count as one, since anybody can be as many as it likes. */
+const WHOSE = `CASE WHEN EXISTS (SELECT 1 FROM mesh_connections WHERE agent_id = from_agent_id)
+  THEN from_agent_id ELSE '' END`;
+
+/** Notes that a rung is to be told; beyond `RECEIPTS_DUE_MAX` the oldest of whoever has most goes. */
 export async function insertDue(tx: Write, due: DueRung): Promise<void> {
   await tx.run(
     `INSERT INTO mesh_receipts_due
@@ -142,9 +146,11 @@ export async function insertDue(tx: Write, due: DueRung): Promise<void> {
     due.detail,
     due.webhook,
   );
+  const all = await tx.get<{ n: number }>("SELECT count(*) AS n FROM mesh_receipts_due");
+  if ((all?.n ?? 0) <= RECEIPTS_DUE_MAX) return;
   await tx.run(
-    "DELETE FROM mesh_receipts_due WHERE seq <= (SELECT max(seq) FROM mesh_receipts_due) - ?",
-    RECEIPTS_DUE_MAX,
+    `DELETE FROM mesh_receipts_due WHERE seq = (
+       SELECT min(seq) FROM mesh_receipts_due GROUP BY ${WHOSE} ORDER BY count(*) DESC, min(seq) LIMIT 1)`,
   );
 }
 
@@ -166,9 +172,13 @@ export async function deleteDue(tx: Write, messageId: string, rung: Rung): Promi
   await tx.run("DELETE FROM mesh_receipts_due WHERE message_id = ? AND rung = ?", messageId, rung);
 }
 
-/** Gives up on what is older than `beforeMs`; how many. */
-export function pruneDue(tx: Write, beforeMs: number): Promise<number> {
-  return tx.run("DELETE FROM mesh_receipts_due WHERE at_ms < ?", beforeMs);
+/** Gives up on what is older than `beforeMs`, for those we are not connected to than `strangersBeforeMs`; how many. */
+export function pruneDue(tx: Write, beforeMs: number, strangersBeforeMs: number): Promise<number> {
+  return tx.run(
+    `DELETE FROM mesh_receipts_due WHERE at_ms < CASE WHEN ${WHOSE} = '' THEN ? ELSE ? END`,
+    strangersBeforeMs,
+    beforeMs,
+  );
 }
 
 /** Forgets what is due for a message. */

@@ -21,11 +21,11 @@ export interface Taking {
    */
   verified(sent: SentMessage, agentId: string, value: Json | undefined): Promise<TakenReceipt>;
   /**
-   * Keeps a verified receipt; one that was kept before is left as it is. Throws FORBIDDEN for a blocked agent,
+   * Keeps a verified receipt; one that was kept before is left as it is, and `false`. Throws FORBIDDEN for a blocked agent,
    * DUPLICATE when the agent said another thing of the same rung, TOO_MANY beyond 50 of one message by agents that
    * are not its targets.
    */
-  take(tx: Write, receipt: TakenReceipt): Promise<void>;
+  take(tx: Write, receipt: TakenReceipt): Promise<boolean>;
   /** Those receipts among what targets answered that verify. What does not is reported: the message arrived. */
   believed(sent: SentMessage, answers: readonly ReceiptAnswer[]): Promise<TakenReceipt[]>;
   /** Whether a receipt proves that an agent has a message that we brought it for somebody else. */
@@ -112,6 +112,7 @@ export function createTaking(
       const why = await obstacle(tx, receipt);
       if (why === undefined) await keep(tx, receipt);
       else if (why !== "known") throw why;
+      return why === undefined;
     },
 
     async believed(sent, answers) {

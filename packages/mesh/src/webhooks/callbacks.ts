@@ -71,11 +71,13 @@ export function createCallbacks(
 
   /** At the URL the message carries, or where its author has moved to. */
   async function atUrl(webhook: string, source: WebhookSource, { method, body, timeoutMs }: Call) {
-    return recovery.recovering(webhook, source.author ?? source.from, async (url) => {
+    const author = source.author ?? source.from;
+    const callAt = async (url: string) => {
       const call = { url, timeoutMs, reach: await reachOf(url, source) };
       if (method === "GET") return peers.get(call);
       return peers.post(call, await callbackFor(ports, url, body ?? {}, connectionOf));
-    });
+    };
+    return recovery.recovering(webhook, author, callAt, async () => !(await connectionOf(author)));
   }
 
   /**

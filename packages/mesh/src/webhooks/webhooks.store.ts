@@ -119,10 +119,17 @@ export async function countUpdates(
   return { updates: row?.updates ?? 0, forwarded: row?.forwarded ?? 0 };
 }
 
-export async function countResponses(tx: Read, messageId: string): Promise<number> {
-  const row = await tx.get<{ n: number }>(
-    "SELECT count(*) AS n FROM mesh_responses WHERE message_id = ?",
+/** How many there are to a message, and how many of those are an agent's own. */
+export async function countResponses(
+  tx: Read,
+  messageId: string,
+  agentId: string,
+): Promise<{ all: number; own: number }> {
+  const row = await tx.get<{ n: number; own: number | null }>(
+    `SELECT count(*) AS n, sum(json_extract(body, '$.agent_id') = ?) AS own FROM mesh_responses
+     WHERE message_id = ?`,
+    agentId,
     messageId,
   );
-  return row?.n ?? 0;
+  return { all: row?.n ?? 0, own: row?.own ?? 0 };
 }

@@ -75,7 +75,7 @@ export function createWebhooks(
   async function recordResponse(messageId: string, body: Body): Promise<string | undefined> {
     const { signed, ...reply } = await verifiedReply(messageId, body, verifier, clock.now());
     return db.write(async (tx) => {
-      await requireSent(tx, messageId);
+      const sent = await requireSent(tx, messageId);
       if (await isBlocked(tx, reply.agent_id)) throw meshError("FORBIDDEN", "Not accepted.");
       const stored: Response = { ...reply, timestamp: isoTime(clock.now()) };
       const fingerprint = sha256Hex(`${stored.agent_id}\n${stored.response}`);
@@ -84,7 +84,7 @@ export function createWebhooks(
         return linked ? readResponseCommit(tx, messageId, fingerprint) : undefined;
       }
       // After the insert, so that an answer sent again at the cap is known as the one we have.
-      if ((await countResponses(tx, messageId)) > RESPONSES_MAX) {
+      if (!(await hasPlace(tx, sent, reply.agent_id))) {
         throw meshError("TOO_MANY", "Too many responses to this message");
       }
       await setStatus(tx, messageId, "responded");
@@ -117,6 +117,12 @@ export function createWebhooks(
     });
   }
 
+  /** Whoever knows the URL can answer under any number of keys, and must not take the places of those we asked. */
+  async function hasPlace(tx: Read, { messageId, targets }: SentMessage, agentId: string): Promise<boolean> {
+    const { all, own } = await countResponses(tx, messageId, agentId);
+    return all <= RESPONSES_MAX || (own === 1 && targets.includes(agentId));
+  }
+
   /** A signed word of a connected agent is a sign of life. */
   async function noteHeard(tx: Write, agentId: string): Promise<void> {
     if (await readConnection(tx, agentId)) tx.afterCommit(() => heard(agentId));
@@ -133,8 +139,8 @@ export function createWebhooks(
     const receipt = await taking.verified(await requireSent(db, messageId), agentId, body.receipt);
     await db.write(async (tx) => {
       await requireSent(tx, messageId);
-      await taking.take(tx, receipt);
-      await noteHeard(tx, agentId);
+      // It is signed, but never grows old: sent again by anybody it says nothing of its giver.
+      if (await taking.take(tx, receipt)) await noteHeard(tx, agentId);
     });
   }
 
