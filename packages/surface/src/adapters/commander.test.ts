@@ -80,7 +80,7 @@ test.each([[["say"]], [["fly"]], [["say", "ana", "--no-such"]], [["state", "burn
   async (argv) => {
     const { exit, err } = await type(argv, async () => 0);
     expect(exit).toBe(2);
-    expect(err).toContain("parrot --help");
+    expect(err).toMatch(/Try: parrot (say |state |state export )?--help/);
   },
 );
 
@@ -89,4 +89,12 @@ test("help and version end with 0", async () => {
   const help = await type(["say", "--help"], async () => 0);
   expect(help.exit).toBe(0);
   expect(help.out).toContain("--passport <file>");
+});
+
+test("a mistake names the help of the very command, and help lists what a group holds", async () => {
+  const run = async () => 0 as const;
+  expect((await type(["say"], run)).err).toContain("Try: parrot say --help");
+  expect((await type(["state", "export", "--nope"], run)).err).toContain("Try: parrot state export --help");
+  expect((await type(["nope"], run)).err).toContain("Try: parrot --help");
+  expect((await type(["--help"], run)).out).toMatch(/^ {2}state +export$/m);
 });

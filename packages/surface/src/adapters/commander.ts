@@ -52,15 +52,26 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
     });
   }
 
+  for (const group of program.commands.filter(({ commands }) => commands.length > 0)) {
+    group.description(group.commands.map((member) => member.name()).join(", "));
+  }
+
   try {
     await program.parseAsync([...line.argv], { from: "user" });
     return exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT_OK;
-    out.error(complaints.join("\n") || error.message, `Try: ${line.name} --help`);
+    out.error(complaints.join("\n") || error.message, `Try: ${namedBy(program, line.argv)} --help`);
     return EXIT_USAGE;
   }
+}
+
+/** The command the beginning of `argv` names, or the group or the program where it names none. */
+function namedBy(program: CommanderCommand, argv: readonly string[]): string {
+  const [word, ...rest] = argv;
+  const named = program.commands.find((command) => command.name() === word);
+  return named === undefined ? program.name() : `${program.name()} ${namedBy(named, rest)}`;
 }
 
 type Settle = (command: CommanderCommand) => CommanderCommand;
