@@ -171,7 +171,7 @@ export function createReplying(
       // What may have arrived must not be offered to the agent again.
       if (!isFirst || mayHaveArrived(error)) return kept(reasonOf(error));
       await db.write((tx) => releaseAnswer(tx, messageId));
-      return outcome(`${reasonOf(error)}. The message stays in your inbox.`);
+      return outcome(`${reasonOf(error).replace(/\.$/, "")}. The message stays in your inbox.`);
     }
     if (status.status >= 400) {
       if (!isFirst) return kept(refusalText(status));
