@@ -67,6 +67,9 @@ async function one(given: Plan): Promise<number> {
   const plan = values["no-faults"] ? { ...given, faults: [] } : given;
   const file = values.trace === undefined ? undefined : createWriteStream(values.trace);
   const started = performance.now();
+  console.error(
+    `seed ${plan.seed}: ${plan.nodes} nodes, ${plan.faults.length} faults; this takes about a minute`,
+  );
   const outcome = await simulate(plan, file ? { showTrace: (line) => void file.write(line) } : {});
   file?.end();
   for (const problem of outcome.problems) console.log(`FAILED ${problem}`);
