@@ -75,7 +75,8 @@ export function connectionRoutes(services: Services): Route[] {
         const update = await peerUpdates.check(db, request.json, callerOf(request));
         const moved = (await connections.get(db, update.agentId))?.url !== update.url;
         await db.write(async (tx) => {
-          if (moved && !isOverChannel(request)) tx.afterCommit(() => upgrades.peerMoved(update.agentId));
+          if (moved && !isOverChannel(request, update.agentId))
+            tx.afterCommit(() => upgrades.peerMoved(update.agentId));
           tx.afterCommit(() => connectivity.heard(update.agentId));
           await peerUpdates.apply(tx, update);
         });

@@ -15,8 +15,13 @@ export interface ChannelRequest {
   readonly body: JsonObject | undefined;
 }
 
-/** Where a request over a channel comes from, as its handler sees it: no address says. */
-const CHANNEL_ADDRESS = "0.0.0.0";
+/**
+ * Where a request over an agent's channel comes from, as its handler sees it: from afar, and each agent from an address
+ * of its own, so that what is counted by address is counted for each. Nothing else comes from there (RFC 6666).
+ */
+export const channelAddress = (agentId: string): string =>
+  `100::${[0, 4, 8, 12].map((at) => agentId.slice(at, at + 4)).join(":")}`;
+
 const LINE_MAX = 2048;
 const decoder = new TextDecoder();
 
@@ -52,14 +57,15 @@ export function answerOf(text: string): PeerAnswer | undefined {
   return isJsonObject(body) ? { status, body } : undefined;
 }
 
-/** Whether a request came over a channel: then that channel is alive. What an anchor held came by way of it. */
-export const isOverChannel = ({ remote, headers }: Pick<InboundRequest, "remote" | "headers">): boolean =>
-  remote.address === CHANNEL_ADDRESS && headers.via === undefined;
+/** Whether a request came over an agent's channel: then that channel is alive. */
+export const isOverChannel = ({ remote }: Pick<InboundRequest, "remote">, agentId: string): boolean =>
+  remote.address === channelAddress(agentId);
 
 /** Hands a request to the node's own handler, as one from afar: a channel says nothing of where its peer is. */
 export async function serveRequest(
   handler: Handler | undefined,
   { method, path, query, body }: ChannelRequest,
+  address: string,
   signal: AbortSignal,
 ): Promise<PeerAnswer> {
   if (!handler) return { status: 503, body: { error: "Node not ready" } };
@@ -71,7 +77,7 @@ export async function serveRequest(
     query,
     headers: { ...(body && { "content-type": "application/json", "content-length": `${bytes.length}` }) },
     body: bytes,
-    remote: { address: CHANNEL_ADDRESS, loopback: false },
+    remote: { address, loopback: false },
     signal,
   });
   return { status: response.status, body: objectIn(response.body) };

@@ -62,6 +62,22 @@ test("a request over a channel is never one of this machine's own", async () => 
   expect(answersIn(line)).toMatchObject([{ status: 400 }]);
 });
 
+test("a peer that asks too often over its channel uses up nobody else's share", async () => {
+  await using world = await opened();
+  const { net, ana, line } = world;
+  const bo = channelStranger(net, 98);
+  await bo.connectTo(ana);
+  const other = await bo.open(ana);
+  for (let at = 0; at < 130; at++) {
+    line.send(request("/__darkmatter__/sdp_relay", {}, `r${at}`));
+    if (at % 20 === 19) await net.settle();
+  }
+  other.send(request("/__darkmatter__/sdp_relay", {}));
+  await net.settle();
+  expect(answersIn(line).at(-1)).toMatchObject({ status: 429 });
+  expect(answersIn(other)).toMatchObject([{ status: 400 }]);
+});
+
 test("a peer that signs in another's name is refused on a channel as anywhere", async () => {
   await using world = await opened();
   const { net, ana, line } = world;

@@ -46,6 +46,8 @@ export interface ChannelOrigin {
 
 export interface SessionPorts {
   readonly clock: Clock;
+  /** From where its requests come, as our handler sees them. */
+  readonly address: string;
   serving(): Handler | undefined;
   /** The peer broke a rule, and the channel is closed for it. */
   broken(reason: string): void;
@@ -75,7 +77,7 @@ export interface ChannelSession {
 export function createChannelSession(
   channel: DataChannel,
   origin: ChannelOrigin,
-  { clock, serving, broken }: SessionPorts,
+  { clock, address, serving, broken }: SessionPorts,
 ): ChannelSession {
   const requests: Assembly = createAssembly(() => clock.monotonic());
   const answers: Assembly = createAssembly(() => clock.monotonic());
@@ -124,7 +126,7 @@ export function createChannelSession(
     }
     plainServed++;
     const request = { method: "POST", path, query: "", body: payload } as const;
-    void serveRequest(serving(), request, closed.signal).finally(() => {
+    void serveRequest(serving(), request, address, closed.signal).finally(() => {
       plainServed--;
     });
   }
@@ -159,7 +161,7 @@ export function createChannelSession(
   async function serve(id: string, request: ChannelRequest): Promise<void> {
     serves.add(id);
     try {
-      const answer = await serveRequest(serving(), request, closed.signal);
+      const answer = await serveRequest(serving(), request, address, closed.signal);
       await send(framesOf(id, answerText(answer), true) ?? [], closed.signal);
     } finally {
       serves.delete(id);

@@ -1,6 +1,7 @@
 import type { DataChannel } from "@darkmatter/net";
 import { shortId } from "../connections/connection.ts";
 import type { MeshPorts } from "../ports.ts";
+import { channelAddress } from "./channel-exchange.ts";
 import { type ChannelOrigin, type ChannelSession, createChannelSession } from "./channel-session.ts";
 import type { Connectivity } from "./connectivity.ts";
 
@@ -33,7 +34,8 @@ export function createChannels(
 
     adopt(agentId, channel, origin, proven) {
       const broken = (reason: string) => report("channel.broken", { peer: shortId(agentId), reason });
-      const session = createChannelSession(channel, origin, { clock, serving, broken });
+      const address = channelAddress(agentId);
+      const session = createChannelSession(channel, origin, { clock, address, serving, broken });
       const before = sessions.get(agentId);
       sessions.set(agentId, session);
       before?.retire();

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { anchorHost } from "../testing/anchor-host.ts";
 import { channelStranger, type OpenChannel } from "../testing/channel-stranger.ts";
 import { type MemoryNetwork, memoryNetwork, type TestNode } from "../testing/memory-network.ts";
+import { channelAddress } from "./channel-exchange.ts";
 
 type Names = "ana" | "bo";
 
@@ -224,6 +225,7 @@ test("a channel lost with its network is opened anew when the peer is there agai
 test.each([
   ["its new address", { remote: "192.168.7.11" }],
   ["an anchor", { remote: "0.0.0.0", headers: { via: "anchor" } }],
+  ["another's channel", { remote: channelAddress("ab".repeat(32)) }],
 ])(
   "a peer that says from elsewhere where it is now loses its channel at once, and is reached there: from %s",
   async (_from, way) => {
