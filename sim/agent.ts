@@ -109,10 +109,11 @@ export function createAgent(
     const target = oneOf(random, others);
     account.passing(self, messageId);
     const answer = await call("send_message", { message_id: messageId, target_agent_id: target });
-    for (const { agent_id: to, success } of rows(answer?.results)) {
+    for (const { agent_id: to, success, queued } of rows(answer?.results)) {
       if (success !== true) continue;
+      const state = queued === true ? "queued" : "stored";
       const atMs = world.clock.monotonic();
-      account.told({ messageId, content, from: self, to: String(to), state: "stored", atMs });
+      account.told({ messageId, content, from: self, to: String(to), state, atMs });
     }
   }
 

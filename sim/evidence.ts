@@ -41,6 +41,14 @@ export async function heldBy(machine: Machine, messageId: string): Promise<numbe
   return taken?.taken ?? 0;
 }
 
+/** What waits on a machine's disk for others, as `MESSAGE AGENT`. */
+export async function waitingOn({ disk }: Machine): Promise<ReadonlySet<string>> {
+  const found = await disk.db.all<{ copy: string }>(
+    "SELECT message_id || ' ' || agent_id AS copy FROM mesh_outbox WHERE next_at_ms IS NOT NULL",
+  );
+  return new Set(found.map(({ copy }) => copy));
+}
+
 /** How many rows each table holds. */
 export async function rowCounts(db: Database): Promise<ReadonlyMap<string, number>> {
   const tables = await db.all<{ name: string }>(

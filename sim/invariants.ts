@@ -1,7 +1,8 @@
 import { verifyTogether } from "@darkmatter/proof";
 import { type Account, short } from "./account.ts";
-import { type Act, actsOf, rowCounts } from "./evidence.ts";
+import { type Act, actsOf, rowCounts, waitingOn } from "./evidence.ts";
 import { FALSE_WORDS } from "./hostile.ts";
+import { namesOf, outOfSight } from "./knowledge.ts";
 import type { Machine } from "./machine.ts";
 import type { Connected } from "./site.ts";
 import type { Site } from "./weather.ts";
@@ -26,7 +27,7 @@ export async function checkAll(
     received.set(machine.id, await actsOf(machine, "message.received"));
     answered.set(machine.id, await actsOf(machine, "message.answered"));
   }
-  nothingLost(account, received, answered);
+  nothingLost(account, received, answered, await excused(site));
   for (const machine of site.machines) {
     nothingTwice(machine, account, received.get(machine.id) ?? [], answered.get(machine.id) ?? []);
     nothingForged(machine, account, received.get(machine.id) ?? [], hostileId);
@@ -37,16 +38,32 @@ export async function checkAll(
   await ledgersAgree(world, site, account);
 }
 
+/** What waits for agents whose place nobody could tell, as `FROM MESSAGE TO`. */
+async function excused(site: Site & Connected): Promise<ReadonlySet<string>> {
+  const unknown = outOfSight(site);
+  const found = new Set<string>();
+  for (const one of site.machines) {
+    const waits = await waitingOn(one);
+    for (const other of site.machines) {
+      if (!unknown.has(namesOf(one, other))) continue;
+      for (const copy of waits) if (copy.endsWith(` ${other.id}`)) found.add(`${one.id} ${copy}`);
+    }
+  }
+  return found;
+}
+
 function nothingLost(
   account: Account,
   received: ReadonlyMap<string, readonly Act[]>,
   answered: ReadonlyMap<string, readonly Act[]>,
+  mayWait: ReadonlySet<string>,
 ): void {
   const held = new Map<string, Set<string>>();
   for (const [id, acts] of received) held.set(id, new Set(acts.map(({ messageId }) => messageId)));
   for (const { messageId, to, from, state, atMs } of account.messages) {
     if (held.get(to)?.has(messageId) || !held.has(to)) continue;
-    if (state === "queued" && account.isWithdrawn(messageId)) continue;
+    if (state === "queued" && (account.isWithdrawn(messageId) || mayWait.has(`${from} ${messageId} ${to}`)))
+      continue;
     account.problem(
       `lost: ${messageId} of ${short(from)}, ${state} for ${short(to)} at ${Math.round(atMs / 1000)} s`,
     );

@@ -39,6 +39,8 @@ export interface Machine {
   readonly signer: Signer;
   readonly host: MemoryHost;
   readonly disk: Disk;
+  /** Whether it asks its router for a port, so that it can be called from outside. */
+  readonly isMapped: boolean;
   port: number;
   skewMs: number;
   /** The running process; `undefined` between two. */
@@ -103,6 +105,7 @@ export async function createMachine(world: World, options: MachineOptions): Prom
     signer,
     host,
     disk,
+    isMapped: options.config?.portMapping ?? false,
     port: options.port,
     skewMs: options.skewMs,
     get running() {

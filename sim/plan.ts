@@ -12,6 +12,8 @@ export interface Plan {
   readonly hostile: boolean;
   /** Whether some nodes stand behind routers. Then all have data channels; otherwise half of them. */
   readonly routers: boolean;
+  /** Whether everybody is connected to the first: then any two that lost each other have a friend in common. */
+  readonly hub: boolean;
 }
 
 /** Something that goes wrong. `at` and `for` are milliseconds, `at` after the agents begin to talk. */
@@ -67,16 +69,26 @@ export interface PlanOptions {
   readonly minutes: number;
   readonly hostile?: boolean;
   readonly routers?: boolean;
+  readonly hub?: boolean;
 }
 
 /** The faults a seed stands for. */
-export function planOf({ seed, nodes, minutes, hostile = true, routers = true }: PlanOptions): Plan {
+export function planOf({
+  seed,
+  nodes,
+  minutes,
+  hostile = true,
+  routers = true,
+  hub = true,
+}: PlanOptions): Plan {
   const digest = sha256(`plan ${seed}`).subarray(0, 6);
   const random = seededRandom(digest.reduce((sum, byte) => sum * 256 + byte, 0));
   const count = Math.ceil((nodes * FAULTS_PER_NODE * minutes) / FULL_MINUTES);
   const faults = Array.from({ length: count }, () => drawFault(random, nodes, minutes * MINUTE_MS));
+  faults.sort((a, b) => a.at - b.at);
   const isRouted = routers && seed % 2 === 0;
-  return { seed, nodes, minutes, faults: faults.sort((a, b) => a.at - b.at), hostile, routers: isRouted };
+  const hasHub = hub && seed % 4 < 2;
+  return { seed, nodes, minutes, faults, hostile, routers: isRouted, hub: hasHub };
 }
 
 const KINDS: readonly Fault["kind"][] = [

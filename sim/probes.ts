@@ -2,6 +2,7 @@ import { SECOND_MS } from "@darkmatter/core";
 import { type Account, short } from "./account.ts";
 import type { Agent } from "./agent.ts";
 import { heldBy } from "./evidence.ts";
+import { namesOf, outOfSight } from "./knowledge.ts";
 import { type Connected, within } from "./site.ts";
 import type { Site } from "./weather.ts";
 import type { World } from "./world.ts";
@@ -10,13 +11,15 @@ import type { World } from "./world.ts";
 const ARRIVES_WITHIN_MS = 60 * SECOND_MS;
 const LOOK_EVERY_MS = SECOND_MS;
 
-/** Sends a message over every connection, both ways: each must arrive. */
+/** Sends a message over every connection, both ways: each must arrive, unless nobody can tell where its agent is. */
 export async function probe(
   world: World,
-  { machines, pairs }: Site & Connected,
+  site: Site & Connected,
   agents: readonly Agent[],
   account: Account,
 ): Promise<void> {
+  const { machines, pairs } = site;
+  const unknown = outOfSight(site);
   const ways = pairs.flatMap(([one, other]) => [
     [one, other],
     [other, one],
@@ -30,6 +33,7 @@ export async function probe(
       if ((await heldBy(target, id)) > 0) return;
       await world.clock.sleep(LOOK_EVERY_MS);
     }
+    if (unknown.has(namesOf(sender.machine, target))) return;
     account.problem(
       `not healed: n${from} to n${to} (${short(target.id)}): ${JSON.stringify(said?.error ?? said)}`,
     );

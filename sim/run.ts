@@ -3,7 +3,7 @@
 //   --seed S               one seed; prints its trace hash, the same on every run and machine
 //   --plan FILE            a kept plan
 //   --scenario NAME, --list
-//   --nodes N --minutes M --no-hostile --no-routers --no-faults --trace FILE --short
+//   --nodes N --minutes M --no-hostile --no-routers --no-hub --no-faults --trace FILE --short
 // The last line is "N passed, N failed".
 import { createWriteStream } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -35,6 +35,7 @@ const { values } = parseArgs({
     minutes: { type: "string" },
     "no-hostile": { type: "boolean", default: false },
     "no-routers": { type: "boolean", default: false },
+    "no-hub": { type: "boolean", default: false },
     "no-faults": { type: "boolean", default: false },
     trace: { type: "string" },
     figures: { type: "boolean", default: false },
@@ -46,6 +47,7 @@ const settings = {
   minutes: Number(values.minutes ?? MINUTES),
   hostile: !values["no-hostile"],
   routers: !values["no-routers"],
+  hub: !values["no-hub"],
 };
 
 process.exitCode = await main();

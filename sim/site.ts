@@ -29,10 +29,10 @@ export async function buildSite(world: World, plan: Plan, account: Account): Pro
     const channels = plan.routers || random.integer(2) === 0;
     machines.push(await addMachine(world, at, { behind, channels }, random, account, routers));
   }
-  const site = { machines, routers };
+  const site = { machines, routers, moved: new Set<Machine>() };
   await within(world, Promise.all(machines.map((machine) => machine.start())), MINUTE_MS);
   const isBehind = (at: number) => routers.has(machines[at]?.name ?? "");
-  const pairs = pairsOf(plan.nodes, random)
+  const pairs = pairsOf(plan, random)
     .filter(([one, other]) => !isBehind(one) || !isBehind(other))
     .map(([one, other]) => (isBehind(other) ? ([other, one] as const) : ([one, other] as const)));
   for (const [one, other] of pairs) {
@@ -69,11 +69,8 @@ async function addMachine(
   return createMachine(world, { ...common, host, config: { portMapping: random.integer(2) === 0 } });
 }
 
-/**
- * A ring, some chords, and everybody with the first: two that lost each other can be found only through a third that
- * knows both, and no anchor is there.
- */
-function pairsOf(nodes: number, random: Random): Pair[] {
+/** A ring, some chords, and where there is a hub, everybody with the first. No anchor is there. */
+function pairsOf({ nodes, hub }: Plan, random: Random): Pair[] {
   const pairs = new Map<string, Pair>();
   const add = (one: number, other: number) => {
     if (one === other) return;
@@ -81,7 +78,7 @@ function pairsOf(nodes: number, random: Random): Pair[] {
     pairs.set(pair.join(), pair);
   };
   for (let at = 0; at < nodes; at++) add(at, (at + 1) % nodes);
-  for (let at = 1; at < nodes; at++) add(0, at);
+  if (hub) for (let at = 1; at < nodes; at++) add(0, at);
   for (let count = 0; count < nodes * CHORDS_PER_NODE; count++)
     add(random.integer(nodes), random.integer(nodes));
   return [...pairs.values()];

@@ -8,6 +8,8 @@ export interface Site {
   readonly machines: readonly Machine[];
   /** By the machine's name. */
   readonly routers: ReadonlyMap<string, NatBox>;
+  /** Those that are no longer where others met them, or whose router leads nowhere now. */
+  readonly moved: Set<Machine>;
 }
 
 /** Milliseconds one way when nothing is wrong. */
@@ -69,7 +71,7 @@ async function strike(world: World, fault: Strike, number: number, machine: Mach
   const { clock } = world;
   switch (fault.kind) {
     case "crash":
-      return crash(world, fault, machine);
+      return crash(world, fault, machine, site);
     case "stop":
       await machine.stop();
       await clock.sleep(fault.for);
@@ -83,6 +85,7 @@ async function strike(world: World, fault: Strike, number: number, machine: Mach
       machine.host.move(
         site.routers.has(machine.name) ? `192.168.7.${100 + (number % 100)}` : address(number),
       );
+      site.moved.add(machine);
       return;
     case "offline": {
       using _down = machine.host.down();
@@ -91,6 +94,7 @@ async function strike(world: World, fault: Strike, number: number, machine: Mach
     }
     case "router": {
       const router = site.routers.get(machine.name);
+      if (router) site.moved.add(machine);
       router?.forget();
       if (fault.newAddress) router?.move(address(number));
       return;
@@ -102,6 +106,7 @@ async function crash(
   world: World,
   fault: Extract<Fault, { kind: "crash" }>,
   machine: Machine,
+  { moved }: Site,
 ): Promise<void> {
   const { where } = fault;
   const life = machine.running?.life;
@@ -112,7 +117,10 @@ async function crash(
   // A node that had nothing to do may not have got there.
   if (life && life === machine.running?.life) machine.kill();
   if (machine.running) return;
-  if (fault.elsewhere) machine.port++;
+  if (fault.elsewhere) {
+    machine.port++;
+    moved.add(machine);
+  }
   await startAgain(machine);
 }
 
