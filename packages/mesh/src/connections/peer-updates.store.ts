@@ -22,7 +22,7 @@ export async function applyPeerUpdate(tx: Write, update: PeerUpdate): Promise<bo
   const changed = await tx.run(
     `UPDATE mesh_connections SET url = ?, addresses = ?, lan_url = ?, bio = coalesce(?, bio),
        display_name = coalesce(?, display_name), identity_verified = 1, told_at_ms = ?
-     WHERE agent_id = ? AND told_at_ms <= ?`,
+     WHERE agent_id = ? AND told_at_ms < ?`,
     update.url,
     JSON.stringify(update.addresses),
     update.lanUrl ?? null,
@@ -32,7 +32,11 @@ export async function applyPeerUpdate(tx: Write, update: PeerUpdate): Promise<bo
     update.agentId,
     update.toldAtMs,
   );
-  return changed > 0;
+  if (changed > 0) return true;
+  // Told again, as where its first telling was not answered. Only address and time are signed: whatever else is said
+  // under the same signature is heard once, or whoever saw it could say other things.
+  const told = "SELECT 1 AS told FROM mesh_connections WHERE agent_id = ? AND told_at_ms = ? AND url = ?";
+  return (await tx.get(told, update.agentId, update.toldAtMs, update.url)) !== undefined;
 }
 
 /**

@@ -40,6 +40,35 @@ test("an update that is older than one that was taken moves nobody back", async 
   expect(await urlOf(ana)).toBe("http://127.0.0.1:9002");
 });
 
+test("an update that is told again is taken, and changes nothing under the signature it came with", async () => {
+  const { net, ana, peer } = await nodeAndPeer();
+  await using _net = net;
+  const now = net.clock.now();
+  const first = update(peer, "http://127.0.0.1:9001", now, {
+    bio: "its own",
+    lan_ip: "192.168.1.7",
+    local_port: 81,
+  });
+  expect((await peer.post(ana, "peer_update", first)).status).toBe(200);
+  const told = () => ana.db.get("SELECT url, bio, display_name, addresses, lan_url FROM mesh_connections");
+  const before = await told();
+
+  expect((await peer.post(ana, "peer_update", first)).status).toBe(200);
+  const altered = {
+    ...first,
+    bio: "another's",
+    display_name: "Bank",
+    lan_ip: "192.168.1.66",
+    addresses: { http: "http://x" },
+  };
+  expect((await peer.post(ana, "peer_update", altered)).status).toBe(200);
+  expect(await told()).toEqual(before);
+
+  const elsewhere = update(peer, "http://127.0.0.1:9002", now);
+  expect((await peer.post(ana, "peer_update", elsewhere)).status).toBe(403);
+  expect(await told()).toEqual(before);
+});
+
 test("an address in a network of its own is kept only where it can be one", async () => {
   const { net, ana, peer } = await nodeAndPeer();
   await using _net = net;
