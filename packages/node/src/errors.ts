@@ -19,7 +19,11 @@ const KINDS = {
   TOOL_FAILED: kind("The node refused.", "See the message above; `darkmatter status` says how the node is."),
   NOT_FOUND: kind(
     "Nothing matches.",
-    "List what there is (`darkmatter peers`, `darkmatter inbox`), then name one of it.",
+    "List what there is (`darkmatter peers`, `darkmatter inbox`, `darkmatter sent`), then name one of it.",
+  ),
+  NO_ANSWER: kind(
+    "No answer came.",
+    "The message stays open. Its answer, when it comes: darkmatter sent MESSAGE",
   ),
   AMBIGUOUS: kind("More than one matches.", "Give more characters of the id."),
   NO_PASSPHRASE: kind(

@@ -1,4 +1,4 @@
-import type { JsonObject } from "@darkmatter/core";
+import { hasCode, type JsonObject, reasonOf } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
@@ -99,8 +99,9 @@ async function send(input: CommandInput, main: MainOptions): Promise<ExitCode> {
     const result = await call("darkmatter_send_message", { content: text, target_agent_id: target });
     const id = plain(result.message_id);
     if (seconds === undefined) return { result, id, stays: owner !== undefined };
-    input.out.line(`Sent as ${id}. Waiting for the answer.`);
-    const answer = await call("darkmatter_wait_for_response", { message_id: id, timeout_seconds: seconds });
+    input.out.line(result.state === "queued" ? sentLine(id, true) : `Sent as ${id}.`);
+    input.out.line("Waiting for the answer.");
+    const answer = await answerTo(call, id, seconds);
     return { result: { ...result, responses: rows(answer, "responses") }, id, stays: true };
   });
   const waits = sent.result.state === "queued";
@@ -109,6 +110,16 @@ async function send(input: CommandInput, main: MainOptions): Promise<ExitCode> {
   const human = seconds === undefined ? `${sentLine(sent.id, waits)}${away}` : "";
   input.out.result(human || answers(sent.result), sent.result);
   return EXIT_OK;
+}
+
+/** @throws NO_ANSWER */
+async function answerTo(call: Call, id: string, seconds: number): Promise<JsonObject> {
+  try {
+    return await call("darkmatter_wait_for_response", { message_id: id, timeout_seconds: seconds });
+  } catch (error) {
+    if (!hasCode(error, "TOOL_FAILED") || reasonOf(error) !== "timeout") throw error;
+    throw nodeError("NO_ANSWER", `No answer to ${id} within ${seconds} s.`);
+  }
 }
 
 function sentLine(id: string, waits: boolean): string {
