@@ -64,6 +64,7 @@ export function createOutbox(
       if (directTo(agentId) === 1) direct.delete(agentId);
       else direct.set(agentId, directTo(agentId) - 1);
     }
+    if (delivery?.kind === "took" || delivery?.kind === "refused") return;
     const copy = await readCopy(db, key);
     if (copy?.nextAtMs != null) lanes.wait(agentId, copy.nextAtMs, delivery?.kind === "later");
   }

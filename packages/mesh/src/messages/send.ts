@@ -121,7 +121,7 @@ export function createSending(
           metadata,
         });
         tx.afterCommit(changed);
-        return { messageId, full };
+        return { messageId, targets, full };
       }),
     );
   }
@@ -135,8 +135,7 @@ export function createSending(
   return {
     async send(message, callId) {
       requireSendable(message.content, message.metadata);
-      const { messageId, full } = await record(message, callId);
-      const { targets } = await requireSent(db, messageId);
+      const { messageId, targets, full } = await record(message, callId);
       // A call that is repeated after a crash, or while the first one runs, hears how far the same copies are.
       const copies = await outbox.bring(keysOf(messageId, targets));
       return { sent: await requireSent(db, messageId), copies, full };
@@ -145,7 +144,7 @@ export function createSending(
 }
 
 /** What a call made: kept under its id. */
-type Recorded = { readonly messageId: string; readonly full: string[] };
+type Recorded = { readonly messageId: string; readonly targets: string[]; readonly full: string[] };
 
 const keysOf = (messageId: string, targets: readonly string[]) =>
   targets.map((agentId) => ({ messageId, agentId, forwarded: false }));

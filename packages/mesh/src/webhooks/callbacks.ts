@@ -86,9 +86,10 @@ export function createCallbacks(
    */
   async function overChannel(webhook: string, source: WebhookSource, request: Call) {
     const author = source.author ?? source.from;
-    const messageId = messageIdIn(webhook, author);
     const session = channels.to(author);
-    if (messageId === undefined || !session?.hasRoom) return undefined;
+    if (!session?.hasRoom) return undefined;
+    const messageId = messageIdIn(webhook, author);
+    if (messageId === undefined) return undefined;
     if (!speaks(await connections.get(db, author), "channel/1")) return undefined;
     const answer = await session.request({ ...request, path: `webhook/${messageId}` }).catch(() => undefined);
     return answer?.status === 404 ? undefined : answer;
