@@ -55,6 +55,8 @@ export const messageMigrations: readonly Migration[] = [
          copies TEXT NOT NULL
        )`,
       "CREATE INDEX mesh_sent_by_age ON mesh_sent (created_at_ms)",
+      // Counted at each call of a tool.
+      "CREATE INDEX mesh_sent_awaiting ON mesh_sent (created_at_ms) WHERE status = 'active' AND routed_to <> '[]'",
     ],
   },
 ];
@@ -85,10 +87,11 @@ const fromRow = (row: InboxRow): InboxMessage => ({
 
 /** Makes room for one more unread message and counts it; its position, or `undefined` when the inbox is full. */
 export async function takePlace(tx: Write, inboxMax: number): Promise<number | undefined> {
-  const { unread } = await readTally(tx);
-  if (unread >= inboxMax) return undefined;
-  await tx.run("UPDATE mesh_tally SET unread = unread + 1, handled = handled + 1");
-  return unread + 1;
+  const row = await tx.get<{ unread: number }>(
+    "UPDATE mesh_tally SET unread = unread + 1, handled = handled + 1 WHERE unread < ? RETURNING unread",
+    inboxMax,
+  );
+  return row?.unread;
 }
 
 /** Counts a broadcast: it is taken without being queued. */

@@ -59,8 +59,9 @@ export async function readSentAll(tx: Read): Promise<SentMessage[]> {
 }
 
 export async function countSentMessages(tx: Read): Promise<{ total: number; awaiting: number }> {
-  const row = await tx.get<{ total: number; awaiting: number | null }>(
-    "SELECT count(*) AS total, sum(status = 'active' AND routed_to <> '[]') AS awaiting FROM mesh_sent",
+  const row = await tx.get<{ total: number; awaiting: number }>(
+    `SELECT (SELECT count(*) FROM mesh_sent) AS total,
+       (SELECT count(*) FROM mesh_sent WHERE status = 'active' AND routed_to <> '[]') AS awaiting`,
   );
   return { total: row?.total ?? 0, awaiting: row?.awaiting ?? 0 };
 }
