@@ -18,12 +18,16 @@ const REMEMBERED_MAX = 1000;
 
 export function createPeerUrls(ownPublicHost: () => string | undefined): PeerUrls {
   const last = new Map<string, string>();
+
+  function isNeighbour(given: string): boolean {
+    const own = ownPublicHost();
+    return own !== undefined && hostOf(given) === own;
+  }
+
   return {
     of(peer) {
       const given = baseUrl(peer.url);
-      const own = ownPublicHost();
-      const isNeighbour = own !== undefined && hostOf(given) === own;
-      const urls = peer.lanUrl && isNeighbour ? [peer.lanUrl, given] : [given];
+      const urls = peer.lanUrl && isNeighbour(given) ? [peer.lanUrl, given] : [given];
       const best = last.get(peer.agentId);
       return best !== undefined && urls.includes(best) ? [best, ...urls.filter((url) => url !== best)] : urls;
     },
