@@ -40,12 +40,11 @@ export async function applyPeerUpdate(tx: Write, update: PeerUpdate): Promise<bo
 }
 
 /**
- * A peer was found at another address by looking for it. What it signed last, sent once more, must not lead back to
- * the old one: it is a little older from now on. Whether the peer was still thought to be at the old address.
+ * A peer was found at another address by looking for it. What it signed last, sent once more, names another one and is
+ * not taken. Whether the peer was still thought to be at the old address.
  */
 export async function moveConnection(tx: Write, agentId: string, from: string, to: string): Promise<boolean> {
-  const sql = `UPDATE mesh_connections SET url = ?, lan_url = NULL, told_at_ms = told_at_ms + 0.001
-     WHERE agent_id = ? AND url = ?`;
+  const sql = "UPDATE mesh_connections SET url = ?, lan_url = NULL WHERE agent_id = ? AND url = ?";
   return (await tx.run(sql, to, agentId, from)) > 0;
 }
 
