@@ -25,7 +25,7 @@ const WHOLE_MS = 30 * SECOND_MS;
 const VAIN_MS = 30 * SECOND_MS;
 /** Agents sought in vain that are remembered. */
 const VAIN_MAX = 1000;
-/** Strangers sought a minute: whoever writes to us names the author, and may name another with each message. */
+/** Strangers sought a minute: whoever writes to us may do so under another key each time. */
 const STRANGERS_A_MINUTE = 10;
 const RECOVERED_PATH = /^\/__darkmatter__\/(webhook|webhook_relay)\//;
 

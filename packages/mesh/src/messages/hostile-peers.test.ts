@@ -46,8 +46,10 @@ const keyOf = (at: number) => at.toString(16).padStart(64, "a");
 test("strangers whose callbacks fail do not make this node ask its peers for each of them", async () => {
   const { net, bo, somebody, post } = await setting();
   await using _ = net;
-  const eve = somebody(2);
-  for (let at = 0; at < 60; at++) expect(await post(eve, unreachable(eve, keyOf(at)))).toBe(200);
+  for (let at = 0; at < 60; at++) {
+    const one = somebody(20 + at);
+    expect(await post(one, unreachable(one, keyOf(at)))).toBe(200);
+  }
   await net.settle();
   expect(bo.heard.filter(({ path }) => path.includes("/peer_lookup/")).length).toBeLessThanOrEqual(10);
 });
