@@ -30,15 +30,13 @@ const unreachable = (one: Stranger, author: string, fields: JsonObject = {}) =>
     ...fields,
   });
 const dueTo = (from: string, at: number, atMs: number): DueRung => ({
-  ...{
-    messageId: `due-${at}`,
-    from,
-    contentHash: keyOf(at),
-    rung: "stored",
-    atMs,
-    commit: null,
-    detail: null,
-  },
+  messageId: `due-${at}`,
+  from,
+  contentHash: keyOf(at),
+  rung: "stored",
+  atMs,
+  commit: null,
+  detail: null,
   webhook: "http://127.0.0.1:9999/__darkmatter__/webhook/nowhere",
 });
 const keyOf = (at: number) => at.toString(16).padStart(64, "a");
