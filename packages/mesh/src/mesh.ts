@@ -1,7 +1,7 @@
 import { type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { Database, Write } from "@darkmatter/store";
 import type { Guard, Job, Route, Tool, ToolTable } from "@darkmatter/surface";
-import { createAddresses } from "./addresses/addresses.ts";
+import { createAddresses, hostOf } from "./addresses/addresses.ts";
 import { createPublicAddress } from "./addresses/public-address.ts";
 import { createAnchoring } from "./anchors/anchoring.ts";
 import { anchorJobs } from "./anchors/anchors.jobs.ts";
@@ -195,7 +195,9 @@ function createServices(
     announce: () => peerUpdates.announce(),
     callbacks: () => callbacks,
   });
-  const addresses = createAddresses(ports, createPublicAddress(ports, peers));
+  const addresses = createAddresses(ports, createPublicAddress(ports, peers), (host) =>
+    discovery.peers().some(({ source, url }) => source === "lan" && hostOf(url) === host),
+  );
   const peerUrls = createPeerUrls(addresses.publicHost);
   const channels = createChannels(ports, connectivity);
   const http = httpTransport(peers, peerUrls.of, peerUrls.worked);

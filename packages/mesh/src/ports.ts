@@ -58,6 +58,8 @@ export interface MeshPorts {
   readonly report: Report;
   /** This machine's addresses that others may reach, as they are now. */
   lanAddresses(): readonly string[];
+  /** The networks they are in, as `192.168.1.5/24`; without this port every private address counts as in one of ours. */
+  lanNetworks?(): readonly string[];
   /** The node's own handler, for requests that come by another way than its server; `undefined` before it serves. */
   serving(): Handler | undefined;
   /** Absent where the system has none, and where nothing beyond loopback is listened to. */

@@ -77,6 +77,28 @@ function lastV4(address: ipaddr.IPv6): ipaddr.IPv4 {
   return new ipaddr.IPv4(address.toByteArray().slice(12));
 }
 
+/** The private ranges of IPv4 differ in their first byte. */
+const TUNNEL_BITS = 8;
+
+/**
+ * Whether a numeric address is in one of some networks, each written with an address and its prefix (`10.0.0.7/24`). A
+ * network of that address alone is one end of a tunnel: its whole range counts, since all the others are behind it.
+ */
+export function isInNetworks(address: string, networks: readonly string[]): boolean {
+  const parsed = parseAddress(address);
+  return (
+    parsed !== undefined &&
+    networks.some((network) => {
+      const [base, bits] = ipaddr.parseCIDR(network);
+      if (base.kind() !== parsed.kind()) return false;
+      const isTunnel = bits === base.toByteArray().length * 8;
+      return (
+        parsed.match(base, isTunnel ? TUNNEL_BITS : bits) && (!isTunnel || base.range() === parsed.range())
+      );
+    })
+  );
+}
+
 /** The host without the brackets of IPv6, lower case. */
 export function bareHost(host: string): string {
   return (host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host).toLowerCase();

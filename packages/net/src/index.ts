@@ -1,7 +1,7 @@
 export { createMulticast } from "./adapters/dgram-multicast.ts";
 export { createWebRtc } from "./adapters/node-datachannel.ts";
 export { createPortMapper, type PortMapperOptions } from "./adapters/port-mapper.ts";
-export { firstFreePort, isPortFree, lanAddresses } from "./adapters/ports.ts";
+export { firstFreePort, isPortFree, lanAddresses, lanNetworks } from "./adapters/ports.ts";
 export { createUndiciWire, type Lookup, type UndiciWireOptions } from "./adapters/undici-wire.ts";
 export {
   type AddressClass,
@@ -9,6 +9,7 @@ export {
   bareHost,
   classOfLiteral,
   isAddressLiteral,
+  isInNetworks,
   isLoopbackHost,
   isPrivateHost,
 } from "./addresses.ts";

@@ -10,6 +10,9 @@ import { createPublicAddress } from "./public-address.ts";
 interface Machine {
   readonly host?: string;
   readonly lan?: readonly string[];
+  readonly networks?: readonly string[];
+  /** Where a beacon was heard from. */
+  readonly heard?: string;
   readonly config?: Partial<MeshConfig>;
   /** What the address service answers. */
   readonly service?: unknown;
@@ -17,7 +20,8 @@ interface Machine {
 }
 
 /** A node's addresses on a machine that the test describes and may change. */
-function addressesOf({ host = "0.0.0.0", lan = [], config = {}, service, portMapper }: Machine) {
+function addressesOf({ host = "0.0.0.0", lan = [], config = {}, ...rest }: Machine) {
+  const { service, portMapper, networks, heard } = rest;
   const machine = { lan, service };
   const asked: string[] = [];
   const reports: string[] = [];
@@ -28,6 +32,7 @@ function addressesOf({ host = "0.0.0.0", lan = [], config = {}, service, portMap
     signer: { agentId: "aa".repeat(32) },
     report: (event: string) => void reports.push(event),
     ...(portMapper && { portMapper }),
+    ...(networks && { lanNetworks: () => networks }),
   } as unknown as MeshPorts;
   const peers: Peers = {
     async get({ url }) {
@@ -37,7 +42,9 @@ function addressesOf({ host = "0.0.0.0", lan = [], config = {}, service, portMap
     },
     post: () => Promise.reject(meshError("NOT_FOUND")),
   };
-  return { machine, asked, reports, addresses: createAddresses(ports, createPublicAddress(ports, peers)) };
+  const publicAddress = createPublicAddress(ports, peers);
+  const addresses = createAddresses(ports, publicAddress, (address) => address === heard);
+  return { machine, asked, reports, addresses };
 }
 
 const SERVICE = { ipService: "https://ip.example/" };
@@ -195,4 +202,29 @@ test("behind a router callbacks of agents elsewhere come by an anchor, and those
   ]);
   const alone = addressesOf({ host: "127.0.0.1", config: { anchors: ["http://anchor.example"] } }).addresses;
   expect(alone.webhookFor({ url: NEAR }, "msg-1")).toBe(relay);
+});
+
+test("a private address in no network of ours is behind another router, unless a beacon was heard from it", async () => {
+  const networks = ["192.168.1.5/24", "10.8.0.2/32", "fd00:1::5/64"];
+  const lan = ["192.168.1.5", "10.8.0.2", "fd00:1::5"];
+  const at = { lan, networks, heard: "192.168.9.9", config: SERVICE, service: "5.6.7.8" };
+  const { addresses } = addressesOf(at);
+  await addresses.detect();
+  const near = (host: string) => [host, addresses.isNear(`http://${host}:8100`)];
+  const hosts = ["192.168.1.77", "192.168.9.9", "10.9.9.9", "[fd00:1::6]", "127.0.0.1"];
+  expect(hosts.map(near)).toEqual(hosts.map((host) => [host, true]));
+  const others = ["192.168.2.2", "172.16.0.1", "[fd00:2::6]", "5.6.7.9"];
+  expect(others.map(near)).toEqual(others.map((host) => [host, false]));
+  expect(addresses.base("http://192.168.2.2:8100")).toBe("http://5.6.7.8:8100");
+  expect(addresses.base("http://192.168.1.9:8100")).toBe("http://192.168.1.5:8100");
+});
+
+test("a callback for an agent behind another router comes by the anchor, where nobody tells our public address", () => {
+  const config = { anchors: ["http://anchor.example"] };
+  const { addresses } = addressesOf({ lan: ["192.168.1.5"], networks: ["192.168.1.5/24"], config });
+  const relay = `http://anchor.example/__darkmatter__/webhook_relay/${"aa".repeat(32)}/msg-1`;
+  expect(addresses.webhookFor({ url: "http://192.168.2.2:8100" }, "msg-1")).toBe(relay);
+  expect(addresses.webhookFor({ url: NEAR }, "msg-1")).toBe(
+    "http://192.168.1.5:8100/__darkmatter__/webhook/msg-1",
+  );
 });

@@ -2,6 +2,8 @@ import {
   addressClass,
   bareHost,
   baseUrl,
+  classOfLiteral,
+  isInNetworks,
   isLocalUrl,
   isLoopbackUrl,
   isPrivateHost,
@@ -25,6 +27,8 @@ export interface Addresses {
   local(): { readonly ip: string; readonly port: number } | undefined;
   /** The host by which the Internet knows us. */
   publicHost(): string | undefined;
+  /** Whether an agent at a URL is on this machine or in a network of ours. */
+  isNear(url: string): boolean;
   /** Nobody beyond our own networks can call us. */
   behindNat(): boolean;
   /** Looks at this machine's own addresses. Whether any differs from the last look. Asks nobody. */
@@ -38,8 +42,10 @@ export interface Addresses {
 type Place = "loopback" | "lan" | "elsewhere";
 
 export function createAddresses(
-  { config, listening, lanAddresses, signer }: MeshPorts,
+  { config, listening, lanAddresses, lanNetworks, signer }: MeshPorts,
   publicAddress: PublicAddress,
+  /** Whether a beacon was heard from an address: it is in a network of ours, however that is divided. */
+  isHeardNear: (host: string) => boolean,
 ): Addresses {
   let seen = "";
   const configured = () => config.publicUrl?.replace(/\/+$/, "");
@@ -47,6 +53,18 @@ export function createAddresses(
   const port = () => listening()?.port ?? 0;
   const everywhere = () => host() === "0.0.0.0" || host() === "::";
   const onlyHere = () => host() === "localhost" || addressClass(host()) === "loopback";
+
+  function placeOf(url: string): Place {
+    if (isLoopbackUrl(url)) return "loopback";
+    const host = hostOf(url);
+    return host !== undefined && isPrivateHost(host) && isOurs(host) ? "lan" : "elsewhere";
+  }
+
+  /** Behind another router the same private addresses are other machines; only a literal one tells which network. */
+  function isOurs(host: string): boolean {
+    if (!lanNetworks || classOfLiteral(host) === undefined) return true;
+    return isInNetworks(host, lanNetworks()) || isHeardNear(host);
+  }
 
   /** Addresses of ours that we listen on and others may reach. */
   function reachable(): readonly string[] {
@@ -94,6 +112,7 @@ export function createAddresses(
   return {
     base,
     behindNat,
+    isNear: (url) => placeOf(url) !== "elsewhere",
 
     webhookFor(peer, messageId) {
       const own = base(peer?.url);
@@ -128,15 +147,6 @@ export function createAddresses(
     close: () => publicAddress.close(),
   };
 }
-
-function placeOf(url: string): Place {
-  if (isLoopbackUrl(url)) return "loopback";
-  const host = hostOf(url);
-  return host !== undefined && isPrivateHost(host) ? "lan" : "elsewhere";
-}
-
-/** Whether an agent at a URL is on this machine or in a network of ours. */
-export const isNear = (url: string) => placeOf(url) !== "elsewhere";
 
 export function hostOf(url: string): string | undefined {
   const parsed = parseUrl(url);

@@ -2,7 +2,7 @@ import { isFresh, isoTime, MINUTE_MS, parseTime, SECOND_MS } from "@darkmatter/c
 import { peerUpdateText, signText } from "@darkmatter/identity";
 import { isLoopbackUrl } from "@darkmatter/net";
 import type { Read, Write } from "@darkmatter/store";
-import { type Addresses, isNear } from "../addresses/addresses.ts";
+import type { Addresses } from "../addresses/addresses.ts";
 import { meshError } from "../errors.ts";
 import {
   agentIdField,
@@ -153,7 +153,9 @@ export function createPeerUpdates(
   return {
     async broadcast(part) {
       const all = await connections.all(db);
-      const peers = all.filter(({ url }) => part === undefined || isNear(url) === (part === "near"));
+      const peers = all.filter(
+        ({ url }) => part === undefined || addresses.isNear(url) === (part === "near"),
+      );
       for (const { agentId } of peers) untold.delete(agentId);
       const atMs = nextTime();
       await Promise.all([

@@ -20,9 +20,17 @@ export async function firstFreePort(candidates: Iterable<number>, host: string):
 
 /** This machine's addresses that others may reach, IPv4 before IPv6: neither loopback nor link-local. */
 export function lanAddresses(): readonly string[] {
+  return reachable().map(({ address }) => address);
+}
+
+/** The networks those addresses are in, as `192.168.1.5/24`. */
+export function lanNetworks(): readonly string[] {
+  return reachable().flatMap(({ cidr }) => (cidr === null ? [] : [cidr]));
+}
+
+function reachable() {
   const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  const reachable = all.filter(
-    ({ address, internal }) => !internal && ["private", "public"].includes(addressClass(address)),
-  );
-  return reachable.sort((one, other) => one.family.localeCompare(other.family)).map(({ address }) => address);
+  return all
+    .filter(({ address, internal }) => !internal && ["private", "public"].includes(addressClass(address)))
+    .sort((one, other) => one.family.localeCompare(other.family));
 }

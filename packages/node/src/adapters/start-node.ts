@@ -9,6 +9,7 @@ import {
   type Handler,
   isLoopbackHost,
   lanAddresses,
+  lanNetworks,
 } from "@darkmatter/net";
 import { type Database, forgetOnce, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import {
@@ -149,6 +150,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     listening: () => (listening.port === 0 ? undefined : listening),
     serving: () => listening.serving,
     lanAddresses,
+    lanNetworks,
     multicast: config.discovery && isBeyond ? createMulticast() : undefined,
     portMapper:
       config.portMapping && isBeyond
