@@ -1,25 +1,24 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Checks, until, within } from "../checks.ts";
-import { block, createNetwork, type Machine, type Network, namespacesMissing } from "../netns.ts";
+import { type Checks, within } from "../checks.ts";
 import {
-  befriend,
-  type Level,
-  levelOf,
-  type Peer,
-  PORT,
-  reachLevel,
-  startPeer,
-  stopPeer,
-  talk,
-} from "../peers.ts";
+  block,
+  createNetwork,
+  type Machine,
+  type NatOptions,
+  type Network,
+  namespacesMissing,
+} from "../netns.ts";
+import { befriend, type Level, type Peer, PORT, reachLevel, startPeer, stopPeer, talk } from "../peers.ts";
 import { createWorld, type World } from "../world.ts";
 
 const STUN = join(import.meta.dirname, "children", "stun.ts");
-const START_MS = 15_000;
+const START_MS = 30_000;
 const OPEN_MS = 60_000;
-const TALK_MS = 30_000;
+/** Starts, meetings and moves of a case, on a machine with much else to do. */
+const CASE_MS = 240_000;
+const TALK_MS = 45_000;
 const ANCHOR_PORT = 5001;
 const IP = { natAna: "11.0.0.11", natBo: "11.0.0.12", cy: "11.0.0.20", servers: "11.0.0.30" } as const;
 const BY_PEER: Level = { transport: "webrtc", method: "peer-relay", level: 3 };
@@ -44,62 +43,98 @@ interface Internet {
   readonly machines: Readonly<Record<"ana" | "bo", Machine>>;
 }
 
-export async function runNat({ check, skip }: Checks): Promise<void> {
+export async function runNat({ check, skip, figure }: Checks): Promise<void> {
   const missing = namespacesMissing();
   if (missing) {
     skip("nat: nodes behind two NATs, with a peer and with an anchor between them", missing);
     return;
   }
-  await check(
-    "nat: a peer in the open carries the offer, and the channel leads through both NATs",
-    byPeer,
-    150_000,
-  );
-  await check("nat: with an anchor alone, the channel is offered through it", byAnchor, 150_000);
-  await check("nat: where no datagram passes, sealed messages lie with the anchor", byMail, 150_000);
+  /** How long each part of a case took, for people. */
+  const timesOf = (name: string) => {
+    let sinceMs = performance.now();
+    return (part: string) => {
+      const nowMs = performance.now();
+      figure(`nat.${name}.${part}_s`, (nowMs - sinceMs) / 1000, "s");
+      sinceMs = nowMs;
+    };
+  };
+  const cases: ReadonlyArray<readonly [string, string, (done: Done) => Promise<void>]> = [
+    ["peer", "a peer in the open carries the offer, and the channel leads through both NATs", byPeer],
+    ["anchor", "with an anchor alone, the channel is offered through it", byAnchor],
+    ["mail", "where no datagram passes, sealed messages lie with the anchor", withoutDatagrams],
+    ["random", "through two NATs that no hole can be punched in, sealed messages go", throughRandomNats],
+  ];
+  for (const [name, title, run] of cases) await check(`nat: ${title}`, () => run(timesOf(name)), CASE_MS);
 }
 
+/** Tells that a part of a case is done. */
+type Done = (part: string) => void;
+
 /** Ana and Bo know each other and Cy, then go home: nobody reaches either there. */
-async function byPeer(): Promise<void> {
+async function byPeer(done: Done): Promise<void> {
   await using internet = await createInternet();
   const cyMachine = await machineOn(internet, "cy", IP.cy);
   const cy = await startPeer(internet.world, cyMachine, "cy", SETTINGS);
+  done("prepared");
   await meetOutside(internet, SETTINGS, async (ana, bo) => {
     await befriend(ana, cy, `http://${IP.cy}:${PORT}`);
     await befriend(bo, cy, `http://${IP.cy}:${PORT}`);
   });
+  done("met");
   // A peer carries offers to agents it reaches: those it has a channel to, when they are behind NAT.
-  const [ana, bo] = await goHome(internet, SETTINGS, (bo) =>
-    until("cy and bo have a channel", async () => (await levelOf(cy, bo))?.transport === "webrtc", OPEN_MS),
-  );
+  const [ana, bo] = await goHome(internet, SETTINGS);
+  done("home");
   await reachLevel(ana, bo, BY_PEER, OPEN_MS);
-  await talk(ana, bo, TALK_MS);
-  await talk(bo, ana, TALK_MS);
+  done("opened");
+  await talkBothWays(ana, bo);
+  done("talked");
 }
 
-async function byAnchor(): Promise<void> {
+async function byAnchor(done: Done): Promise<void> {
   await using internet = await createInternet();
-  await startAnchor(internet);
-  await meetOutside(internet, WITH_ANCHOR, async () => undefined);
-  const [ana, bo] = await goHome(internet, WITH_ANCHOR);
+  const [ana, bo] = await homeWithAnchor(internet, done);
   await reachLevel(ana, bo, BY_ANCHOR, OPEN_MS);
-  await talk(ana, bo, TALK_MS);
-  await talk(bo, ana, TALK_MS);
+  done("opened");
+  await talkBothWays(ana, bo);
+  done("talked");
 }
 
-async function byMail(): Promise<void> {
+async function withoutDatagrams(done: Done): Promise<void> {
   await using internet = await createInternet();
-  await startAnchor(internet);
-  await meetOutside(internet, WITH_ANCHOR, async () => undefined);
   using _ana = block(internet.machines.ana, "udp");
   using _bo = block(internet.machines.bo, "udp");
-  const [ana, bo] = await goHome(internet, WITH_ANCHOR);
-  await talk(ana, bo, TALK_MS);
-  await talk(bo, ana, TALK_MS);
-  await reachLevel(ana, bo, BY_MAIL, OPEN_MS);
+  await byMail(internet, done);
 }
 
-async function createInternet(): Promise<Internet & AsyncDisposable> {
+async function throughRandomNats(done: Done): Promise<void> {
+  await using internet = await createInternet("random");
+  await byMail(internet, done);
+}
+
+async function byMail(internet: Internet, done: Done): Promise<void> {
+  const [ana, bo] = await homeWithAnchor(internet, done);
+  await talkBothWays(ana, bo);
+  done("talked");
+  await reachLevel(ana, bo, BY_MAIL, OPEN_MS);
+  done("shown");
+}
+
+async function homeWithAnchor(internet: Internet, done: Done): Promise<readonly [Peer, Peer]> {
+  await startAnchor(internet);
+  done("prepared");
+  await meetOutside(internet, WITH_ANCHOR, async () => undefined);
+  done("met");
+  const both = await goHome(internet, WITH_ANCHOR);
+  done("home");
+  return both;
+}
+
+async function talkBothWays(ana: Peer, bo: Peer): Promise<void> {
+  await talk(ana, bo, TALK_MS);
+  await talk(bo, ana, TALK_MS);
+}
+
+async function createInternet(ports: NatOptions["ports"] = "steady"): Promise<Internet & AsyncDisposable> {
   const cleanUp = new AsyncDisposableStack();
   const network = cleanUp.use(createNetwork());
   const world = cleanUp.use(createWorld());
@@ -111,7 +146,7 @@ async function createInternet(): Promise<Internet & AsyncDisposable> {
       insideAddress: `${inside}/24`,
       outside: bridge,
       outsideAddress: `${outside}/24`,
-      ports: "steady",
+      ports,
     });
   await nat("ana", "192.168.1.1", IP.natAna);
   await nat("bo", "192.168.2.1", IP.natBo);
@@ -176,12 +211,11 @@ async function meetOutside(
 async function goHome(
   { network, world, homes, machines }: Internet,
   settings: Readonly<Record<string, string>>,
-  more: (bo: Peer) => Promise<unknown> = async () => undefined,
 ): Promise<readonly [Peer, Peer]> {
   network.plug(machines.ana, homes.ana, "eth0", "192.168.1.2/24", "192.168.1.1");
   network.plug(machines.bo, homes.bo, "eth0", "192.168.2.2/24", "192.168.2.1");
-  const bo = await startPeer(world, machines.bo, "bo", settings);
-  await more(bo);
-  const ana = await startPeer(world, machines.ana, "ana", settings);
-  return [ana, bo];
+  return Promise.all([
+    startPeer(world, machines.ana, "ana", settings),
+    startPeer(world, machines.bo, "bo", settings),
+  ]);
 }
