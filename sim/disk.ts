@@ -17,6 +17,8 @@ export interface Disk {
   close(): Promise<void>;
 }
 
+/** Small, because most tables of most nodes are empty. */
+const PAGE_BYTES = 1024;
 /** SQLite's code for a disk that failed: nobody tries such a group again. */
 const DISK_FAILED = 10;
 
@@ -25,6 +27,7 @@ export async function createDisk(onCommit: () => void, report: (error: unknown) 
   let commits = 0;
   const db = await openSqlite({
     path: ":memory:",
+    pageBytes: PAGE_BYTES,
     report,
     onStatement(sql) {
       if (sql !== "COMMIT") return;

@@ -4,6 +4,9 @@ import type { Database, Write } from "@darkmatter/store";
 import type { Life } from "./life.ts";
 import type { World } from "./world.ts";
 
+/** One for all: most deadlines pass unheard, and an error takes its stack. */
+const LATE = new DOMException("The operation timed out", "TimeoutError");
+
 /** Time as a process sees it: by its machine's clock, and not while it is stopped. */
 export function processClock(world: World, life: Life, skewMs: () => number): Clock {
   const { clock } = world;
@@ -25,7 +28,7 @@ export function processClock(world: World, life: Life, skewMs: () => number): Cl
     },
     deadline(durationMs) {
       const controller = new AbortController();
-      const late = () => controller.abort(new DOMException("The operation timed out", "TimeoutError"));
+      const late = () => controller.abort(LATE);
       void clock.sleep(durationMs).then(() => life.hear(late));
       return controller.signal;
     },

@@ -142,6 +142,12 @@ export async function readConnections(tx: Read): Promise<Connection[]> {
   return (await tx.all<ConnectionRow>("SELECT * FROM mesh_connections ORDER BY position")).map(fromRow);
 }
 
+/** Whom we are connected to, in the order the connections were made. */
+export async function readConnectionIds(tx: Read): Promise<string[]> {
+  const sql = "SELECT agent_id FROM mesh_connections ORDER BY position";
+  return (await tx.all<{ agent_id: string }>(sql)).map((row) => row.agent_id);
+}
+
 export async function countConnections(tx: Read): Promise<number> {
   return (await tx.get<{ n: number }>("SELECT count(*) AS n FROM mesh_connections"))?.n ?? 0;
 }

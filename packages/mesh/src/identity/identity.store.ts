@@ -26,6 +26,18 @@ export async function readSetting(tx: Read, name: SettingName): Promise<string |
   return row?.value;
 }
 
+/** Several settings as one read. */
+export async function readSettings<N extends SettingName>(
+  tx: Read,
+  names: readonly N[],
+): Promise<Readonly<Partial<Record<N, string>>>> {
+  const rows = await tx.all<{ name: N; value: string }>(
+    `SELECT name, value FROM mesh_settings WHERE name IN (${names.map(() => "?").join()})`,
+    ...names,
+  );
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value])) as Partial<Record<N, string>>;
+}
+
 /** Keeps a setting; `undefined` removes it. */
 export async function writeSetting(tx: Write, name: SettingName, value: string | undefined): Promise<void> {
   if (value === undefined) await tx.run("DELETE FROM mesh_settings WHERE name = ?", name);

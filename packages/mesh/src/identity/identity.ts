@@ -5,7 +5,7 @@ import type { PeerDetails } from "../connections/connection.ts";
 import { FEATURES } from "../connections/connection.ts";
 import { BIO_CODE_POINTS_MAX, NAME_CODE_POINTS_MAX } from "../fields.ts";
 import type { MeshPorts } from "../ports.ts";
-import { readSetting, writeSetting } from "./identity.store.ts";
+import { readSetting, readSettings, writeSetting } from "./identity.store.ts";
 
 export const DEFAULT_BIO = "A DarkMatter mesh agent.";
 
@@ -42,10 +42,11 @@ export function createIdentity(
   addresses: Pick<Addresses, "base">,
 ): Identity {
   async function profile(tx: Read): Promise<Profile> {
+    const set = await readSettings(tx, ["display_name", "bio", "created_at"]);
     return {
-      displayName: (await readSetting(tx, "display_name")) ?? "",
-      bio: (await readSetting(tx, "bio")) ?? DEFAULT_BIO,
-      createdAt: (await readSetting(tx, "created_at")) ?? isoTime(clock.now()),
+      displayName: set.display_name ?? "",
+      bio: set.bio ?? DEFAULT_BIO,
+      createdAt: set.created_at ?? isoTime(clock.now()),
     };
   }
 

@@ -1,6 +1,6 @@
 import type { Read } from "@darkmatter/store";
 import type { Connection } from "../connections/connection.ts";
-import { readConnections } from "../connections/connections.store.ts";
+import { readConnectionIds } from "../connections/connections.store.ts";
 import { countRequests } from "../connections/requests.store.ts";
 import { countInboundBroadcasts, countTalk } from "../conversation/conversation.store.ts";
 import type { Profile } from "../identity/identity.ts";
@@ -60,7 +60,7 @@ export interface GlanceSources {
 }
 
 export async function takeGlance(tx: Read, { status, profile, genericBios }: GlanceSources): Promise<Glance> {
-  const peers = await readConnections(tx);
+  const peers = await readConnectionIds(tx);
   const { unread, handled, broadcasts } = await readTally(tx);
   const sent = await countSentMessages(tx);
   return {
@@ -77,6 +77,6 @@ export async function takeGlance(tx: Read, { status, profile, genericBios }: Gla
     status,
     hasGenericBio: genericBios.includes(profile.bio.trim()),
     hasName: profile.displayName !== "",
-    peers: peers.map(({ agentId }) => ({ agentId })),
+    peers: peers.map((agentId) => ({ agentId })),
   };
 }

@@ -77,6 +77,9 @@ export interface MemoryInternet extends Faults {
   areNear(one: MemoryHost, other: MemoryHost): boolean;
 }
 
+/** Nobody looks at it, and one for each exchange would be dear: an error takes its stack. */
+const OVER = new DOMException("It is over", "AbortError");
+
 /**
  * A network without sockets: each host's `Wire` calls the other's `Handler` after the same guard as the real one.
  * `http` and `https` differ only in their default port.
@@ -145,7 +148,7 @@ export function memoryInternet({
     try {
       return await Promise.race([...answers, breaks]);
     } finally {
-      done.abort();
+      done.abort(OVER);
     }
   }
 
@@ -273,7 +276,7 @@ function createMemoryWire(clock: Clock, exchange: Exchange): Wire {
       } catch (error) {
         throw error instanceof DarkMatterError ? error : netError("CONNECTION_LOST", undefined, error);
       } finally {
-        done.abort();
+        done.abort(OVER);
       }
     },
     async close() {

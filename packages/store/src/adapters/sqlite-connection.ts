@@ -4,6 +4,8 @@ import type { Row, SqlValue } from "../database.ts";
 import { storeError } from "../errors.ts";
 
 /** Statements kept prepared; the one prepared first goes when a new one comes. */
+/** Run once in a database's life: keeping those of all migrations would take hundreds of kilobytes. */
+const DEFINITION = /^\s*(CREATE|ALTER|DROP)\b/i;
 const STATEMENTS_MAX = 500;
 
 /** These would end, nest or reconfigure the transaction that others share. */
@@ -112,6 +114,7 @@ export class SqliteConnection {
     if (known) return known;
     if (FORBIDDEN.test(sql)) throw storeError("TRANSACTION_STATEMENT");
     const statement = this.#database.prepare(sql);
+    if (DEFINITION.test(sql)) return statement;
     if (this.#statements.size >= STATEMENTS_MAX) {
       const [oldest] = this.#statements.keys();
       if (oldest !== undefined) this.#statements.delete(oldest);

@@ -28,8 +28,10 @@ export interface SqliteOptions {
   /** With `readOnly`: opens a damaged file, too, for what can still be read of it. */
   readonly evenDamaged?: boolean;
   readonly busyTimeoutMs?: number;
-  /** Refuses growth beyond this many pages of 4 KiB with DISK_FULL. */
+  /** Refuses growth beyond this many pages with DISK_FULL. */
   readonly maxPages?: number;
+  /** A power of two from 512, for a new database; 4096 by default. Each table and index takes a page at least. */
+  readonly pageBytes?: number;
   /** Hears each statement before it runs, `BEGIN` and `COMMIT` included; what it throws, the statement throws. */
   readonly onStatement?: (sql: string) => void;
   /** Told what `afterCommit` callbacks throw; a process warning otherwise. */
@@ -126,13 +128,14 @@ class SqliteDatabase implements Database {
 }
 
 function openForWriting(options: SqliteOptions, busyTimeoutMs: number): SqliteConnection {
-  const { path, maxPages, onStatement } = options;
+  const { path, maxPages, pageBytes, onStatement } = options;
   if (path !== MEMORY) {
     prepareFile(path);
     refuseDamaged(path, busyTimeoutMs);
   }
   const connection = new SqliteConnection(path, { readOnly: false, busyTimeoutMs, onStatement });
   try {
+    if (pageBytes !== undefined) connection.pragma(`page_size = ${pageBytes}`);
     connection.pragma("journal_mode = WAL");
     connection.pragma("synchronous = FULL");
     connection.pragma("secure_delete = ON");
