@@ -43,6 +43,7 @@ export const DELIVERY: readonly Scenario[] = [
       await stage.start(other);
       await stage.mustArrive(other, id, 30 * SECOND_MS);
     },
+    true,
   ),
 
   scenario("asleep", "a peer that slept a minute has what waited within seconds of waking", async (stage) => {
