@@ -148,3 +148,15 @@ test("more statements than are kept prepared work all the same", async () => {
   await using db = await openMemory();
   for (let n = 0; n < 1100; n++) expect(await db.get(`SELECT ${n} AS n`)).toEqual({ n });
 });
+
+test("a new database has pages as small as was asked for, and tables can be made again in it", async () => {
+  await using db = await openSqlite({ path: ":memory:", pageBytes: 1024 });
+  expect(await db.get("SELECT page_size FROM pragma_page_size")).toEqual({ page_size: 1024 });
+
+  const make = () => db.write(async (tx) => void (await tx.run("CREATE TABLE things (name TEXT)")));
+  await make();
+  await expect(make()).rejects.toThrow();
+  await db.write(async (tx) => void (await tx.run("DROP TABLE things")));
+  await make();
+  expect(await db.all("SELECT * FROM things")).toEqual([]);
+});
