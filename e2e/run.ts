@@ -1,7 +1,7 @@
 // npm run e2e [-- SUITE…] [--short] [--count N]: whole nodes as processes of their own, driven from outside, and the
 // verifiers beside each other. A suite that is named runs whole; without names, or with --short, those that take long
-// run a part: mutations 2,000 of 100,000 (or N), doctor its first cases, heal shorter sleeps, stranger fewer lies. The
-// last line is "N passed, N failed, N skipped".
+// run a part: mutations 2,000 of 100,000 (or N), doctor and nat their first cases, heal shorter sleeps, stranger fewer
+// lies. The last line is "N passed, N failed, N skipped".
 import { parseArgs } from "node:util";
 import { runAnchor } from "./anchor/anchor.ts";
 import { runBootstrap } from "./bootstrap/bootstrap.ts";
@@ -25,7 +25,7 @@ const SUITES = {
   doctor: (all: Checks) => runDoctor(all, { short: isShort("doctor") }),
   bootstrap: runBootstrap,
   lan: runLan,
-  nat: runNat,
+  nat: (all: Checks) => runNat(all, { short: isShort("nat") }),
   anchor: runAnchor,
   heal: (all: Checks) => runHeal(all, { short: isShort("heal") }),
   stranger: (all: Checks) => runStranger(all, { short: isShort("stranger") }),

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { command, real } from "./testing/commands.ts";
 import { testHome } from "./testing/program.ts";
 
-const SLOW = { timeout: 60_000 };
+const SLOW = { timeout: 120_000 };
 /** Asks until there is something. */
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
