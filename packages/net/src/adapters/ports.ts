@@ -28,7 +28,17 @@ export function lanNetworks(): readonly string[] {
   return reachable().flatMap(({ cidr }) => (cidr === null ? [] : [cidr]));
 }
 
+/** Reading them takes a system call for each interface, and every message asks where its sender is. */
+const LOOK_KEPT_MS = 1000;
+let look: { readonly atMs: number; readonly found: ReturnType<typeof readInterfaces> } | undefined;
+
 function reachable() {
+  const atMs = performance.now();
+  if (!look || atMs - look.atMs >= LOOK_KEPT_MS) look = { atMs, found: readInterfaces() };
+  return look.found;
+}
+
+function readInterfaces() {
   const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
   return all
     .filter(({ address, internal }) => !internal && ["private", "public"].includes(addressClass(address)))
