@@ -3,7 +3,8 @@ import { resolve } from "node:path";
 import { run } from "./run.ts";
 import { tallyLine } from "./tally.ts";
 
-const STEP_TIMEOUT_MS = 180_000;
+/** For a busy machine. */
+const STEP_TIMEOUT_MS = 600_000;
 
 process.chdir(resolve(import.meta.dirname, ".."));
 const fix = process.argv.includes("--fix");
