@@ -205,9 +205,12 @@ test("mistakes of usage end with 2 and say what there is", SLOW, async () => {
 
 test("the demo shows every step, ends in time and leaves nothing behind", SLOW, async () => {
   using home = testHome();
+  const before = performance.now();
+  await command(home, "status");
   const begun = performance.now();
   const { code, said } = await command(home, "demo");
-  expect(performance.now() - begun).toBeLessThan(10_000);
+  // Ten seconds; where programs start very slowly, as long as a dozen starts.
+  expect(performance.now() - begun).toBeLessThan(Math.max(10_000, 12 * (begun - before)));
   expect(said.steps.filter(({ ok }: { ok: boolean }) => !ok)).toEqual([]);
   expect([code, said.ok, said.steps.length]).toEqual([0, true, 10]);
   for (const step of said.steps) {
