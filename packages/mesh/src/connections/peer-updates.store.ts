@@ -9,6 +9,8 @@ export const peerUpdateMigrations: readonly Migration[] = [
       "ALTER TABLE mesh_connections ADD COLUMN lan_url TEXT",
       // When the peer signed the last update we took, in milliseconds since the epoch.
       "ALTER TABLE mesh_connections ADD COLUMN told_at_ms REAL NOT NULL DEFAULT 0",
+      // And the address that update named: two signed at one instant differ in it.
+      "ALTER TABLE mesh_connections ADD COLUMN told_url TEXT",
     ],
   },
 ];
@@ -21,16 +23,19 @@ export const peerUpdateMigrations: readonly Migration[] = [
 export async function applyPeerUpdate(tx: Write, update: PeerUpdate): Promise<boolean> {
   const changed = await tx.run(
     `UPDATE mesh_connections SET url = ?, addresses = ?, lan_url = ?, bio = coalesce(?, bio),
-       display_name = coalesce(?, display_name), identity_verified = 1, told_at_ms = ?
-     WHERE agent_id = ? AND told_at_ms < ?`,
+       display_name = coalesce(?, display_name), identity_verified = 1, told_at_ms = ?, told_url = ?
+     WHERE agent_id = ? AND (told_at_ms < ? OR (told_at_ms = ? AND told_url IS NOT ?))`,
     update.url,
     JSON.stringify(update.addresses),
     update.lanUrl ?? null,
     update.bio ?? null,
     update.displayName ?? null,
     update.toldAtMs,
+    update.url,
     update.agentId,
     update.toldAtMs,
+    update.toldAtMs,
+    update.url,
   );
   if (changed > 0) return true;
   // Told again, as where its first telling was not answered. Only address and time are signed: whatever else is said

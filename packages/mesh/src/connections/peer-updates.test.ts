@@ -64,9 +64,10 @@ test("an update that is told again is taken, and changes nothing under the signa
   expect((await peer.post(ana, "peer_update", altered)).status).toBe(200);
   expect(await told()).toEqual(before);
 
+  // Another address is another signature: the first generation may sign both within one tick of its clock.
   const elsewhere = update(peer, "http://127.0.0.1:9002", now);
-  expect((await peer.post(ana, "peer_update", elsewhere)).status).toBe(403);
-  expect(await told()).toEqual(before);
+  expect((await peer.post(ana, "peer_update", elsewhere)).status).toBe(200);
+  expect(await told()).toMatchObject({ url: "http://127.0.0.1:9002" });
 });
 
 test("an address in a network of its own is kept only where it can be one", async () => {
