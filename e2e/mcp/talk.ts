@@ -151,8 +151,10 @@ export async function checkTalk({ check }: Checks, three: Three): Promise<void> 
 
   await check("mcp: an inactive agent takes no messages, and says when it is active again", async () => {
     await bo.ask("set_status", { status: "inactive", duration_minutes: 5 });
-    const refused = await ana.call("send_message", { content: "awake?", target_agent_id: ids.bo });
-    assert.ok(refused.isError && /503/.test(refused.text), refused.text);
+    const kept = await ana.ask("send_message", { content: "awake?", target_agent_id: ids.bo });
+    assert.deepEqual([kept.state, kept.queued_for], ["queued", [ids.bo]]);
+    assert.match(String(kept.note), /503/);
+    await ana.ask("expire_message", { message_id: kept.message_id });
     await bo.ask("set_status", { status: "active" });
     await send(ana, ids.bo, "awake!");
   });
