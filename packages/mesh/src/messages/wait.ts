@@ -21,12 +21,15 @@ export async function waitForResponse(
   const { clock } = services.ports;
   const startMs = clock.monotonic();
   const timeoutMs = timeoutSeconds * SECOND_MS;
+  let noticeMs = PROGRESS_EVERY_MS;
 
   for (;;) {
-    const leftMs = timeoutMs - (clock.monotonic() - startMs);
+    const beforeMs = clock.monotonic() - startMs;
+    const leftMs = timeoutMs - beforeMs;
+    const untilNoticeMs = noticeMs - beforeMs;
     // A timer may end a little early: what the clock says afterwards does not tell.
-    const isLast = leftMs <= PROGRESS_EVERY_MS;
-    const pause = clock.deadline(Math.max(0, Math.min(leftMs, PROGRESS_EVERY_MS)));
+    const isLast = leftMs <= untilNoticeMs;
+    const pause = clock.deadline(Math.max(0, Math.min(leftMs, untilNoticeMs)));
     const outcome = await touchedOr(services, messageId, AbortSignal.any([call.signal, pause]));
     if (outcome) return outcome;
     call.signal.throwIfAborted();
@@ -36,6 +39,7 @@ export async function waitForResponse(
       const known = await knownNow(services, messageId);
       return (await settled(services, messageId)) ?? timedOut(messageId, timeoutSeconds, known);
     }
+    noticeMs += PROGRESS_EVERY_MS;
     const waitedMs = clock.monotonic() - startMs;
     await call.progress(waitedMs / SECOND_MS, timeoutSeconds, "Waiting for a response");
   }
