@@ -1,7 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Ends what hangs, also on a machine that is slow to start programs. */
-const TEST_TIMEOUT_MS = 60_000;
+const TEST_TIMEOUT_MS = 20_000;
 
 export default defineConfig({
   test: {

@@ -3,8 +3,7 @@ import { resolve } from "node:path";
 import { run } from "./run.ts";
 import { tallyLine } from "./tally.ts";
 
-/** For a busy machine. */
-const STEP_TIMEOUT_MS = 600_000;
+const STEP_TIMEOUT_MS = 180_000;
 
 process.chdir(resolve(import.meta.dirname, ".."));
 const fix = process.argv.includes("--fix");
