@@ -16,6 +16,15 @@ export interface Peer {
 /** Each machine is alone with its ports. */
 export const PORT = 8100;
 
+/** Discovery at that port, and nobody outside the local network asked for anything. */
+export const ALONE = {
+  DARKMATTER_DISCOVERY: "true",
+  DARKMATTER_DISCOVERY_PORTS: `${PORT}`,
+  DARKMATTER_STUN: "none",
+  DARKMATTER_IP_SERVICE: "none",
+  DARKMATTER_PORT_MAPPING: "false",
+};
+
 /** A node started in a machine, open to its network, and an agent at it. */
 export async function startPeer(
   world: World,

@@ -1,22 +1,14 @@
 import { stdioAgent } from "../agents.ts";
 import { type Checks, sleep, until } from "../checks.ts";
 import { createNetwork, namespacesMissing } from "../netns.ts";
-import { befriend, type Peer, talk } from "../peers.ts";
+import { ALONE, befriend, type Peer, PORT, talk } from "../peers.ts";
 import type { World } from "../world.ts";
 
-const PORT = 8100;
 const TALK_MS = 15_000;
 /** An address is looked at each 5 s; the rest is told at once. */
 const MOVED_MS = 12_000;
-/** Nobody outside is asked for anything, and no data channel hides what HTTP has to do. */
-const ALONE = {
-  DARKMATTER_DISCOVERY: "true",
-  DARKMATTER_DISCOVERY_PORTS: `${PORT}`,
-  DARKMATTER_STUN: "none",
-  DARKMATTER_IP_SERVICE: "none",
-  DARKMATTER_PORT_MAPPING: "false",
-  DARKMATTER_WEBRTC: "false",
-};
+/** No data channel hides what HTTP has to do. */
+const PLAIN = { ...ALONE, DARKMATTER_WEBRTC: "false" };
 
 /** Address change, and link down and up, on machines of their own. */
 export async function healInNamespaces(world: World, { check, skip }: Checks): Promise<void> {
@@ -31,7 +23,7 @@ export async function healInNamespaces(world: World, { check, skip }: Checks): P
   network.plug(machines.ana, lan, "eth0", "10.30.0.1/24");
   network.plug(machines.bo, lan, "eth0", "10.30.0.2/24");
   const start = async (name: "ana" | "bo"): Promise<Peer> => {
-    const home = { ...world.home(`ns-${name}`, PORT, ALONE), enter: machines[name].enter };
+    const home = { ...world.home(`ns-${name}`, PORT, PLAIN), enter: machines[name].enter };
     const node = await world.up(home, "--lan");
     const peer = { name, id: node.agentId, node, agent: await stdioAgent(world, home, "2.x auto") };
     return peer;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Checks, until } from "../checks.ts";
 import { block, createNetwork, namespacesMissing } from "../netns.ts";
-import { befriend, type Level, PORT, reachLevel, startPeer, stopPeer, talk } from "../peers.ts";
+import { ALONE, befriend, type Level, PORT, reachLevel, startPeer, stopPeer, talk } from "../peers.ts";
 import { createWorld } from "../world.ts";
 
 const NAMES = ["ana", "bo"] as const;
@@ -12,14 +12,6 @@ const UPGRADED_MS = 30_000;
 /** Beacons come every half minute. */
 const SIGNALLED_MS = 75_000;
 const TALK_MS = 15_000;
-/** Nobody outside the local network is asked for anything. */
-const ALONE = {
-  DARKMATTER_DISCOVERY: "true",
-  DARKMATTER_DISCOVERY_PORTS: `${PORT}`,
-  DARKMATTER_STUN: "none",
-  DARKMATTER_IP_SERVICE: "none",
-  DARKMATTER_PORT_MAPPING: "false",
-};
 
 /** Two machines on one switch, with nothing else: no server, no address told by hand. */
 export async function runLan({ check, skip }: Checks): Promise<void> {

@@ -62,6 +62,7 @@ import { createStateFiles, type StateFiles } from "./state-file/state-files.ts";
 import { type Changes, createChanges } from "./status/changes.ts";
 import { EMPTY_GLANCE, type Glance, type GlanceKeeper, takeGlance } from "./status/glance.ts";
 import { createHints } from "./status/hint.ts";
+import { statusJobs } from "./status/status.jobs.ts";
 import { statusForResult } from "./status/status.ts";
 import { channelWay, plainFrameWay } from "./transports/channel-ways.ts";
 import { createChannels } from "./transports/channels.ts";
@@ -107,10 +108,6 @@ export interface Mesh {
 
 /** How long a stop waits for callbacks under way. */
 const STOP_WITHIN_MS = 3 * SECOND_MS;
-/** The live status is looked at anew this often, and announced if it changed (mesh.md 15). */
-const STATUS_PERIOD_MS = 5 * SECOND_MS;
-/** Changes are gathered for this long before agents are told. */
-const ANNOUNCE_PERIOD_MS = SECOND_MS;
 
 export function createMesh(ports: MeshPorts): Mesh {
   let isReady = false;
@@ -190,7 +187,8 @@ function createServices(
   const connectivity = createConnectivity(ports.clock);
   const anchors = createAnchors(ports, peers);
   const anchoring = createAnchoring(ports, {
-    ...{ anchors, background },
+    anchors,
+    background,
     connections: { get: (tx, agentId) => connections.get(tx, agentId) },
     announce: () => peerUpdates.announce(),
     callbacks: () => callbacks,
@@ -214,7 +212,14 @@ function createServices(
   const impressions = createImpressions(ports);
   const discovery = createDiscovery(ports, peers, { identity, presence, connections, background });
   const links = createLinks(ports, {
-    ...{ background, channels, connections, connectivity, discovery, http, peers, transports },
+    background,
+    channels,
+    connections,
+    connectivity,
+    discovery,
+    http,
+    peers,
+    transports,
     anchor: anchoring.relay,
   });
   const waiting = createWaiting();
@@ -222,19 +227,38 @@ function createServices(
   const peerUpdates = createPeerUpdates(ports, { addresses, connections, identity, peers, transports });
   const asking = createAsking(ports, peers, askOver(ways));
   const healing = createHealing(ports, {
-    ...{ addresses, asking, background, channels, connections, connectivity, discovery },
-    ...{ peers, peerUpdates, peerUrls },
+    addresses,
+    asking,
+    background,
+    channels,
+    connections,
+    connectivity,
+    discovery,
+    peers,
+    peerUpdates,
+    peerUrls,
   });
   const discovered = () => discovery.peers().map(({ url }) => url);
   const callbacks = createCallbacks(ports, {
-    ...{ identity, connections, peers, channels, recovery: createRecovery(ports, asking), discovered },
+    identity,
+    connections,
+    peers,
+    channels,
+    recovery: createRecovery(ports, asking),
+    discovered,
   });
   const giving = createGiving(ports, callbacks, background);
   const arrivals = createArrivals(ports.clock, impressions);
   const taking = createTaking(ports, arrivals, waiting, changed);
   const tookPassedOn = createPassedOn(ports, giving);
   const attempts = createAttempts(ports, {
-    ...{ addresses, arrivals, connections, deliverer, taking, tookPassedOn, changed },
+    addresses,
+    arrivals,
+    connections,
+    deliverer,
+    taking,
+    tookPassedOn,
+    changed,
   });
   const lanes = createLanes(ports, background, attempts);
   const outbox = createOutbox(ports, attempts, lanes, waiting, changed);
@@ -354,27 +378,4 @@ function toolTable(services: Services, changes: Changes): ToolTable {
       },
     ],
   };
-}
-
-/** Wakes an inactive agent when its time is over, and keeps the live status live. */
-function statusJobs({ db, presence, glance, changed }: Services, changes: Changes): Job[] {
-  return [
-    {
-      name: "status.look",
-      periodMs: STATUS_PERIOD_MS,
-      async run() {
-        if (presence.isOver()) await db.write((tx) => presence.reactivate(tx));
-        changed();
-      },
-    },
-    {
-      name: "status.announce",
-      periodMs: ANNOUNCE_PERIOD_MS,
-      async run() {
-        if (!changes.take()) return;
-        await glance.refresh();
-        changes.announce();
-      },
-    },
-  ];
 }

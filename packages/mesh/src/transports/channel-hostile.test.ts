@@ -27,6 +27,9 @@ const answersIn = ({ heard }: OpenChannel) =>
     ({ payload }) => JSON.parse((payload as { text: string }).text) as { status: number; body: object },
   );
 
+const messageWithin = (timeoutMs: number) =>
+  ({ method: "POST", path: "message", body: {}, timeoutMs }) as const;
+
 test("a request on a channel is answered by the node's own handler, as one from afar", async () => {
   await using world = await opened();
   const { net, ana, line } = world;
@@ -181,7 +184,7 @@ test("an answer under another id is not taken for ours", async () => {
     line.send(part({ id: `${payload.id}x`, answer: true, text: JSON.stringify(answer) }));
   });
   eve.answers(() => [503]);
-  const sending = ana.mesh.call(eve.id, { method: "POST", path: "message", body: {}, timeoutMs: SECOND_MS });
+  const sending = ana.mesh.call(eve.id, messageWithin(SECOND_MS));
   await net.clock.advance(2 * SECOND_MS);
   expect(await sending).toMatchObject({ kind: "answered", way: "http", repeated: true });
 });
@@ -189,12 +192,7 @@ test("an answer under another id is not taken for ours", async () => {
 test("a peer that falls silent on an open channel is asked over HTTP within 3 s, and the channel is given up", async () => {
   await using world = await opened();
   const { net, ana, eve, line } = world;
-  const sending = ana.mesh.call(eve.id, {
-    method: "POST",
-    path: "message",
-    body: {},
-    timeoutMs: 60 * SECOND_MS,
-  });
+  const sending = ana.mesh.call(eve.id, messageWithin(60 * SECOND_MS));
   await net.clock.advance(3 * SECOND_MS);
   expect(line.channel.isOpen).toBe(false);
   expect(await sending).toMatchObject({ kind: "answered", way: "http", repeated: true });
@@ -211,12 +209,7 @@ test("a peer that only takes its time keeps its channel, by saying that it is th
     if (path !== "/__darkmatter__/message") answer(404);
     else void net.clock.sleep(8 * SECOND_MS).then(() => answer(200));
   });
-  const sending = ana.mesh.call(eve.id, {
-    method: "POST",
-    path: "message",
-    body: {},
-    timeoutMs: 10 * SECOND_MS,
-  });
+  const sending = ana.mesh.call(eve.id, messageWithin(10 * SECOND_MS));
   await net.clock.advance(9 * SECOND_MS);
   expect(await sending).toMatchObject({ kind: "answered", way: "webrtc", repeated: false });
   expect(line.channel.isOpen).toBe(true);
@@ -225,12 +218,7 @@ test("a peer that only takes its time keeps its channel, by saying that it is th
 test("a channel that closes under a request gives it to HTTP at once", async () => {
   await using world = await opened();
   const { net, ana, eve, line } = world;
-  const sending = ana.mesh.call(eve.id, {
-    method: "POST",
-    path: "message",
-    body: {},
-    timeoutMs: 60 * SECOND_MS,
-  });
+  const sending = ana.mesh.call(eve.id, messageWithin(60 * SECOND_MS));
   await net.clock.settle();
   line.channel.close();
   expect(await sending).toMatchObject({ kind: "answered", way: "http", repeated: true });
