@@ -9,6 +9,8 @@ export default defineConfig({
     // keeps state in a module.
     pool: "forks",
     isolate: false,
+    // Unasked, it leaves one processor to a watching editor.
+    maxWorkers: "100%",
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
     teardownTimeout: TEST_TIMEOUT_MS,
