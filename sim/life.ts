@@ -14,7 +14,8 @@ export interface Life {
   thaw(): void;
 }
 
-const NEVER = new Promise<never>(() => undefined);
+/** A new one each time: one for all would keep everything that ever waited for it. */
+const never = () => new Promise<never>(() => undefined);
 
 export function createLife(): Life {
   let isAlive = true;
@@ -30,7 +31,7 @@ export function createLife(): Life {
 
     act<T>(what: () => Promise<T>): Promise<T> {
       if (isAlive && --actsLeft <= 0) life.end();
-      if (!isAlive) return NEVER;
+      if (!isAlive) return never();
       return new Promise<T>((resolve, reject) => {
         what().then(
           (value) => life.hear(() => resolve(value)),

@@ -3,7 +3,11 @@ import { type Random, uniformInteger } from "../random.ts";
 /** The same seed gives the same bytes for ever: a failure found by chance is found again. Never for keys in use. */
 export function seededRandom(seed: number): Random {
   const next = sfc32(seed);
-  const bytes = (count: number) => Uint8Array.from({ length: count }, () => next() & 0xff);
+  const bytes = (count: number) => {
+    const drawn = new Uint8Array(count);
+    for (let at = 0; at < count; at++) drawn[at] = next();
+    return drawn;
+  };
   return { bytes, integer: (below) => uniformInteger(below, bytes) };
 }
 

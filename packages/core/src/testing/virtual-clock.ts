@@ -15,16 +15,19 @@ interface Due {
   readonly run: () => void;
 }
 
-/** Turns of the event loop granted to promises that settle through I/O-free macrotasks. */
+/** Turns of the event loop granted to promises that settle through I/O-free macrotasks, where nobody tells of them. */
 const SETTLE_TURNS = 3;
 /** A loop that calls `turn` for ever must not hang its test. */
 const SETTLE_TURNS_MAX = 1000;
 
-/** Time that stands still until it is told to pass. `isBusy`: work that waits for no time is left, so it stands still. */
+/**
+ * Time that stands still until it is told to pass. `isBusy`: whether work that waits for no time is left, which turns of
+ * the event loop bring on; then nothing is guessed, and an instant without such work costs no turn.
+ */
 export function virtualClock({
   startMs = 0,
   skewMs = 0,
-  isBusy = () => false,
+  isBusy,
 }: {
   startMs?: number;
   skewMs?: number;
@@ -57,9 +60,13 @@ export function virtualClock({
   }
 
   async function settle(): Promise<void> {
-    let turns = 0;
-    do await systemClock.turn();
-    while (++turns < SETTLE_TURNS || ((turnsAwaited > 0 || isBusy()) && turns < SETTLE_TURNS_MAX));
+    const guessedTurns = isBusy ? 0 : SETTLE_TURNS;
+    const isLeft = () => turnsAwaited > 0 || isBusy?.() === true;
+    await promisesSettled();
+    for (let turns = 0; turns < guessedTurns || (isLeft() && turns < SETTLE_TURNS_MAX); turns++) {
+      await systemClock.turn();
+      await promisesSettled();
+    }
   }
 
   async function advance(durationMs: number): Promise<void> {
@@ -91,6 +98,9 @@ export function virtualClock({
 
   return { ...clockWith(skewMs), advance, settle, skewed: clockWith };
 }
+
+/** What is called at the next tick finds no promise left that could go on. */
+const promisesSettled = () => new Promise<void>((resolve) => process.nextTick(resolve));
 
 type Schedule = (durationMs: number, run: () => void) => () => void;
 
