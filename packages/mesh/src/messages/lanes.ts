@@ -29,6 +29,8 @@ interface Lane {
   running: Promise<void> | undefined;
   /** Heard since its present run began. */
   isHeard: boolean;
+  /** It was not reached for some copy, which waits for its time. */
+  isMissed: boolean;
   /** It answered that it takes nothing for now: that it is heard changes nothing. */
   isBusy: boolean;
   /** Attempts in vain in a row, of whatever copy. */
@@ -60,14 +62,14 @@ export function createLanes(
   function laneOf(agentId: string): Lane {
     const known = lanes.get(agentId);
     if (known) return known;
-    const calm = { running: undefined, isHeard: false, isBusy: false, failures: 0, surges: [] };
-    const lane: Lane = { nextAtMs: clock.now(), ...calm };
+    const calm = { isHeard: false, isMissed: false, isBusy: false, failures: 0, surges: [] };
+    const lane: Lane = { nextAtMs: clock.now(), running: undefined, ...calm };
     lanes.set(agentId, lane);
     return lane;
   }
 
   /** Goes through the copies that are due; what stopped it, if anything did, and whether there was anything to try. */
-  async function pass(agentId: string): Promise<{ stop: Delivery | undefined; tried: boolean }> {
+  async function pass(agentId: string, lane: Lane): Promise<{ stop: Delivery | undefined; tried: boolean }> {
     let after = 0;
     let failures = 0;
     let tried = false;
@@ -78,6 +80,8 @@ export function createLanes(
         if (isUnderway(copy)) continue;
         const delivery = await attempt(copy);
         tried = true;
+        lane.isMissed ||= delivery?.kind === "unreached";
+        lane.isHeard ||= delivery?.kind === "took";
         if (!delivery || delivery.kind === "took" || delivery.kind === "refused") failures = 0;
         else if (delivery.kind !== "relayed" && stops(delivery, ++failures)) return { stop: delivery, tried };
       }
@@ -88,13 +92,15 @@ export function createLanes(
   async function drain(agentId: string, lane: Lane): Promise<void> {
     for (;;) {
       lane.isHeard = false;
-      const { stop, tried } = await pass(agentId);
+      const { stop, tried } = await pass(agentId, lane);
       lane.isBusy = stop?.kind === "later";
       lane.failures = stop ? lane.failures + 1 : 0;
       // Its own answer is a sign of life too, and no reason to try again what it has just answered.
-      const isBack = stop?.kind === "unreached" && lane.isHeard && takeSurge(lane);
+      const isMissed = stop ? stop.kind === "unreached" : lane.isMissed;
+      const isBack = isMissed && lane.isHeard && takeSurge(lane);
+      if (isBack) lane.isMissed = false;
       const nextAtMs = clock.now() + (stop && !isBack ? pauseAfter(lane.failures, random) : 0);
-      if (stop) await db.write((tx) => postponeCopies(tx, agentId, nextAtMs));
+      if (stop || isBack) await db.write((tx) => postponeCopies(tx, agentId, nextAtMs));
       const due = (await readDueTimes(db)).get(agentId);
       if (due === undefined) return void lanes.delete(agentId);
       lane.nextAtMs = due;
@@ -143,6 +149,7 @@ export function createLanes(
       const lane = laneOf(agentId);
       lane.nextAtMs = isNew ? nextAtMs : Math.min(lane.nextAtMs, nextAtMs);
       lane.failures ||= 1;
+      lane.isMissed ||= !isBusy;
       lane.isBusy ||= isBusy;
       // It said where it is while the attempt went to where it was.
       const heardMs = heardAtMs.get(agentId) ?? Number.NEGATIVE_INFINITY;

@@ -99,6 +99,23 @@ test("when an agent is heard, what waits for it goes out at once and in order", 
   expect(await contentsOf(bo)).toEqual(Array.from({ length: 25 }, (_, at) => `message ${at}`));
 });
 
+test("when an agent answers again, what missed it moments before does not wait for its next time", async () => {
+  const { net, ana, bo, wait } = await pair();
+  await using _ = net;
+  const send = (content: string) => ana.tool("send_message", { content, target_agent_id: bo.id });
+  const silence = net.internet.lose("answer", { from: net.hosts.ana.name });
+  const sending = [send("one"), send("two")];
+  await wait(6 * SECOND_MS);
+  const ids = (await Promise.all(sending)).map(({ message_id: id }) => id);
+  const attempts = () => Promise.all(ids.map(async (id) => (await ladderOf(ana, id)).attempts));
+  for (let at = 0; at < 40 && `${await attempts()}` !== "2,2"; at++) await wait(SECOND_MS / 4);
+  silence[Symbol.dispose]();
+  for (let at = 0; at < 100 && `${await attempts()}` === "2,2"; at++) await wait(SECOND_MS / 4);
+  // Whichever was due first, the other was not due yet.
+  expect(await attempts()).toEqual([3, 3]);
+  expect(await contentsOf(bo)).toEqual(["one", "two"]);
+});
+
 test("an agent that is heard and cannot be reached is not tried as often as it speaks", async () => {
   const { net, ana, bo, send } = await pair();
   await using _ = net;
