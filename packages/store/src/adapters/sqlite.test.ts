@@ -149,6 +149,27 @@ test("more statements than are kept prepared work all the same", async () => {
   for (let n = 0; n < 1100; n++) expect(await db.get(`SELECT ${n} AS n`)).toEqual({ n });
 });
 
+test("what reads all columns follows the table, by whomever it is changed", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  await using db = await openSqlite({ path });
+  const all = () => db.all("SELECT * FROM notes");
+  const make = (...names: string[]) =>
+    db.write(async (tx) => {
+      await tx.run("DROP TABLE IF EXISTS notes");
+      await tx.run(`CREATE TABLE notes (${names.join()})`);
+      await tx.run(`INSERT INTO notes VALUES (${names.map((_, at) => at).join()})`);
+    });
+  await make("one", "two");
+  expect(await all()).toEqual([{ one: 0, two: 1 }]);
+  await make("three", "four");
+  expect(await all()).toEqual([{ three: 0, four: 1 }]);
+  const other = new DatabaseSync(path);
+  other.exec("ALTER TABLE notes ADD COLUMN five DEFAULT 5");
+  other.close();
+  expect(await all()).toEqual([{ three: 0, four: 1, five: 5 }]);
+});
+
 test("a new database has pages as small as was asked for, and tables can be made again in it", async () => {
   await using db = await openSqlite({ path: ":memory:", pageBytes: 1024 });
   expect(await db.get("SELECT page_size FROM pragma_page_size")).toEqual({ page_size: 1024 });
