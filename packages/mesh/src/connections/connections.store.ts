@@ -95,6 +95,11 @@ export async function readConnection(tx: Read, agentId: string): Promise<Connect
   return row && fromRow(row);
 }
 
+/** Whether we are connected, without reading the rest. */
+export async function isConnected(tx: Read, agentId: string): Promise<boolean> {
+  return (await tx.get("SELECT 1 AS yes FROM mesh_connections WHERE agent_id = ?", agentId)) !== undefined;
+}
+
 /** What a message's checks need of a connection, without reading the rest. */
 export interface Standing {
   readonly publicKeyHex: string | null;
@@ -140,12 +145,6 @@ export async function readStanding(
 /** All connections, in the order they were made. */
 export async function readConnections(tx: Read): Promise<Connection[]> {
   return (await tx.all<ConnectionRow>("SELECT * FROM mesh_connections ORDER BY position")).map(fromRow);
-}
-
-/** Whom we are connected to, in the order the connections were made. */
-export async function readConnectionIds(tx: Read): Promise<string[]> {
-  const sql = "SELECT agent_id FROM mesh_connections ORDER BY position";
-  return (await tx.all<{ agent_id: string }>(sql)).map((row) => row.agent_id);
 }
 
 export async function countConnections(tx: Read): Promise<number> {

@@ -50,10 +50,9 @@ export function connectionTools(services: Services): Tool[] {
       handle: () =>
         answered(async () => {
           const all = await connections.all(db);
-          const shown = await Promise.all(
-            all.map(async (connection) =>
-              shownConnection(connection, await impressions.of(db, connection.agentId)),
-            ),
+          const opinions = new Map((await impressions.all(db)).map((one) => [one.about, one]));
+          const shown = all.map((connection) =>
+            shownConnection(connection, opinions.get(connection.agentId)),
           );
           return {
             total: all.length,

@@ -12,6 +12,7 @@ import {
   insertBlock,
   insertConnection,
   isBlocked,
+  isConnected,
   readConnection,
   readConnections,
 } from "./connections.store.ts";
@@ -20,6 +21,8 @@ import { deleteRequestOf } from "./requests.store.ts";
 /** Whom we talk with. */
 export interface Connections {
   get(tx: Read, agentId: string): Promise<Connection | undefined>;
+  /** Whether we are connected: many ask that know all the rest. */
+  has(tx: Read, agentId: string): Promise<boolean>;
   /** In the order they were made. */
   all(tx: Read): Promise<Connection[]>;
   count(tx: Read): Promise<number>;
@@ -61,6 +64,7 @@ export function createConnections({ signer, clock, config, journal }: MeshPorts)
 
   return {
     get: readConnection,
+    has: isConnected,
     all: readConnections,
     count: countConnections,
     hasRoom,

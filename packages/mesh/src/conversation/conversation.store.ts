@@ -102,20 +102,3 @@ export async function pruneEntries(tx: Write, keep: number): Promise<void> {
     keep,
   );
 }
-
-/** Entries that are no broadcasts. Numbers have no gaps: from the ends and an index, since every tool call asks. */
-export async function countTalk(tx: Read): Promise<number> {
-  const row = await tx.get<{ n: number | null }>(
-    `SELECT (SELECT max(seq) FROM mesh_conversation) - (SELECT min(seq) FROM mesh_conversation) + 1
-       - (SELECT count(*) FROM mesh_conversation WHERE entry_type = 'broadcast') AS n`,
-  );
-  return row?.n ?? 0;
-}
-
-export async function countInboundBroadcasts(tx: Read): Promise<number> {
-  const row = await tx.get<{ total: number }>(
-    `SELECT count(*) AS total FROM mesh_conversation
-     WHERE entry_type = 'broadcast' AND direction = 'inbound'`,
-  );
-  return row?.total ?? 0;
-}

@@ -59,7 +59,7 @@ function house(options: { host?: string; discovery?: boolean; lan?: MemoryLan } 
     presence: { status: () => me.status } as unknown as Presence,
     connections: {
       hasRoom: async () => true,
-      get: async (_db: unknown, id: string) => (connected.has(id) ? { url: connected.get(id) } : undefined),
+      has: async (_db: unknown, id: string) => connected.has(id),
     } as unknown as Connections,
     background,
   };

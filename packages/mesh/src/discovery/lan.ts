@@ -144,16 +144,16 @@ export function createLan(ports: MeshPorts, services: LanServices, sightings: Si
 
   async function take(packet: LanPacket, address: string): Promise<void> {
     if (packet.kind === "beacon") await takeBeacon(packet, address);
-    else if (await connections.get(db, packet.from)) desk.take(packet);
+    else if (await connections.has(db, packet.from)) desk.take(packet);
   }
 
   async function takeBeacon(beacon: Beacon, address: string): Promise<void> {
     if (!(await isGenuine(beacon, ports.verifier))) return;
-    const connection = await connections.get(db, beacon.agentId);
-    const heard = sightings.heard(beacon, address, connection !== undefined);
+    const isConnected = await connections.has(db, beacon.agentId);
+    const heard = sightings.heard(beacon, address, isConnected);
     if (heard === "repeat" || heard === "full") return;
     const url = `http://${address}:${beacon.port}`;
-    if (connection) for (const listener of listeners) listener(beacon.agentId, url);
+    if (isConnected) for (const listener of listeners) listener(beacon.agentId, url);
     if (heard === "new" || beacon.asks) await answer();
   }
 

@@ -2,6 +2,7 @@ import { hasCode, reasonOf, SECOND_MS } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
 import type { Connection } from "../connections/connection.ts";
 import { meshError } from "../errors.ts";
+import { OVER } from "../over.ts";
 import { inParallel, PARALLEL_CALLS_MAX } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Attempts } from "./attempts.ts";
@@ -102,7 +103,7 @@ export function createOutbox(
 
     async bring(keys) {
       const over = new AbortController();
-      const tried = inParallel(keys, PARALLEL_CALLS_MAX, tryOne).finally(() => over.abort());
+      const tried = inParallel(keys, PARALLEL_CALLS_MAX, tryOne).finally(() => over.abort(OVER));
       // Aborted when all were tried: a pause is no more needed then.
       await Promise.race([tried, clock.sleep(PATIENCE_MS, over.signal).catch(() => undefined)]);
       const copies = await Promise.all(keys.map((key) => readCopy(db, key)));

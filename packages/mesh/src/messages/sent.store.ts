@@ -58,12 +58,9 @@ export async function readSentAll(tx: Read): Promise<SentMessage[]> {
   return (await tx.all<SentRow>("SELECT * FROM mesh_sent ORDER BY created_at_ms, rowid")).map(fromRow);
 }
 
-export async function countSentMessages(tx: Read): Promise<{ total: number; awaiting: number }> {
-  const row = await tx.get<{ total: number; awaiting: number }>(
-    `SELECT (SELECT count(*) FROM mesh_sent) AS total,
-       (SELECT count(*) FROM mesh_sent WHERE status = 'active' AND routed_to <> '[]') AS awaiting`,
-  );
-  return { total: row?.total ?? 0, awaiting: row?.awaiting ?? 0 };
+/** Whether there is such a message, without reading it. */
+export async function isSent(tx: Read, messageId: string): Promise<boolean> {
+  return (await tx.get("SELECT 1 AS yes FROM mesh_sent WHERE message_id = ?", messageId)) !== undefined;
 }
 
 /** Notes that an agent has a message, besides those noted before. */

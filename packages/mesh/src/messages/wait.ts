@@ -2,6 +2,7 @@ import { hasCode, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { ToolCall } from "@darkmatter/surface";
 import { PEER_WORDS } from "../answers.ts";
 import { meshError } from "../errors.ts";
+import { OVER } from "../over.ts";
 import { isQuoting, readLadders, shownLadders, stateOf } from "../receipts/ladder.ts";
 import type { Services } from "../services.ts";
 import { shownResponses } from "../webhooks/webhook.ts";
@@ -65,7 +66,7 @@ async function touchedOr(
     return undefined;
   } finally {
     // Otherwise the place stays taken until the pause is over.
-    leave.abort();
+    leave.abort(OVER);
   }
 }
 

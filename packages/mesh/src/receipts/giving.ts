@@ -5,7 +5,7 @@ import { type Receipt, type Rung, receiptText } from "@darkmatter/proof";
 import type { Write } from "@darkmatter/store";
 import { type Background, STRANGERS_LANE } from "../background.ts";
 import { createMissed } from "../backoff.ts";
-import { isBlocked, readConnection } from "../connections/connections.store.ts";
+import { isBlocked, isConnected, readConnection } from "../connections/connections.store.ts";
 import type { InboxMessage } from "../messages/message.ts";
 import { inParallel, PARALLEL_CALLS_MAX } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
@@ -63,7 +63,7 @@ export function createGiving(
 
   async function owe(tx: Write, due: DueRung): Promise<void> {
     await insertDue(tx, due);
-    const lane = (await readConnection(tx, due.from)) ? due.from : STRANGERS_LANE;
+    const lane = (await isConnected(tx, due.from)) ? due.from : STRANGERS_LANE;
     tx.afterCommit(() => background.start("receipt.told", () => tell(due), lane));
   }
 
@@ -90,7 +90,7 @@ export function createGiving(
   async function isSettled(due: DueRung): Promise<boolean> {
     const { from, webhook } = due;
     if (await isBlocked(db, from)) return true;
-    const connected = (await readConnection(db, from)) !== undefined;
+    const connected = await isConnected(db, from);
     const notice = { type: "receipt", agent_id: self, receipt: signed(due) };
     try {
       const { status } = await callbacks.post(webhook, { from, connected }, notice);

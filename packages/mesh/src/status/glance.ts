@@ -1,13 +1,8 @@
 import type { Read } from "@darkmatter/store";
 import type { Connection } from "../connections/connection.ts";
-import { readConnectionIds } from "../connections/connections.store.ts";
-import { countRequests } from "../connections/requests.store.ts";
-import { countInboundBroadcasts, countTalk } from "../conversation/conversation.store.ts";
 import type { Profile } from "../identity/identity.ts";
-import { readTally } from "../messages/messages.store.ts";
-import { countNewNotes } from "../messages/notes.store.ts";
-import { countSentMessages } from "../messages/sent.store.ts";
 import type { Status } from "../presence/presence.ts";
+import { readCounts } from "./glance.store.ts";
 
 /** The state of a node in numbers: what visibility, hints and the live status are made of. */
 export interface Glance {
@@ -60,23 +55,12 @@ export interface GlanceSources {
 }
 
 export async function takeGlance(tx: Read, { status, profile, genericBios }: GlanceSources): Promise<Glance> {
-  const peers = await readConnectionIds(tx);
-  const { unread, handled, broadcasts } = await readTally(tx);
-  const sent = await countSentMessages(tx);
+  const counts = (await readCounts(tx)) ?? EMPTY_GLANCE;
   return {
-    connections: peers.length,
-    pendingRequests: await countRequests(tx),
-    unread,
-    notes: await countNewNotes(tx),
-    handled,
-    sent: sent.total,
-    awaitingReply: sent.awaiting,
-    inboundBroadcasts: await countInboundBroadcasts(tx),
-    broadcastsEver: broadcasts,
-    conversations: await countTalk(tx),
+    ...counts,
+    connections: counts.peers.length,
     status,
     hasGenericBio: genericBios.includes(profile.bio.trim()),
     hasName: profile.displayName !== "",
-    peers: peers.map((agentId) => ({ agentId })),
   };
 }

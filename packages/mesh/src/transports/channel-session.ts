@@ -1,5 +1,6 @@
 import { type Clock, MINUTE_MS } from "@darkmatter/core";
 import { type DataChannel, type Handler, netError } from "@darkmatter/net";
+import { OVER } from "../over.ts";
 import type { PeerAnswer } from "../peers.ts";
 import {
   answerOf,
@@ -222,7 +223,7 @@ export function createChannelSession(
       if (all === false) throw netError(left ? "CONNECTION_LOST" : "UNREACHABLE");
       return await waits.promise;
     } finally {
-      over.abort();
+      over.abort(OVER);
       waiting.delete(id);
       answers.drop(id);
       leaveIfDone();

@@ -1,5 +1,6 @@
 import { type Clock, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { LanSignals } from "../discovery/lan-signals.ts";
+import { OVER } from "../over.ts";
 import type { SignalPath } from "./signal-paths.ts";
 
 /** The other side gathers its candidates for up to 10 s before it answers. */
@@ -36,7 +37,7 @@ export function lanPath({ clock, signals, isNear }: LanPathPorts): SignalPath {
         // No network to say it to: other ways remain, and discovery says what is wrong with this one.
         return { kind: "nobody" };
       } finally {
-        over.abort();
+        over.abort(OVER);
       }
     },
   };

@@ -1,5 +1,6 @@
 import { type Clock, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { Connection } from "../connections/connection.ts";
+import { OVER } from "../over.ts";
 import type { Connectivity } from "./connectivity.ts";
 import type { LevelName, Outcome, Transport, Transports } from "./transport.ts";
 
@@ -125,18 +126,18 @@ export function peerRelayPath({
         if (outcome?.kind !== "answered" || outcome.answer.status >= 400 || answer) return;
         if (!(await isAnswer(outcome.answer.body))) return;
         answer ??= outcome.answer.body;
-        found.abort();
+        found.abort(OVER);
       }
       async function lane(): Promise<void> {
         for (let relay = waiting.shift(); relay && !stop.aborted; relay = waiting.shift()) await ask(relay);
       }
 
       const timer = clock.sleep(RELAYS_MS, stop).then(
-        () => found.abort(),
+        () => found.abort(OVER),
         () => undefined,
       );
       await Promise.race([timer, Promise.all(Array.from({ length: RELAYS_AT_ONCE }, lane))]);
-      found.abort();
+      found.abort(OVER);
       return answer ? { kind: "answer", data: answer } : NOBODY;
     },
   };

@@ -5,6 +5,7 @@ import { type Connection, shortId, speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import { meshError } from "../errors.ts";
 import type { Body } from "../fields.ts";
+import { OVER } from "../over.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Channels } from "./channels.ts";
 import { type Answer, answerData, offerData, readAnswer, readOffer, requireSigned } from "./descriptions.ts";
@@ -77,7 +78,7 @@ export function createSignalling(
     const own = offering.get(agentId);
     if (!own) return;
     if (self < agentId) throw meshError("DUPLICATE", "Our own offer is on its way to you");
-    own.abort();
+    own.abort(OVER);
   }
 
   function answer(library: WebRtc, agentId: string, sdp: string, hash: string, by: LevelName): UnderAnswer {
@@ -192,7 +193,7 @@ export function createSignalling(
         failed(agentId, error);
       } finally {
         if (attempt !== "open") made?.cancel();
-        stop.abort();
+        stop.abort(OVER);
         offering.delete(agentId);
       }
       return attempt;
@@ -200,7 +201,7 @@ export function createSignalling(
 
     stop() {
       isStopped = true;
-      for (const own of offering.values()) own.abort();
+      for (const own of offering.values()) own.abort(OVER);
       for (const under of answering.values()) under.cancel();
     },
   };

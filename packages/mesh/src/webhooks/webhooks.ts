@@ -3,7 +3,7 @@ import { replyText, type Verifier } from "@darkmatter/identity";
 import type { SignedMessage } from "@darkmatter/proof";
 import type { Read, Write } from "@darkmatter/store";
 import { speaks } from "../connections/connection.ts";
-import { isBlocked, readConnection } from "../connections/connections.store.ts";
+import { isBlocked, isConnected, readConnection } from "../connections/connections.store.ts";
 import { remember } from "../conversation/conversation.ts";
 import { meshError } from "../errors.ts";
 import { agentIdField, type Body, lineField, textField } from "../fields.ts";
@@ -11,7 +11,7 @@ import { readImpression } from "../impressions/impressions.store.ts";
 import type { Arrivals } from "../messages/arrival.ts";
 import { withdrawCopies } from "../messages/endings.ts";
 import { CONTENT_CODE_POINTS_MAX, type SentMessage } from "../messages/message.ts";
-import { readSent, setStatus } from "../messages/sent.store.ts";
+import { isSent, readSent, setStatus } from "../messages/sent.store.ts";
 import type { Waiting } from "../messages/waiting.ts";
 import type { MeshPorts } from "../ports.ts";
 import { hasLedger } from "../receipts/receipts.store.ts";
@@ -52,7 +52,7 @@ export function createWebhooks(
 
   async function requireSent(tx: Read, messageId: string): Promise<SentMessage> {
     const sent = await readSent(tx, messageId);
-    if (!sent) throw meshError("NOT_FOUND", `No sent message with ID '${messageId.slice(0, 128)}'`);
+    if (!sent) throw unknown(messageId);
     return sent;
   }
 
@@ -125,7 +125,7 @@ export function createWebhooks(
 
   /** A signed word of a connected agent is a sign of life. */
   async function noteHeard(tx: Write, agentId: string): Promise<void> {
-    if (await readConnection(tx, agentId)) tx.afterCommit(() => heard(agentId));
+    if (await isConnected(tx, agentId)) tx.afterCommit(() => heard(agentId));
   }
 
   /** Whether an agent announced journal/1, or showed it: a holder we are not connected to by a receipt alone. */
@@ -138,7 +138,7 @@ export function createWebhooks(
     const agentId = agentIdField(body, "agent_id") ?? "";
     const receipt = await taking.verified(await requireSent(db, messageId), agentId, body.receipt);
     await db.write(async (tx) => {
-      await requireSent(tx, messageId);
+      if (!(await isSent(tx, messageId))) throw unknown(messageId);
       // It is signed, but never grows old: sent again by anybody it says nothing of its giver.
       if (await taking.take(tx, receipt)) await noteHeard(tx, agentId);
     });
@@ -146,7 +146,7 @@ export function createWebhooks(
 
   return {
     async record(messageId, body) {
-      await requireSent(db, messageId);
+      if (!(await isSent(db, messageId))) throw unknown(messageId);
       const type = typeof body.type === "string" ? body.type : "";
       if (type === "response") return { type, commit: await recordResponse(messageId, body) };
       if (type === "receipt") await recordReceipt(messageId, body);
@@ -156,6 +156,9 @@ export function createWebhooks(
     },
   };
 }
+
+const unknown = (messageId: string) =>
+  meshError("NOT_FOUND", `No sent message with ID '${messageId.slice(0, 128)}'`);
 
 function parseUpdate(type: string, body: Body, timestamp: string): Update {
   const agentId = agentIdField(body, "agent_id") ?? "";
