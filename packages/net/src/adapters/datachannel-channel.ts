@@ -12,7 +12,7 @@ const KEPT_BYTES_MAX = 1024 * 1024;
 const BUFFERED_BYTES_MAX = 1024 * 1024;
 
 export interface ClosableChannel {
-  /** Says that it is closed, whoever closed it. */
+  /** Says that it is closed, whoever closed it, here and to the other side. */
   end(): void;
 }
 
@@ -73,6 +73,8 @@ export function wrapChannel(
       if (ended) return;
       ended = true;
       kept = [];
+      // The end of the connection alone does not always reach the other side.
+      native.close();
       for (const listener of endings) listener();
     },
   };
