@@ -1,7 +1,11 @@
 export type SqlValue = null | number | string | Uint8Array;
 export type Row = Record<string, SqlValue>;
 
-/** Reading. Never sees rows that are not committed, except through the `tx` that wrote them. `?` marks parameters. */
+/**
+ * Reading. Never sees rows that are not committed, except through the `tx` that wrote them. `?` marks parameters.
+ * SQLite prepares a statement with a bare `LIMIT ?` anew each time it is run: write `LIMIT +?`, and where PostgreSQL
+ * runs it, too, which has to be told the type, `LIMIT CAST(? AS BIGINT)`.
+ */
 export interface Read {
   /** The first row or `undefined`. Column values: TEXT string, INTEGER and REAL number, BLOB Uint8Array. */
   get<T extends Row = Row>(sql: string, ...values: readonly SqlValue[]): Promise<T | undefined>;

@@ -74,7 +74,7 @@ export const seenIds: SeenIds = {
   async live(read, nowMs, fromMs, max) {
     const rows = await read.all<{ id: string; seen_at_ms: number }>(
       `SELECT id, seen_at_ms FROM seen_ids WHERE until_ms >= ? AND seen_at_ms >= ?
-       ORDER BY seen_at_ms DESC, id DESC LIMIT ?`,
+       ORDER BY seen_at_ms DESC, id DESC LIMIT CAST(? AS BIGINT)`,
       nowMs,
       fromMs,
       max,

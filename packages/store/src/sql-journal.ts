@@ -68,7 +68,7 @@ export interface JournalEntry extends JournalEvent {
 /** The entries that follow a position (0: from the first), in order, at most `limit`. */
 export async function journalAfter(read: Read, position: number, limit: number): Promise<JournalEntry[]> {
   const rows = await read.all<JournalRow>(
-    "SELECT * FROM journal WHERE position > ? ORDER BY position LIMIT ?",
+    "SELECT * FROM journal WHERE position > ? ORDER BY position LIMIT CAST(? AS BIGINT)",
     position,
     limit,
   );

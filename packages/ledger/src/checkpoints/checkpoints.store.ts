@@ -104,7 +104,7 @@ export async function allCovering(
   { below = Number.MAX_SAFE_INTEGER, limit = Number.MAX_SAFE_INTEGER }: CheckpointBounds = {},
 ): Promise<SignedCheckpoint[]> {
   const sql =
-    "SELECT * FROM ledger_checkpoints WHERE tree_size > ? AND tree_size < ? ORDER BY tree_size LIMIT ?";
+    "SELECT * FROM ledger_checkpoints WHERE tree_size > ? AND tree_size < ? ORDER BY tree_size LIMIT CAST(? AS BIGINT)";
   return (await read.all<CheckpointRow>(sql, position, below, limit)).map(fromRow);
 }
 

@@ -30,7 +30,7 @@ const SCANNED_AT_ONCE = 20_000;
 
 export const commits: Commits = {
   recent: (read, limit, before = Number.MAX_SAFE_INTEGER) =>
-    commitsWhere(read, "position < ? ORDER BY position DESC LIMIT ?", before, limit),
+    commitsWhere(read, "position < ? ORDER BY position DESC LIMIT CAST(? AS BIGINT)", before, limit),
 
   async find(read, name) {
     const called = await (name.startsWith(ID_START) ? byId(read, name) : byHash(read, name));

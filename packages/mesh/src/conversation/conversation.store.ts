@@ -55,7 +55,7 @@ export async function insertEntry(tx: Write, entry: ConversationEntry): Promise<
 
 /** The newest `limit` entries, oldest first. */
 export async function readEntries(tx: Read, limit: number): Promise<ConversationEntry[]> {
-  const rows = await tx.all<EntryRow>("SELECT * FROM mesh_conversation ORDER BY seq DESC LIMIT ?", limit);
+  const rows = await tx.all<EntryRow>("SELECT * FROM mesh_conversation ORDER BY seq DESC LIMIT +?", limit);
   return rows.reverse().map((row) => ({
     messageId: row.message_id,
     content: row.content,

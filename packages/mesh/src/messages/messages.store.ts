@@ -185,7 +185,7 @@ export async function isInInbox(tx: Read, messageId: string): Promise<boolean> {
 export async function readInboxAll(tx: Read, limit: number): Promise<InboxMessage[]> {
   // Two walks from the oldest on: sorting would look at the whole inbox.
   const sql = (read: string) =>
-    `SELECT * FROM mesh_inbox WHERE read_at_ms IS ${read} AND answer IS NULL ORDER BY seq LIMIT ?`;
+    `SELECT * FROM mesh_inbox WHERE read_at_ms IS ${read} AND answer IS NULL ORDER BY seq LIMIT +?`;
   const unread = await tx.all<InboxRow>(sql("NULL"), limit);
   const read = unread.length < limit ? await tx.all<InboxRow>(sql("NOT NULL"), limit - unread.length) : [];
   return [...unread, ...read].map(fromRow);
@@ -252,7 +252,7 @@ export async function readExpiring(
 ): Promise<InboxMessage[]> {
   const sql = `SELECT * FROM mesh_inbox
      WHERE answer IS NULL AND json_extract(metadata, '$.receipts') = 1 AND (${TOO_OLD} AND NOT ${NEEDED} OR ${SURPLUS})
-     ORDER BY seq LIMIT ?`;
+     ORDER BY seq LIMIT +?`;
   return (await tx.all<InboxRow>(sql, beforeMs, 0, readMax, limit)).map(fromRow);
 }
 
@@ -316,7 +316,7 @@ const fromAnswerRow = (row: AnswerRow): PendingAnswer => ({ message: fromRow(row
 /** Oldest first; `from`: only those to what one agent brought. */
 export async function readPendingAnswerIds(tx: Read, limit: number, from?: string): Promise<string[]> {
   const sql = `SELECT message_id FROM mesh_inbox WHERE answer IS NOT NULL AND coalesce(from_agent_id = ?, 1)
-     ORDER BY seq LIMIT ?`;
+     ORDER BY seq LIMIT +?`;
   return (await tx.all<{ message_id: string }>(sql, from ?? null, limit)).map((row) => row.message_id);
 }
 

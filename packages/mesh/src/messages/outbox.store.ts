@@ -126,7 +126,7 @@ export async function readWaiting(
   limit: number,
 ): Promise<QueuedCopy[]> {
   const sql = `SELECT * FROM mesh_outbox
-     WHERE agent_id = ? AND seq > ? AND next_at_ms IS NOT NULL AND next_at_ms <= ? ORDER BY seq LIMIT ?`;
+     WHERE agent_id = ? AND seq > ? AND next_at_ms IS NOT NULL AND next_at_ms <= ? ORDER BY seq LIMIT +?`;
   return (await tx.all<CopyRow>(sql, agentId, after, dueMs, limit)).map(fromRow);
 }
 
