@@ -17,17 +17,22 @@ export interface Disk {
   close(): Promise<void>;
 }
 
-/** Small, because most tables of most nodes are empty. */
-const PAGE_BYTES = 1024;
 /** SQLite's code for a disk that failed: nobody tries such a group again. */
 const DISK_FAILED = 10;
 
-export async function createDisk(onCommit: () => void, report: (error: unknown) => void): Promise<Disk> {
+export interface DiskOptions {
+  /** By default as large as on a real disk. Where most tables are empty, small ones take less memory. */
+  readonly pageBytes?: number | undefined;
+  readonly onCommit: () => void;
+  readonly report: (error: unknown) => void;
+}
+
+export async function createDisk({ pageBytes, onCommit, report }: DiskOptions): Promise<Disk> {
   let armed: { fate: "kept" | "lost"; follow: () => void } | undefined;
   let commits = 0;
   const db = await openSqlite({
     path: ":memory:",
-    pageBytes: PAGE_BYTES,
+    ...(pageBytes !== undefined && { pageBytes }),
     report,
     onStatement(sql) {
       if (sql !== "COMMIT") return;

@@ -13,6 +13,8 @@ const MESSAGES = 2_000;
 const AT_ONCE = 32;
 const NODES = 1_000;
 const STARTED_AT_ONCE = 50;
+/** Most tables of most of them are empty. */
+const PAGE_BYTES = 1024;
 const MIB = 1024 * 1024;
 /** Nobody is refused for talking much. */
 const UNLIMITED = { rateGlobal: -1, ratePerConnection: -1, inboxMax: MESSAGES };
@@ -88,7 +90,7 @@ export async function manyNodes(nodes: number): Promise<Started> {
   for (let at = 0; at < nodes; at++) {
     const host = world.internet.host({ address: `5.6.${at >> 7}.${1 + (at & 127)}` });
     const place = { name: `n${at}`, host, network: `lan ${at}`, port: 8100, skewMs: 0, channels: false };
-    machines.push(await createMachine(world, { ...place, unforeseen: problem }));
+    machines.push(await createMachine(world, { ...place, pageBytes: PAGE_BYTES, unforeseen: problem }));
   }
   for (let at = 0; at < nodes; at += STARTED_AT_ONCE) {
     const some = machines.slice(at, at + STARTED_AT_ONCE);

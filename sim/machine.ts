@@ -28,6 +28,7 @@ export interface MachineOptions {
   /** Whether a library for data channels is installed. */
   readonly channels: boolean;
   readonly config?: Partial<typeof TEST_CONFIG>;
+  readonly pageBytes?: number;
   /** What a node meets that it did not foresee. */
   readonly unforeseen: (what: string) => void;
 }
@@ -68,10 +69,11 @@ export async function createMachine(world: World, options: MachineOptions): Prom
   const { trace } = world;
   const random = world.random(`machine ${name}`);
   const signer = createSigner(random.bytes(KEY_BYTES));
-  const disk = await createDisk(
-    () => trace.note("commit", name),
-    (error) => unforeseen(`${name}: what follows a commit: ${stackOf(error)}`),
-  );
+  const disk = await createDisk({
+    pageBytes: options.pageBytes,
+    onCommit: () => trace.note("commit", name),
+    report: (error) => unforeseen(`${name}: what follows a commit: ${stackOf(error)}`),
+  });
   let starting: Promise<boolean> | undefined;
   let running: (Running & { readonly call: Machine["call"]; stop(): Promise<void> }) | undefined;
 

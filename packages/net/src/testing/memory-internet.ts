@@ -140,15 +140,13 @@ export function memoryInternet({
     const againMs = repeated(way);
     const answers = [handler(request).catch(unforeseen)];
     if (againMs !== undefined) answers.push(again(handler, request, againMs, broken));
-    const done = new AbortController();
-    const breaks = new Promise<never>((_resolve, reject) => {
-      const fail = () => reject(netError("CONNECTION_LOST"));
-      broken.addEventListener("abort", fail, { signal: done.signal });
-    });
+    const breaks = Promise.withResolvers<never>();
+    const fail = () => breaks.reject(netError("CONNECTION_LOST"));
+    broken.addEventListener("abort", fail);
     try {
-      return await Promise.race([...answers, breaks]);
+      return await Promise.race([...answers, breaks.promise]);
     } finally {
-      done.abort(OVER);
+      broken.removeEventListener("abort", fail);
     }
   }
 
@@ -260,23 +258,33 @@ function createMemoryWire(clock: Clock, exchange: Exchange): Wire {
     async request(request) {
       const stop = new AbortController();
       const done = new AbortController();
-      const giveUp = (code: "TIMEOUT" | "ABORTED") => () => stop.abort(netError(code));
+      const given = Promise.withResolvers<never>();
+      given.promise.catch(() => undefined);
+      const giveUp = (code: "TIMEOUT" | "ABORTED") => {
+        const why = netError(code);
+        stop.abort(why);
+        given.reject(why);
+      };
       // Cancelled when the exchange is over: a deadline would stay in the virtual clock's queue.
-      clock.sleep(request.timeoutMs, done.signal).then(giveUp("TIMEOUT"), () => undefined);
-      for (const signal of [request.signal, closed.signal]) {
-        if (signal?.aborted) giveUp("ABORTED")();
-        signal?.addEventListener("abort", giveUp("ABORTED"), { signal: done.signal });
-      }
+      clock.sleep(request.timeoutMs, done.signal).then(
+        () => giveUp("TIMEOUT"),
+        () => undefined,
+      );
+      const end = () => giveUp("ABORTED");
+      const ends = [request.signal, closed.signal].filter((signal) => signal !== undefined);
+      if (ends.some(({ aborted }) => aborted)) end();
+      for (const signal of ends) signal.addEventListener("abort", end);
       try {
         stop.signal.throwIfAborted();
-        const given = new Promise<never>((_resolve, reject) => {
-          stop.signal.addEventListener("abort", () => reject(stop.signal.reason), { signal: done.signal });
-        });
-        return await Promise.race([followRedirects(request, (hop) => exchange(hop, stop.signal)), given]);
+        return await Promise.race([
+          followRedirects(request, (hop) => exchange(hop, stop.signal)),
+          given.promise,
+        ]);
       } catch (error) {
         throw error instanceof DarkMatterError ? error : netError("CONNECTION_LOST", undefined, error);
       } finally {
         done.abort(OVER);
+        for (const signal of ends) signal.removeEventListener("abort", end);
       }
     },
     async close() {
