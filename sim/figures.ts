@@ -53,7 +53,7 @@ interface Started {
 
 /** Signed, sent, verified and stored, each with its receipt and its commits on both sides. */
 async function messagesPerSecond(): Promise<number> {
-  const world = createWorld({ seed: 1 });
+  const world = createWorld({ seed: 1, checksAll: true });
   const { problem } = createAccount();
   const machines: Machine[] = [];
   for (let at = 0; at < 2; at++) {
@@ -83,7 +83,7 @@ async function messagesPerSecond(): Promise<number> {
 
 /** Starts whole nodes; the first and the last then connect and talk. */
 export async function manyNodes(nodes: number): Promise<Started> {
-  const world = createWorld({ seed: 1 });
+  const world = createWorld({ seed: 1, checksAll: true });
   const { problem, problems } = createAccount();
   const started = performance.now();
   const machines: Machine[] = [];

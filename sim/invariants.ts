@@ -156,7 +156,7 @@ async function ledgerSound({ name, disk, running }: Machine, account: Account): 
 /** Both sides of a conversation export it; the bundles must agree. */
 async function ledgersAgree(world: World, { machines, pairs }: Site & Connected, account: Account) {
   const random = world.random("compared");
-  const { verify } = world.verifier;
+  const { verify } = world.signatures.verifier;
   for (let count = 0; count < Math.min(COMPARED_MAX, pairs.length); count++) {
     const [one = 0, other = 0] = pairs[random.integer(pairs.length)] ?? [];
     const bundles = [];

@@ -1,5 +1,5 @@
 import { HOUR_MS, type JsonObject, type Random, reasonOf } from "@darkmatter/core";
-import { createSigner, type Signer } from "@darkmatter/identity";
+import type { Signer } from "@darkmatter/identity";
 import { TEST_CONFIG } from "@darkmatter/mesh/testing";
 import type { MemoryHost } from "@darkmatter/net/testing";
 import { type Layer, nodeAssembly } from "@darkmatter/node";
@@ -68,7 +68,7 @@ export async function createMachine(world: World, options: MachineOptions): Prom
   const { name, host, unforeseen } = options;
   const { trace } = world;
   const random = world.random(`machine ${name}`);
-  const signer = createSigner(random.bytes(KEY_BYTES));
+  const signer = world.signatures.signer(random.bytes(KEY_BYTES));
   const disk = await createDisk({
     pageBytes: options.pageBytes,
     onCommit: () => trace.note("commit", name),
@@ -165,7 +165,7 @@ async function startProcess(
     clock,
     random,
     signer,
-    verifier: world.verifier,
+    verifier: world.signatures.verifier,
     config: { ...TEST_CONFIG, displayName: name, ...config },
     listening: () => ({ host: host.address, port }),
     serving: () => handler,

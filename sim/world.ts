@@ -1,6 +1,5 @@
 import { type Random, sha256 } from "@darkmatter/core";
 import { seededRandom, type VirtualClock, virtualClock } from "@darkmatter/core/testing";
-import { createVerifier, type Verifier } from "@darkmatter/identity";
 import {
   type MemoryInternet,
   type MemoryLan,
@@ -9,6 +8,7 @@ import {
   memoryLan,
   memoryWebRtc,
 } from "@darkmatter/net/testing";
+import { createSignatures, type Signatures } from "./signatures.ts";
 import { createTrace, type Trace } from "./trace.ts";
 
 /** What all machines of a run share: time, chance, the network between them, and what happened. */
@@ -25,8 +25,7 @@ export interface World {
   random(purpose: string): Random;
   /** Work that waits for no time: while there is any, time stands still. */
   readonly work: { running: number };
-  /** One for all: it keeps nothing but keys that were read before, at a quarter of a megabyte each. */
-  readonly verifier: Verifier;
+  readonly signatures: Signatures;
   /** Whoever listens on the wires hears every request that leaves a node. */
   readonly taps: Set<(tapped: Tapped) => void>;
 }
@@ -40,15 +39,15 @@ export interface Tapped {
 export interface WorldOptions {
   readonly seed: number;
   readonly showTrace?: ((line: string) => void) | undefined;
+  /** For measuring: no signature is known as good that was not checked. */
+  readonly checksAll?: boolean;
 }
 
 /** 2026-03-05T12:00:00Z */
 const START_MS = 1_772_712_000_000;
 const SEED_BYTES = 6;
-/** Signatures remembered as good or bad. */
-const ANSWERS_MAX = 10_000;
 
-export function createWorld({ seed, showTrace }: WorldOptions): World {
+export function createWorld({ seed, showTrace, checksAll = false }: WorldOptions): World {
   const work = { running: 0 };
   const clock = virtualClock({ startMs: START_MS, isBusy: () => work.running > 0 });
   const random = (purpose: string) => seededRandom(seedOf(seed, purpose));
@@ -67,22 +66,8 @@ export function createWorld({ seed, showTrace }: WorldOptions): World {
     trace: createTrace(() => clock.monotonic(), showTrace),
     random,
     work,
-    verifier: remembering(createVerifier({ threads: "never" })),
+    signatures: createSignatures({ checksAll }),
     taps: new Set(),
-  };
-}
-
-/** What all hear is checked by each: the answer is the same, and dear. */
-function remembering(verifier: Verifier): Verifier {
-  const known = new Map<string, Promise<boolean>>();
-  return {
-    verify(publicKeyHex, text, signatureHex) {
-      const key = `${publicKeyHex} ${signatureHex} ${text}`;
-      const answer = known.get(key) ?? verifier.verify(publicKeyHex, text, signatureHex);
-      if (known.size >= ANSWERS_MAX) known.clear();
-      known.set(key, answer);
-      return answer;
-    },
   };
 }
 
