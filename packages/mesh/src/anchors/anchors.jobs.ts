@@ -19,8 +19,9 @@ export function anchorJobs({ anchoring, addresses, peerUpdates, ports }: Service
       name: "anchors.poll",
       periodMs: HIDDEN_PERIOD_MS,
       async run() {
+        if (!isUsed()) return;
         const isDue = addresses.behindNat() || monotonic() - polledMs >= OPEN_PERIOD_MS;
-        if (!isUsed() || !isDue) return;
+        if (!isDue) return;
         polledMs = monotonic();
         poll();
       },

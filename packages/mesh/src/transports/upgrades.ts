@@ -80,8 +80,9 @@ export function createUpgrades(
   }
 
   function isDue(peer: Connection): boolean {
-    if (trying.has(peer.agentId) || channels.to(peer.agentId) || isHere(peer)) return false;
-    return dueAtMs(peer) <= clock.monotonic();
+    if (trying.has(peer.agentId) || channels.to(peer.agentId)) return false;
+    // Last, because it looks at the machine's addresses.
+    return dueAtMs(peer) <= clock.monotonic() && !isHere(peer);
   }
 
   /** A peer of the first generation says in its well-known document whether it has channels. */
