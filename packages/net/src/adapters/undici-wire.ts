@@ -2,7 +2,7 @@ import type { LookupAddress } from "node:dns";
 import { lookup as systemLookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
 import { type Clock, DarkMatterError, systemClock } from "@darkmatter/core";
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import type { buildConnector, Dispatcher } from "undici";
 import { bareHost } from "../addresses.ts";
 import { netError } from "../errors.ts";
 import { admitUrl, mayReach, reachableAddresses } from "../guard.ts";
@@ -25,37 +25,53 @@ export interface UndiciWireOptions {
   readonly lookup?: Lookup;
 }
 
+type Library = typeof import("undici");
+
+/** Loaded by the first request: most commands make none, and it is a fifth of what they would load. */
+let library: Library | undefined;
+
+async function loadLibrary(): Promise<Library> {
+  library ??= await import("undici");
+  return library;
+}
+
 /** HTTP to other nodes. Each name is resolved once per connection, checked, and connected to as checked. */
 export function createUndiciWire({
   clock = systemClock,
   lookup = systemResolver,
 }: UndiciWireOptions = {}): Wire {
-  // A socket is reused by later requests to its origin: those of one reach must never meet another's.
-  const openLines = (): Readonly<Record<Reach, Line>> => ({
-    public: openLine("public", lookup),
-    private: openLine("private", lookup),
-  });
-  let lines = openLines();
+  /** A socket is reused by later requests to its origin: those of one reach must never meet another's. */
+  const lines = new Map<Reach, Dispatcher>();
+  /** The errors of connections that were never made: no byte of a request that ends with one was sent. */
+  const neverConnected = new WeakSet<object>();
+  let isClosed = false;
   /** Those of before that still have requests under way. */
-  const closing = new Set<Line>();
+  const closing = new Set<Dispatcher>();
 
-  function retire(line: Line): void {
+  function lineOf(loaded: Library, reach: Reach): Dispatcher {
+    if (isClosed) throw netError("ABORTED");
+    const line = lines.get(reach) ?? openLine(loaded, reach, lookup, neverConnected);
+    lines.set(reach, line);
+    return line;
+  }
+
+  function retire(line: Dispatcher): void {
     closing.add(line);
     // Resolves once the last answer is there; a destroyed line has none left to wait for.
-    line.agent.close().then(
+    line.close().then(
       () => closing.delete(line),
       () => closing.delete(line),
     );
   }
 
-  function start(request: OutboundRequest): Exchange {
-    const { maxBytes = ANSWER_BYTES_MAX, reach, headers, body } = request;
+  function start(request: OutboundRequest, line: Dispatcher): Exchange {
+    const { maxBytes = ANSWER_BYTES_MAX, headers, body } = request;
     const { origin, pathname, search } = admitUrl(request.url);
     // The deadline covers the whole exchange.
     const limits = { headersTimeout: 0, bodyTimeout: 0 };
     const { method } = request;
     return new Exchange(
-      lines[reach].agent,
+      line,
       { origin, path: pathname + search, method, headers: headers ?? null, body: body ?? null, ...limits },
       maxBytes,
     );
@@ -63,7 +79,7 @@ export function createUndiciWire({
 
   return {
     async request(request) {
-      const { neverConnected } = lines[request.reach];
+      const loaded = library ?? (await loadLibrary());
       let exchange: Exchange | undefined;
       let gaveUp: DarkMatterError | undefined;
       let hasBegun = false;
@@ -86,7 +102,7 @@ export function createUndiciWire({
         return await followRedirects(request, async (hop) => {
           if (gaveUp) throw gaveUp;
           hasBegun ||= exchange?.hasBegun ?? false;
-          exchange = start(hop);
+          exchange = start(hop, lineOf(loaded, hop.reach));
           return exchange.answer;
         });
       } catch (error) {
@@ -96,11 +112,12 @@ export function createUndiciWire({
       }
     },
     renew() {
-      for (const line of Object.values(lines)) retire(line);
-      lines = openLines();
+      for (const line of lines.values()) retire(line);
+      lines.clear();
     },
     async close() {
-      await Promise.all([...Object.values(lines), ...closing].map(({ agent }) => agent.destroy()));
+      isClosed = true;
+      await Promise.all([...lines.values(), ...closing].map((line) => line.destroy()));
     },
   };
 }
@@ -112,14 +129,12 @@ function giveUpLoudly(error: unknown): never {
 
 const systemResolver: Lookup = (hostname) => systemLookup(hostname, { all: true });
 
-interface Line {
-  readonly agent: Dispatcher;
-  /** The errors of connections that were never made: no byte of a request that ends with one was sent. */
-  readonly neverConnected: WeakSet<object>;
-}
-
-function openLine(reach: Reach, lookup: Lookup): Line {
-  const neverConnected = new WeakSet<object>();
+function openLine(
+  { Agent, buildConnector }: Library,
+  reach: Reach,
+  lookup: Lookup,
+  neverConnected: WeakSet<object>,
+): Dispatcher {
   // `net.connect` asks this hook once, tries exactly what it answers (IPv6 and IPv4 in turn), and nothing else.
   const resolveAndCheck: LookupFunction = (hostname, _options, done) => {
     lookup(hostname).then(
@@ -150,13 +165,12 @@ function openLine(reach: Reach, lookup: Lookup): Line {
       fail(error as Error);
     }
   };
-  const agent = new Agent({
+  return new Agent({
     connect: guardedConnect,
     connections: SOCKETS_PER_ORIGIN_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
   });
-  return { agent, neverConnected };
 }
 
 function asWireError(error: unknown, neverConnected: WeakSet<object>): DarkMatterError {
