@@ -278,10 +278,9 @@ async function checkRewriting({ check }: Checks, world: World, sides: Sides): Pr
     rmSync(cy.home.home, { recursive: true });
     cpSync(before, cy.home.home, { recursive: true });
     cy.node = await world.up(cy.home);
-    // As many commits as there were.
-    for (const words of ["I will pay 1.", "And late."]) {
-      await world.command(cy.home, "send", bo.node.agentId, words);
-    }
+    // As many commits as there were. Both wait for whoever sleeps.
+    const words = ["I will pay 1.", "And late."];
+    await Promise.all(words.map((said) => world.command(cy.home, "send", bo.node.agentId, said)));
     const { json } = await world.command(cy.home, "recent");
     const { trace } = (json.commits as Report[]).find(({ act }) => act === "message.sent") ?? {};
     own = await exported(world, cy, trace, "--disclose", "all");
