@@ -42,6 +42,7 @@ interface Try {
   readonly failures: number;
   /** It has no channels at all. */
   readonly isAbsent: boolean;
+  readonly beganAtMs: number;
   readonly triedAtMs: number;
   readonly dueAtMs: number;
 }
@@ -75,7 +76,14 @@ export function createUpgrades(
     if (known?.url === url) return known.dueAtMs;
     const nowMs = clock.monotonic();
     const due = signer.agentId < agentId ? nowMs : nowMs + SECOND_MOVE_MS;
-    tries.set(agentId, { url, failures: 0, isAbsent: false, triedAtMs: nowMs, dueAtMs: due });
+    tries.set(agentId, {
+      url,
+      failures: 0,
+      isAbsent: false,
+      beganAtMs: nowMs,
+      triedAtMs: nowMs,
+      dueAtMs: due,
+    });
     return due;
   }
 
@@ -106,6 +114,7 @@ export function createUpgrades(
         url,
         failures: became === "open" ? 0 : failures,
         isAbsent: became === "absent",
+        beganAtMs: startMs,
         triedAtMs: clock.monotonic(),
         dueAtMs: nextMs(became, failures, startMs),
       });
@@ -123,23 +132,30 @@ export function createUpgrades(
     return nowMs + doubled(became === "yielded" ? YIELDED_MS : PAUSE_MS, failures);
   }
 
+  /** What failed may work now: the pause before the next attempt becomes a short one. */
+  function hasten(agentId: string, known: Try): void {
+    const dueAtMs = known.triedAtMs + doubled(PAUSE_WITH_NEWS_MS, known.failures);
+    // One that has no channels at all gets none by way of others.
+    if (known.failures === 0 || known.isAbsent || dueAtMs >= known.dueAtMs) return;
+    tries.set(agentId, { ...known, dueAtMs });
+  }
+
   function news(): void {
     newsAtMs = clock.monotonic();
-    for (const [agentId, known] of tries) {
-      const dueAtMs = known.triedAtMs + doubled(PAUSE_WITH_NEWS_MS, known.failures);
-      // One that has no channels at all gets none by way of others.
-      if (known.failures === 0 || known.isAbsent || dueAtMs >= known.dueAtMs) continue;
-      tries.set(agentId, { ...known, dueAtMs });
-    }
+    for (const [agentId, known] of tries) hasten(agentId, known);
   }
 
   connectivity.onHeard((agentId) => {
     if (!webRtc) return;
     const nowMs = clock.monotonic();
-    const silenceMs = nowMs - (heardAt.get(agentId) ?? Number.NEGATIVE_INFINITY);
+    const beforeMs = heardAt.get(agentId) ?? Number.NEGATIVE_INFINITY;
+    const silenceMs = nowMs - beforeMs;
     const isBack = silenceMs > SILENCE_MS;
+    const known = tries.get(agentId);
     heardAt.set(agentId, nowMs);
     if (isBack) tries.delete(agentId);
+    // It was away while that was tried, if only for a short time.
+    else if (known && beforeMs < known.beganAtMs) hasten(agentId, known);
     if (silenceMs > ABSENCE_MS) news();
     if (isBack && !channels.to(agentId)) {
       background.start("transports.upgrade", async () => {
