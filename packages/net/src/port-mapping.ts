@@ -10,8 +10,15 @@ export interface PortMapping {
   remove(): Promise<void>;
 }
 
+export interface PortWish {
+  readonly internalPort: number;
+  readonly description: string;
+  /** The public port asked for first; any by default. The router may give another. */
+  readonly externalPort?: number | undefined;
+}
+
 /** Asking the router for a way in: UPnP IGD:1 and IGD:2, NAT-PMP. */
 export interface PortMapper {
   /** Rejects with MAPPING_FAILED when no router gives one within 10 s, or what it gives is no public address. */
-  map(request: { readonly internalPort: number; readonly description: string }): Promise<PortMapping>;
+  map(wish: PortWish): Promise<PortMapping>;
 }

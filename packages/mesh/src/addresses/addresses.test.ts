@@ -122,6 +122,25 @@ test("a public address of our own is no NAT; one a service tells is; one the rou
   expect([mapped.addresses.behindNat(), mapped.addresses.base(FAR)]).toEqual([false, "http://5.6.7.9:41000"]);
 });
 
+test("a node asks its router for the same public port after each start", async () => {
+  const wishes: (number | undefined)[] = [];
+  const { port } = mapper();
+  const portMapper: PortMapper = {
+    map(wish) {
+      wishes.push(wish.externalPort);
+      return port.map(wish);
+    },
+  };
+  for (let start = 0; start < 2; start++) {
+    const { addresses } = addressesOf({ lan: ["192.168.1.5"], config: { portMapping: true }, portMapper });
+    await addresses.detect();
+    await addresses.close();
+  }
+  expect(wishes).toEqual([wishes[0], wishes[0]]);
+  expect(wishes[0]).toBeGreaterThanOrEqual(30_000);
+  expect(wishes[0]).toBeLessThan(60_000);
+});
+
 function mapper() {
   const done: string[] = [];
   const state = { lost: false, address: "5.6.7.9" };

@@ -18,7 +18,18 @@ export interface PublicAddress {
 const SERVICE_TIMEOUT_MS = 5 * SECOND_MS;
 const DESCRIPTION = "DarkMatter mesh";
 
-export function createPublicAddress({ config, portMapper, report }: MeshPorts, peers: Peers): PublicAddress {
+/** Public ports are asked for from here on. */
+const PUBLIC_PORT_FROM = 30_000;
+const PUBLIC_PORTS = 30_000;
+
+/** The same after each start: whoever heard our address still has it, even if both of us were away meanwhile. */
+const usualPort = (agentId: string) =>
+  PUBLIC_PORT_FROM + (Number.parseInt(agentId.slice(0, 8), 16) % PUBLIC_PORTS);
+
+export function createPublicAddress(
+  { config, portMapper, report, signer }: MeshPorts,
+  peers: Peers,
+): PublicAddress {
   let mapping: { readonly port: PortMapping; readonly internalPort: number } | undefined;
   let told: string | undefined;
   let complaint = "";
@@ -53,7 +64,9 @@ export function createPublicAddress({ config, portMapper, report }: MeshPorts, p
     if (!config.portMapping || !portMapper || (await renewed(internalPort))) return;
     await unmap();
     try {
-      mapping = { port: await portMapper.map({ internalPort, description: DESCRIPTION }), internalPort };
+      const externalPort = usualPort(signer.agentId);
+      const wish = { internalPort, description: DESCRIPTION, externalPort };
+      mapping = { port: await portMapper.map(wish), internalPort };
     } catch (error) {
       complain("addresses.not-mapped", error);
     }

@@ -42,9 +42,9 @@ export function createPortMapper(options: PortMapperOptions): PortMapper {
   }
 
   return {
-    async map({ internalPort, description }) {
+    async map({ internalPort, description, externalPort = nextPort() }) {
       const signal = tools.clock.deadline(tools.limitMs);
-      const request = { internalPort, description, externalPort: nextPort(), nextPort };
+      const request = { internalPort, description, externalPort, nextPort };
       try {
         return loud(await firstMapping(request, signal));
       } catch (error) {

@@ -49,6 +49,9 @@ test("a port that the machine itself asked for is renewed until the router forge
   const { externalAddress, externalPort } = mapping;
   expect(await asks(open, `http://${externalAddress}:${externalPort}/`)).toBe("200 5.6.7.8");
   await mapping.renew();
+  const again = { internalPort: 8100, description: "test", externalPort };
+  expect(await inside.portMapper.map(again)).toMatchObject({ externalAddress, externalPort });
+  await inside.portMapper.map(again).then(({ renew }) => renew());
   box.forget();
   await expect(mapping.renew()).rejects.toMatchObject({ code: "MAPPING_FAILED" });
   await expect(open.portMapper.map({ internalPort: 80, description: "no router" })).rejects.toMatchObject({

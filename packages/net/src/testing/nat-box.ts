@@ -73,10 +73,12 @@ export function canPunch(one: Machine, other: Machine): boolean {
 /** Asks the router a machine stands behind, as UPnP does. */
 export function boxMapper(machine: Machine, take: (below: number) => number): PortMapper {
   return {
-    async map({ internalPort }) {
+    async map({ internalPort, externalPort: wished }) {
       const { box } = machine;
       if (!box) throw netError("MAPPING_FAILED");
-      const externalPort = ROUTER_PORT_MIN + take(ROUTER_PORT_MIN);
+      const isFree = (port: number) => (box.forwards.get(port)?.machine ?? machine) === machine;
+      const externalPort =
+        wished !== undefined && isFree(wished) ? wished : ROUTER_PORT_MIN + take(ROUTER_PORT_MIN);
       const forward = { machine, port: internalPort };
       box.forwards.set(externalPort, forward);
       const mapping: PortMapping = {
