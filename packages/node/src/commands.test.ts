@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { command, real } from "./testing/commands.ts";
+import { command, real, typed } from "./testing/commands.ts";
 import { testHome } from "./testing/program.ts";
 
 const SLOW = { timeout: 60_000 };
@@ -21,7 +21,7 @@ test(
   async () => {
     using ana = testHome();
     using bo = testHome();
-    await using node = real(ana, ["up", "--json"]);
+    await using node = real(ana, ["up", "--json"], { DARKMATTER_DISPLAY_NAME: "Ana" });
     const { url } = await node.firstLine();
 
     expect(await command(bo, "connect", url)).toMatchObject({ code: 0, said: { status: "connected" } });
@@ -48,6 +48,9 @@ test(
     expect((await command(bo, "sent", sent.said.message_id)).said.responses).toMatchObject([
       { agent_id: ana.agentId, response: "hello yourself" },
     ]);
+    const way = await typed(bo, "sent", sent.said.message_id);
+    expect(way.out).toContain(`\nAna ${ana.agentId.slice(0, 12)}:\n`);
+    expect(way.out).toContain(`Ana ${ana.agentId.slice(0, 12)} answers: hello yourself`);
 
     const waiting = command(bo, "send", ana.agentId, "and who are you?", "--wait", "20");
     const asked = await until(async () => (await command(ana, "inbox")).said.messages[0]?.message_id);

@@ -2,9 +2,9 @@ import { hasCode, type JsonObject, reasonOf } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
-import { brief, plain, rows, shortId, visiting } from "./context.ts";
+import { brief, plain, rows, visiting } from "./context.ts";
 import { theOne } from "./naming.ts";
-import { agentNamed } from "./peers.ts";
+import { agentNamed, connectedNames, type NameOf } from "./peers.ts";
 
 const TEXT = { name: "text...", required: true, summary: "what to say" };
 
@@ -33,21 +33,12 @@ export function messageCommands(main: MainOptions): Command[] {
       options: [],
       async run(input) {
         const { message } = input.args;
-        const result = await visiting(input, main, "read", async ({ call }) => {
-          const all = await call("darkmatter_list_messages");
-          if (message === undefined) return all;
-          const { message_id: id } = theOne(
-            rows(all, "messages"),
-            message,
-            { ids: ["message_id"] },
-            "messages sent",
-          );
-          return call("darkmatter_get_sent_message", { message_id: id as string });
-        });
-        input.out.result(
-          message === undefined ? sentList(rows(result, "messages")) : sentText(result),
-          result,
-        );
+        const { result, nameOf } = await visiting(input, main, "read", async ({ call }) => ({
+          result: await sentMessages(call, message),
+          nameOf: await connectedNames(call),
+        }));
+        const human = message === undefined ? sentList(rows(result, "messages")) : sentText(result, nameOf);
+        input.out.result(human, result);
         return EXIT_OK;
       },
     },
@@ -65,9 +56,12 @@ export function messageCommands(main: MainOptions): Command[] {
           input.out.result(plain(result.content), result);
           return EXIT_OK;
         }
-        const result = await visiting(input, main, "read", ({ call }) => call("darkmatter_list_inbox"));
-        const notes = rows(result, "notes_of_this_node").map(noteLine);
-        input.out.result([inboxText(rows(result, "messages")), ...notes].join("\n"), result);
+        const { result, nameOf } = await visiting(input, main, "read", async ({ call }) => ({
+          result: await call("darkmatter_list_inbox"),
+          nameOf: await connectedNames(call),
+        }));
+        const notes = rows(result, "notes_of_this_node").map((note) => noteLine(note, nameOf));
+        input.out.result([inboxText(rows(result, "messages"), nameOf), ...notes].join("\n"), result);
         return EXIT_OK;
       },
     },
@@ -98,17 +92,18 @@ async function send(input: CommandInput, main: MainOptions): Promise<ExitCode> {
     const target = await agentNamed(call, agent);
     const result = await call("darkmatter_send_message", { content: text, target_agent_id: target });
     const id = plain(result.message_id);
-    if (seconds === undefined) return { result, id, stays: owner !== undefined };
+    const nameOf = await connectedNames(call);
+    if (seconds === undefined) return { result, id, nameOf, stays: owner !== undefined };
     input.out.line(result.state === "queued" ? sentLine(id, true) : `Sent as ${id}.`);
     input.out.line("Waiting for the answer.");
     const answer = await answerTo(call, id, seconds);
-    return { result: { ...result, responses: rows(answer, "responses") }, id, stays: true };
+    return { result: { ...result, responses: rows(answer, "responses") }, id, nameOf, stays: true };
   });
   const waits = sent.result.state === "queued";
   const what = waits ? "send it again" : "hear the answer";
   const away = sent.stays ? "" : `\nNo node runs here to ${what}: start it with \`darkmatter up\`.`;
   const human = seconds === undefined ? `${sentLine(sent.id, waits)}${away}` : "";
-  input.out.result(human || answers(sent.result), sent.result);
+  input.out.result(human || answers(sent.result, sent.nameOf), sent.result);
   return EXIT_OK;
 }
 
@@ -140,24 +135,32 @@ const WAIT_SECONDS_MAX = 3600;
 
 type Call = (name: string, args?: JsonObject) => Promise<JsonObject>;
 
+/** All that were sent, or the one that is meant with its way. */
+async function sentMessages(call: Call, wanted: string | undefined): Promise<JsonObject> {
+  const all = await call("darkmatter_list_messages");
+  if (wanted === undefined) return all;
+  const { message_id: id } = theOne(rows(all, "messages"), wanted, { ids: ["message_id"] }, "messages sent");
+  return call("darkmatter_get_sent_message", { message_id: id as string });
+}
+
 async function messageNamed(call: Call, wanted: string): Promise<string> {
   const waiting = rows(await call("darkmatter_list_inbox"), "messages");
   return theOne(waiting, wanted, { ids: ["message_id"] }, "messages in the inbox").message_id as string;
 }
 
-function inboxText(messages: readonly JsonObject[]): string {
+function inboxText(messages: readonly JsonObject[], nameOf: NameOf): string {
   if (messages.length === 0) return "The inbox is empty.";
   const shown = messages.map(
     (message) =>
-      `${plain(message.message_id)}  from ${shortId(message.from_agent_id)}  ${plain(message.received_at)}\n` +
+      `${plain(message.message_id)}  from ${nameOf(message.from_agent_id)}  ${plain(message.received_at)}\n` +
       `  ${brief(message.content, 200)}`,
   );
   return [...shown, "", "Whole: darkmatter inbox MESSAGE · answer: darkmatter reply MESSAGE TEXT"].join("\n");
 }
 
 /** What this node itself says; never another agent's words. */
-const noteLine = ({ at, message_id: id, agent_id: agent, note }: JsonObject) =>
-  `Note of this node, ${plain(at)}: ${plain(note)}  (${plain(id)} to ${shortId(agent)})`;
+const noteLine = ({ at, message_id: id, agent_id: agent, note }: JsonObject, nameOf: NameOf) =>
+  `Note of this node, ${plain(at)}: ${plain(note)}  (${plain(id)} to ${nameOf(agent)})`;
 
 function sentList(messages: readonly JsonObject[]): string {
   if (messages.length === 0) return "Nothing was sent yet.";
@@ -169,12 +172,12 @@ function sentList(messages: readonly JsonObject[]): string {
   return [...shown, "", "Its answers and its way: darkmatter sent MESSAGE"].join("\n");
 }
 
-function sentText(message: JsonObject): string {
+function sentText(message: JsonObject, nameOf: NameOf): string {
   const way = rows(message, "updates").map(
-    ({ type, agent_id: agent, timestamp }) => `  ${plain(timestamp)}  ${plain(type)} by ${shortId(agent)}`,
+    ({ type, agent_id: agent, timestamp }) => `  ${plain(timestamp)}  ${plain(type)} by ${nameOf(agent)}`,
   );
-  const ladders = rows(message, "ladder").map(ladderText);
-  const answer = answers(message);
+  const ladders = rows(message, "ladder").map((ladder) => ladderText(ladder, nameOf));
+  const answer = answers(message, nameOf);
   return [plain(message.content), ...ladders, ...way, answer === "" ? "No answer yet." : answer].join("\n");
 }
 
@@ -191,14 +194,14 @@ const RUNG_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** How far the message came with one agent; what that agent signed is told apart from what we know ourselves. */
-function ladderText(ladder: JsonObject): string {
+function ladderText(ladder: JsonObject, nameOf: NameOf): string {
   const rungs = rows(ladder, "rungs").map(({ rung, at, detail, commit, signed }) => {
     const words = `${RUNG_WORDS[plain(rung)] ?? plain(rung)}${detail ? ` ("${brief(detail, 100)}")` : ""}`;
     const proof = commit ? `, signed, its commit ${plain(commit).slice(0, COMMIT_SHOWN)}` : ", signed";
     return `  ${plain(at)}  ${words}${signed === true ? proof : ""}`;
   });
   const none = ["  no word yet"];
-  return [`${shortId(ladder.agent_id)}:`, ...(rungs.length > 0 ? rungs : none), ...tries(ladder)].join("\n");
+  return [`${nameOf(ladder.agent_id)}:`, ...(rungs.length > 0 ? rungs : none), ...tries(ladder)].join("\n");
 }
 
 /** How often it was brought there, by which way, and when it is tried next. */
@@ -212,8 +215,8 @@ function tries({ attempts, transport, next_attempt: next, last_error: error }: J
 
 const COMMIT_SHOWN = 12;
 
-function answers(message: JsonObject): string {
+function answers(message: JsonObject, nameOf: NameOf): string {
   return rows(message, "responses")
-    .map(({ agent_id: agent, response }) => `${shortId(agent)} answers: ${plain(response)}`)
+    .map(({ agent_id: agent, response }) => `${nameOf(agent)} answers: ${plain(response)}`)
     .join("\n");
 }

@@ -82,6 +82,15 @@ export async function agentNamed(call: Call, wanted: string): Promise<string> {
   }
 }
 
+export type NameOf = (agentId: unknown) => string;
+
+/** How a person is told of an agent: by the name it gives itself, and by its id, which nobody else can have. */
+export async function connectedNames(call: Call): Promise<NameOf> {
+  const connections = rows(await call("darkmatter_list_connections"), "connections");
+  const names = new Map(connections.map((peer) => [peer.agent_id, brief(peer.display_name, 24)]));
+  return (agentId) => [names.get(agentId as string) ?? "", shortId(agentId)].filter(Boolean).join(" ");
+}
+
 async function peers(input: CommandInput, main: MainOptions): Promise<ExitCode> {
   const { evidence } = await lookingAtLedger(input, main, ({ db, ledger }) => ledger.state(db));
   const isSplit = (agentId: unknown) => evidence.some((found) => found.agentId === agentId);

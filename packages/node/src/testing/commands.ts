@@ -5,8 +5,12 @@ const QUIET = { DARKMATTER_DISCOVERY: "false", DARKMATTER_PASSPHRASE: "correct h
 const REAL_MAIN = new URL("./real-main.ts", import.meta.url).pathname;
 
 /** The program as people have it: with mesh and ledger. */
-export function real(home: TestHome, argv: readonly string[]): Program {
-  return startProgram(home, argv, QUIET, REAL_MAIN);
+export function real(
+  home: TestHome,
+  argv: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): Program {
+  return startProgram(home, argv, { ...QUIET, ...settings }, REAL_MAIN);
 }
 
 /** What one command says under `--json`, and its exit code. */
