@@ -222,6 +222,33 @@ test("a channel lost with its network is opened anew when the peer is there agai
   expect(await shown(bo)).toMatchObject({ transport: "webrtc" });
 });
 
+test("a peer that was away for less than two minutes is offered a channel soon after it is heard", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: true, webRtc: true });
+  const { ana, bo } = net.nodes;
+  await net.connect("ana", "bo");
+  await upgrade(net);
+  const down = net.hosts.bo.down();
+  await net.clock.advance(20 * SECOND_MS);
+  // Twice, because the larger id leaves the first move to the other.
+  for (let turn = 0; turn < 2; turn++) {
+    const inVain = ana.job("transports.upgrade");
+    await net.clock.advance(20 * SECOND_MS);
+    await inVain;
+  }
+  down[Symbol.dispose]();
+  const offered = async () => {
+    const offering = ana.job("transports.upgrade");
+    await net.clock.advance(SECOND_MS);
+    await offering;
+    return shown(ana);
+  };
+  expect(await offered()).not.toMatchObject({ transport: "webrtc" });
+  const status = { method: "GET", path: "status", timeoutMs: SECOND_MS } as const;
+  expect(await ana.mesh.call(bo.id, status)).toMatchObject({ way: "http" });
+  await net.clock.advance(10 * SECOND_MS);
+  expect(await offered()).toMatchObject({ transport: "webrtc" });
+});
+
 test.each([
   ["its new address", { remote: "192.168.7.11" }],
   ["an anchor", { remote: "0.0.0.0", headers: { via: "anchor" } }],
