@@ -70,7 +70,7 @@ async function one(given: Plan): Promise<number> {
   const file = values.trace === undefined ? undefined : createWriteStream(values.trace);
   const started = performance.now();
   console.error(
-    `seed ${plan.seed}: ${plan.nodes} nodes, ${plan.faults.length} faults; this takes about a minute`,
+    `seed ${plan.seed}: ${plan.nodes} nodes, ${plan.faults.length} faults; this takes some seconds`,
   );
   const outcome = await simulate(plan, file ? { showTrace: (line) => void file.write(line) } : {});
   file?.end();
