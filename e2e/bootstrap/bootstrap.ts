@@ -18,7 +18,7 @@ import { createWorld, freePorts, type NodeProcess, type World } from "../world.t
 const INSTALL_MS = 60_000;
 const ANSWER_MS = 5000;
 /** All that the script uses of a system, but for Node and npm. */
-const TOOLS = ["sh", "uname", "mkdir", "chmod", "mv", "sed", "cat"];
+const TOOLS = ["sh", "uname", "mkdir", "chmod", "mv", "sed", "cat", "sleep"];
 
 /** A node installs another from itself, into an empty home; and what may come in its way. */
 export async function runBootstrap({ check }: Checks): Promise<void> {

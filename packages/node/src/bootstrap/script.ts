@@ -66,7 +66,17 @@ find_node() {
     fail 'Node 24 or newer is needed, and npm has none for this machine. Install it, then run this again.'
   printf '%s\\n' "Installing \${package} into $dir/runtime"
   mkdir -p "$dir/runtime"
-  npm install --prefix "$dir/runtime" --no-save --no-audit --no-fund --loglevel=error "$package" </dev/null
+  npm install --prefix "$dir/runtime" --no-save --no-audit --no-fund --loglevel=error "$package" </dev/null &
+  installing=$!
+  trap 'kill "$installing" 2>/dev/null; exit 130' INT TERM
+  seconds=0
+  while kill -0 "$installing" 2>/dev/null; do
+    sleep 1
+    seconds=$((seconds + 1))
+    [ $((seconds % 10)) -ne 0 ] || printf '%s\\n' "  still installing, $seconds s"
+  done
+  trap - INT TERM
+  wait "$installing" || fail "npm could not install \${package}."
   node="$dir/runtime/node_modules/\${package%@*}/bin/node"
   is_new_enough "$node" || fail "$node does not run on this machine."
 }
