@@ -271,7 +271,7 @@ function queuedNote(waiting: readonly QueuedCopy[], unsure: number): string {
   const arrived = unsure > 0 ? ` It may have arrived with ${unsure} of them; none acts on it twice.` : "";
   return (
     `Not delivered yet to ${waiting.length} agent(s) (${reasons}). It is kept and sent again by itself, at once when ` +
-    `they are back, for 24 hours.${arrived} darkmatter_expire_message withdraws it.`
+    `they are back, for at most 24 hours.${arrived} darkmatter_expire_message withdraws it.`
   );
 }
 

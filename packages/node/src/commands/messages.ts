@@ -119,7 +119,7 @@ async function answerTo(call: Call, id: string, seconds: number): Promise<JsonOb
 
 function sentLine(id: string, waits: boolean): string {
   if (waits)
-    return `Not delivered yet: kept as ${id} and sent again by itself for 24 hours. How far it is: darkmatter sent ${id}`;
+    return `Not delivered yet: kept as ${id} and sent again by itself for at most 24 hours. How far it is: darkmatter sent ${id}`;
   return `Sent as ${id}. Answer: darkmatter sent ${id}`;
 }
 
