@@ -37,7 +37,7 @@ export interface Signalling {
 /** Offers of one peer a minute. The first generation sends two for each channel. */
 const OFFERS_PER_MINUTE = 12;
 const ANSWERING_MAX = 16;
-/** A way that brought nothing for so long gets company. */
+/** A way that brought nothing for so long gets company; an offer that did not gives way to the peer's own. */
 const HEAD_START_MS = 3 * SECOND_MS;
 
 interface UnderAnswer {
@@ -58,7 +58,7 @@ export function createSignalling(
   const limiter = createWindowLimiter({ clock });
   const answering = new Map<string, UnderAnswer>();
   /** Our own offers under way, and how to give each up. */
-  const offering = new Map<string, AbortController>();
+  const offering = new Map<string, { readonly stop: AbortController; readonly sinceMs: number }>();
   let isStopped = false;
 
   async function adopt(
@@ -73,12 +73,16 @@ export function createSignalling(
     channels.adopt(agentId, channel, { level: by, plainSend: offered && by === "direct" }, proven);
   }
 
-  /** Throws DUPLICATE where our own offer goes before: the smaller id keeps its own (mesh.md 10.1). */
+  /**
+   * Throws DUPLICATE where our own offer goes before: the smaller id keeps its own (mesh.md 10.1). One that brought
+   * nothing for a while may never arrive, as with a peer behind NAT, which alone can open the way.
+   */
   function settleGlare(agentId: string): void {
     const own = offering.get(agentId);
     if (!own) return;
-    if (self < agentId) throw meshError("DUPLICATE", "Our own offer is on its way to you");
-    own.abort(OVER);
+    const isYoung = clock.monotonic() - own.sinceMs < HEAD_START_MS;
+    if (self < agentId && isYoung) throw meshError("DUPLICATE", "Our own offer is on its way to you");
+    own.stop.abort(OVER);
   }
 
   function answer(library: WebRtc, agentId: string, sdp: string, hash: string, by: LevelName): UnderAnswer {
@@ -183,7 +187,7 @@ export function createSignalling(
       const { agentId } = peer;
       if (!webRtc || isStopped || offering.has(agentId) || answering.has(agentId)) return "yielded";
       const stop = new AbortController();
-      offering.set(agentId, stop);
+      offering.set(agentId, { stop, sinceMs: clock.monotonic() });
       let made: Offering | undefined;
       let attempt: Attempt = "failed";
       try {
@@ -201,7 +205,7 @@ export function createSignalling(
 
     stop() {
       isStopped = true;
-      for (const own of offering.values()) own.abort(OVER);
+      for (const { stop } of offering.values()) stop.abort(OVER);
       for (const under of answering.values()) under.cancel();
     },
   };

@@ -13,8 +13,8 @@ import type { Signalling } from "./signalling.ts";
 /** After a failed attempt, doubling (mesh.md 9.2: every 120 s). */
 const PAUSE_MS = 2 * MINUTE_MS;
 const PAUSE_MAX_MS = HOUR_MS;
-/** Whose own offer went before ours: if that opened nothing, ours is due soon. */
-const YIELDED_MS = 10 * SECOND_MS;
+/** Whose own offer went before ours: if that opened nothing, ours is due soon, and goes before then. */
+const YIELDED_MS = 5 * SECOND_MS;
 /** The larger id leaves the first move to the other, so that both do not offer at once. */
 const SECOND_MOVE_MS = 5 * SECOND_MS;
 /** A peer heard again after such a silence may have moved: what failed before is forgotten. */
