@@ -1,4 +1,4 @@
-import { HOUR_MS, type JsonObject } from "@darkmatter/core";
+import { HOUR_MS, type JsonObject, MINUTE_MS } from "@darkmatter/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { memoryNetwork, stranger } from "../testing.ts";
@@ -76,6 +76,32 @@ test("since when a score is negative is kept until it is no more", async () => {
   expect(await since()).toBeNull();
   await score(-0.1);
   expect(await since()).toBe("2026-03-05T13:00:00+00:00");
+});
+
+test("a peer disliked for an hour is disconnected, and both agents are told; one forgiven in time is not", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana", "bo", "cy"] });
+  const { ana, bo, cy } = net.nodes;
+  await net.connect("ana", "bo");
+  await net.connect("ana", "cy");
+  const peers = async (node: typeof ana) =>
+    ((await node.tool("list_connections")).connections as JsonObject[]).map(({ agent_id: id }) => id);
+  const part = async (afterMs: number) => {
+    await net.clock.advance(afterMs);
+    await ana.job("connections.part");
+    await net.settle();
+  };
+  for (const { id } of [bo, cy]) await ana.tool("set_impression", { agent_id: id, score: -0.5 });
+  await part(HOUR_MS - MINUTE_MS);
+  expect((await peers(ana)).toSorted()).toEqual([bo.id, cy.id].toSorted());
+  await ana.tool("set_impression", { agent_id: cy.id, score: 0.1 });
+  await part(2 * MINUTE_MS);
+  expect(await peers(ana)).toEqual([cy.id]);
+  expect(await peers(bo)).toEqual([]);
+  expect(await peers(cy)).toEqual([ana.id]);
+  const { notes_of_this_node: notes } = await ana.tool("list_inbox");
+  expect(notes).toEqual([
+    { at: expect.any(String), agent_id: bo.id, note: expect.stringContaining("below zero for an hour") },
+  ]);
 });
 
 test("small favours never reach certainty, and no score leaves its range", () => {

@@ -40,7 +40,7 @@ export async function inboxPage({ db, inbox, ports, giving, changed }: Services)
 
 const shownNote = ({ at, messageId, agentId, text }: Note): JsonObject => ({
   at,
-  message_id: messageId,
+  ...(messageId !== "" && { message_id: messageId }),
   agent_id: agentId,
   note: text,
 });

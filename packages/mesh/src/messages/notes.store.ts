@@ -17,9 +17,10 @@ export const noteMigrations: readonly Migration[] = [
   },
 ];
 
-/** A line this node tells its own agent: what became of a message it sent. Never another agent's words. */
+/** A line this node tells its own agent: what became of a message or a connection. Never another agent's words. */
 export interface Note {
   readonly at: string;
+  /** Empty where it is of no message. */
   readonly messageId: string;
   readonly agentId: string;
   readonly text: string;

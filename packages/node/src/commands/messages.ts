@@ -160,7 +160,7 @@ function inboxText(messages: readonly JsonObject[], nameOf: NameOf): string {
 
 /** What this node itself says; never another agent's words. */
 const noteLine = ({ at, message_id: id, agent_id: agent, note }: JsonObject, nameOf: NameOf) =>
-  `Note of this node, ${plain(at)}: ${plain(note)}  (${plain(id)} to ${nameOf(agent)})`;
+  `Note of this node, ${plain(at)}: ${plain(note)}  (${id === undefined ? "" : `${plain(id)} to `}${nameOf(agent)})`;
 
 function sentList(messages: readonly JsonObject[]): string {
   if (messages.length === 0) return "Nothing was sent yet.";
