@@ -14,11 +14,11 @@ import { befriend, type Level, type Peer, PORT, reachLevel, startPeer, stopPeer,
 import { createWorld, type World } from "../world.ts";
 
 const STUN = join(import.meta.dirname, "children", "stun.ts");
-const START_MS = 30_000;
+const START_MS = 15_000;
 const OPEN_MS = 60_000;
 /** Starts, meetings and moves of a case, on a machine with much else to do. */
-const CASE_MS = 240_000;
-const TALK_MS = 45_000;
+const CASE_MS = 150_000;
+const TALK_MS = 30_000;
 const ANCHOR_PORT = 5001;
 const IP = { natAna: "11.0.0.11", natBo: "11.0.0.12", cy: "11.0.0.20", servers: "11.0.0.30" } as const;
 const BY_PEER: Level = { transport: "webrtc", method: "peer-relay", level: 3 };
