@@ -34,6 +34,8 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject> {
   /** Strings are trimmed, unknown keys refused, by the server for every tool; also accepted wrapped in `params`. */
   readonly input: Input;
   readonly annotations: ToolAnnotations;
+  /** `owner`: for the commands of whoever owns the node. Never shown to an agent, and unknown to it when called. */
+  readonly audience?: "owner";
   /** Whether a session that has not used it sees it now; a hidden tool still works and then stays visible. */
   visible(): boolean;
   /** Never rejects for what a caller did wrong: that is `{success: false, error}`. */

@@ -204,13 +204,14 @@ function handlerOf(options: NodeOptions, layer: Layer, undo: AsyncDisposableStac
 }
 
 function streamServer(tools: ToolTable, options: NodeOptions) {
-  return (stream: Duplex, { session, called }: Pick<Hello, "session" | "called">) => {
+  return (stream: Duplex, { session, called, role }: Pick<Hello, "session" | "called" | "role">) => {
     const served = serveMcpStream(
       tools,
       { input: stream, output: stream },
       {
         session,
         sessionState: { called: new Set(called) },
+        isOwner: role === "command",
         identity: identityOf(options),
         onError: ({ tool, error }) =>
           options.log.warn("mcp.failed", { tool: tool ?? "", reason: reasonOf(error) }),

@@ -19,7 +19,7 @@ const LOSSES_MAX = 3;
 
 /** A node in this very process. */
 export interface OwnNode {
-  serve(stream: Duplex, session: Pick<Hello, "session" | "called">): void;
+  serve(stream: Duplex, session: Pick<Hello, "session" | "called" | "role">): void;
   /** Stops cleanly and gives the lock back. Safe to call twice. */
   stop(): Promise<void>;
   /** Calls back when a newer program asked for ownership. */

@@ -43,11 +43,11 @@ export async function visit<T>(
   if (purpose === "read") await requirePassport(options);
   const agent = await openAgent(options);
   const version = options.version ?? VERSION;
-  const session = { session: randomUUID(), called: [] };
+  const session = { session: randomUUID(), called: [], role: "command" as const };
   const found = await findOwner({
     ...agent.places,
     socket: agent.socket,
-    hello: { darkmatter: RELAY_PROTOCOL, version, pid: process.pid, ...session, role: "command" },
+    hello: { darkmatter: RELAY_PROTOCOL, version, pid: process.pid, ...session },
     mayOwn: () => purpose === "act",
     signal: options.signal,
   });
@@ -70,7 +70,12 @@ export async function visit<T>(
     serveMcpStream(
       layer.tools,
       { input: far, output: far },
-      { session: session.session, identity: { name: "darkmatter", version }, onError: () => undefined },
+      {
+        session: session.session,
+        isOwner: true,
+        identity: { name: "darkmatter", version },
+        onError: () => undefined,
+      },
     );
   }
   return await use(near);

@@ -17,6 +17,8 @@ export interface McpStreamOptions {
   readonly session: string;
   /** Given again when the same session moves here from another process. */
   readonly sessionState?: SessionState;
+  /** The client is a command of the node's owner, and no agent. */
+  readonly isOwner?: boolean;
   readonly identity: McpIdentity;
   readonly onError: McpOnError;
 }
@@ -51,10 +53,11 @@ async function start(table: ToolTable, streams: StreamPair, options: McpStreamOp
     import("@modelcontextprotocol/server/stdio"),
     import("./server.ts"),
   ]);
-  const { session: id, sessionState: state, onError } = options;
+  const { session: id, sessionState: state, isOwner = false, onError } = options;
   const report = (error: unknown, tool?: string) => onError({ session: id, tool, error });
   const session = createToolSession(table, {
     id,
+    isOwner,
     ...(state && { state }),
     onReveal: () => announcements.compare(),
     onError: ({ tool, error }) => report(error, tool),

@@ -43,6 +43,8 @@ export interface ToolSession {
 export interface ToolSessionOptions {
   readonly id: string;
   readonly state?: SessionState;
+  /** The session is a command of the node's owner: it may call the tools that no agent is given. */
+  readonly isOwner?: boolean;
   /** A hidden tool was called, so that the session's list has grown. */
   readonly onReveal?: () => void;
   readonly onError: ToolErrorReport;
@@ -50,10 +52,11 @@ export interface ToolSessionOptions {
 
 /** One session's view of a tool table, whatever protocol carries it. */
 export function createToolSession(table: ToolTable, options: ToolSessionOptions): ToolSession {
-  const { id, onError } = options;
+  const { id, onError, isOwner = false } = options;
   const { called } = options.state ?? { called: new Set<string>() };
-  const byName = new Map(table.tools.map((tool) => [tool.name, tool]));
-  const seen = () => table.tools.filter((tool) => tool.visible() || called.has(tool.name));
+  const tools = table.tools.filter((tool) => isOwner || tool.audience !== "owner");
+  const byName = new Map(tools.map((tool) => [tool.name, tool]));
+  const seen = () => tools.filter((tool) => tool.visible() || called.has(tool.name));
   const fingerprint = () => JSON.stringify(seen().map((tool) => [tool.name, descriptionOf(tool)]));
   let told = fingerprint();
 

@@ -66,6 +66,16 @@ export function sampleTable(): SampleTable {
         handle: async () => ({ success: false, error: "nothing here" }),
       }),
       noted({
+        name: "owners",
+        title: "Owner's",
+        description: "For the owner's commands alone.",
+        input: z.object({}),
+        annotations: READ_ONLY,
+        audience: "owner",
+        visible: () => true,
+        handle: async () => ({ success: true }),
+      }),
+      noted({
         name: "broken",
         title: "Broken",
         description: "Throws.",

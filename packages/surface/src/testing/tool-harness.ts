@@ -10,7 +10,7 @@ export interface HarnessCall {
 }
 
 export interface ToolHarness {
-  /** What a session sees now. */
+  /** What a session sees now. The session called `owner` is one of the owner's commands. */
   list(session?: string): ListedTool[];
   names(session?: string): string[];
   /** The result as JSON, decorated; `{text}` for a tool that answers in plain text. Rejects for an unknown tool. */
@@ -27,7 +27,8 @@ export function toolHarness(table: ToolTable): ToolHarness {
   const sessions = new Map<string, ReturnType<typeof createToolSession>>();
   const sessionOf = (id = "test-session") => {
     const session =
-      sessions.get(id) ?? createToolSession(table, { id, onError: ({ error }) => errors.push(error) });
+      sessions.get(id) ??
+      createToolSession(table, { id, isOwner: id === "owner", onError: ({ error }) => errors.push(error) });
     sessions.set(id, session);
     return session;
   };
