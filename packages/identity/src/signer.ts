@@ -9,6 +9,8 @@ export interface Signer {
    * is not admissible. Never used as a key itself.
    */
   agree(publicKeyHex: string): Uint8Array | undefined;
+  /** A secret of its own for one purpose: SHA-256 of the seed's 32 bytes and the label's UTF-8 bytes (mesh.md 12). */
+  derive(label: string): Uint8Array;
 }
 
 /** Checks signatures with cached key objects. */

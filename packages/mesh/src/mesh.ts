@@ -50,6 +50,7 @@ import { createOutbox } from "./messages/outbox.ts";
 import { createReceiving } from "./messages/receive.ts";
 import { createReplying } from "./messages/reply.ts";
 import { createSending } from "./messages/send.ts";
+import type { OnStored } from "./messages/stored.ts";
 import { createWaiting } from "./messages/waiting.ts";
 import { createPeers } from "./peers.ts";
 import type { MeshPorts } from "./ports.ts";
@@ -276,6 +277,7 @@ function createServices(
     if (replying.missed(agentId)) background.start("answers.heard", () => replying.heard(agentId), agentId);
     if (giving.missed(agentId)) background.start("receipts.heard", () => giving.heard(agentId), agentId);
   });
+  const onStored: readonly OnStored[] = [];
   const glance = createGlance(
     db,
     () => presence.status(),
@@ -304,7 +306,17 @@ function createServices(
     peerUpdates,
     impressions,
     opinions: createOpinions(ports, connections, impressions, peers),
-    receiving: createReceiving(ports, connections, limits, callbacks, giving, background, heard, changed),
+    receiving: createReceiving(
+      ports,
+      connections,
+      limits,
+      callbacks,
+      giving,
+      background,
+      heard,
+      changed,
+      onStored,
+    ),
     sending: createSending(ports, addresses, connections, impressions, outbox, changed),
     replying,
     forwarding: createForwarding(ports, connections, callbacks, outbox, giving, changed),

@@ -2,6 +2,7 @@ import type { Clock, Random } from "@darkmatter/core";
 import type { Signer, Verifier } from "@darkmatter/identity";
 import type { Handler, Multicast, PortMapper, WebRtc, Wire } from "@darkmatter/net";
 import type { Database, Journal } from "@darkmatter/store";
+import type { AgentSettings, ClientName, RouterMode } from "./settings.ts";
 
 /** What the owner of a node decides; the environment of mesh.md 17. */
 export interface MeshConfig {
@@ -32,6 +33,13 @@ export interface MeshConfig {
   readonly portMapping: boolean;
   /** Where the key lies; shown to the agent, never read by the mesh. */
   readonly passportPath: string;
+  /** Which program the agent lives in: decides how a helper of it is started, and how it is woken. */
+  readonly client: ClientName;
+  readonly routerMode: RouterMode;
+  /** Helpers started for messages (mesh.md 14, 22.7). */
+  readonly agent: AgentSettings;
+  /** Base URL of who gets a fee that found no other taker; the first anchor when undefined. */
+  readonly superagent: string | undefined;
 }
 
 /** Where a node listens, once it does. */

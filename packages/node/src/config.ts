@@ -1,11 +1,18 @@
+import {
+  type AgentSettings,
+  CLIENTS,
+  type ClientName,
+  ROUTER_MODES,
+  type RouterMode,
+} from "@darkmatter/mesh/nouns";
 import { z } from "zod";
 import { nodeError } from "./errors.ts";
 
 export const DEFAULT_PORT = 8100;
 /** Where a node looks for room when its port is somebody else's: this many from the default on. */
 export const FALLBACK_PORTS = 11;
-export const CLIENTS = ["claude-code", "cursor", "gemini", "codex", "kimi", "opencode", "openclaw"] as const;
-export const ROUTER_MODES = ["spawn", "rules_first", "rules_only", "queue_only"] as const;
+/** Asked and told only when a tool about money is used, or a payment is announced. */
+const SOLANA_RPC_DEFAULT = "https://api.mainnet-beta.solana.com";
 /** Ports looked through for nodes on this machine; each costs a request every half minute. */
 const DISCOVERY_PORTS_MAX = 1000;
 
@@ -35,9 +42,17 @@ export interface Config {
   readonly rateGlobal: number;
   readonly ratePerConnection: number;
   readonly acceptStrangers: boolean;
-  readonly client: (typeof CLIENTS)[number];
+  readonly client: ClientName;
   readonly transport: "auto" | "stdio" | "http";
-  readonly routerMode: (typeof ROUTER_MODES)[number];
+  readonly routerMode: RouterMode;
+  /** A module whose default export decides about messages before the rules do. */
+  readonly routerModule: string | undefined;
+  readonly agent: AgentSettings;
+  readonly superagent: string | undefined;
+  /** Base URL of the Solana node that is asked and told; `undefined` where the owner wants no wallet. */
+  readonly solanaRpc: string | undefined;
+  /** Called when the agent is to be woken: an http(s) URL, or a command and its arguments. */
+  readonly wakeHook: string | undefined;
   readonly stateFile: string | undefined;
   readonly requestExpiryMs: number;
   /** What was understood otherwise than it was written, for the log. */
@@ -75,6 +90,20 @@ const url = z
   .transform((value) => value.replace(/\/+$/, ""))
   .optional();
 
+const decimal = (fallback: number, least: number, most: number) =>
+  z
+    .string()
+    .regex(/^-?\d{1,3}(\.\d{1,9})?$/, "must be a number such as 0.5")
+    .transform(Number)
+    .pipe(z.number().min(least, `must be ${least} to ${most}`).max(most, `must be ${least} to ${most}`))
+    .optional()
+    .transform((value) => value ?? fallback);
+const words = text.transform((value) =>
+  value
+    ?.split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== ""),
+);
 /** A comma list; `none` is an empty one. */
 const listOf = (fallback: string, item: z.ZodType<string>) =>
   text.transform((value, context) => {
@@ -115,6 +144,19 @@ const Environment = z.object({
   DARKMATTER_TRANSPORT: z.enum(["auto", "stdio", "http"], "must be auto, stdio or http").default("auto"),
   DARKMATTER_ROUTER_MODE: text,
   DARKMATTER_STATE_FILE: text,
+  DARKMATTER_ROUTER: text,
+  DARKMATTER_AGENT_ENABLED: flag(true),
+  DARKMATTER_AGENT_MAX_CONCURRENT: integer(2, 0, 1000),
+  DARKMATTER_AGENT_MAX_PER_HOUR: integer(6, 0, 100_000),
+  DARKMATTER_AGENT_TIMEOUT: integer(300, 1, 86_400),
+  DARKMATTER_AGENT_MIN_TRUST: decimal(0.5, -1, 1),
+  DARKMATTER_AGENT_AUTONOMOUS: flag(false),
+  DARKMATTER_AGENT_COMMAND: text,
+  DARKMATTER_AGENT_ARGS: words,
+  DARKMATTER_AGENT_ENV_CLEANUP: words,
+  DARKMATTER_SUPERAGENT: url,
+  DARKMATTER_SOLANA_RPC: text,
+  DARKMATTER_WAKE_HOOK: text,
   DARKMATTER_REQUEST_EXPIRY: integer(3600, 1, 31_536_000),
 });
 
@@ -151,6 +193,21 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     client: knownOr("DARKMATTER_CLIENT", found.DARKMATTER_CLIENT, CLIENTS, warnings),
     transport: found.DARKMATTER_TRANSPORT,
     routerMode: knownOr("DARKMATTER_ROUTER_MODE", found.DARKMATTER_ROUTER_MODE, ROUTER_MODES, warnings),
+    routerModule: found.DARKMATTER_ROUTER,
+    agent: {
+      enabled: found.DARKMATTER_AGENT_ENABLED,
+      maxConcurrent: found.DARKMATTER_AGENT_MAX_CONCURRENT,
+      maxPerHour: found.DARKMATTER_AGENT_MAX_PER_HOUR,
+      timeoutMs: found.DARKMATTER_AGENT_TIMEOUT * 1000,
+      minTrust: found.DARKMATTER_AGENT_MIN_TRUST,
+      autonomous: found.DARKMATTER_AGENT_AUTONOMOUS,
+      command: found.DARKMATTER_AGENT_COMMAND,
+      args: found.DARKMATTER_AGENT_ARGS,
+      envCleanup: found.DARKMATTER_AGENT_ENV_CLEANUP,
+    },
+    superagent: found.DARKMATTER_SUPERAGENT,
+    solanaRpc: rpcOf(found.DARKMATTER_SOLANA_RPC),
+    wakeHook: found.DARKMATTER_WAKE_HOOK,
     stateFile: found.DARKMATTER_STATE_FILE,
     requestExpiryMs: found.DARKMATTER_REQUEST_EXPIRY * 1000,
     warnings,
@@ -165,6 +222,18 @@ function nameOf(value: string | undefined): string | undefined {
 /** A value with a scheme is the ledger server's URL, and never a bind address. */
 function hostOf(value: string | undefined): string {
   return value === undefined || /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? "127.0.0.1" : value.trim();
+}
+
+/** A public server unless said otherwise; `none` is none. @throws CONFIG_INVALID */
+function rpcOf(value: string | undefined): string | undefined {
+  if (value === undefined) return SOLANA_RPC_DEFAULT;
+  if (value.trim() === "none") return undefined;
+  // Its path or query may hold a key of the provider: unlike other URLs it is told to nobody.
+  if (/^https?:\/\/[^\s@]+$/i.test(value.trim())) return value.trim();
+  throw nodeError(
+    "CONFIG_INVALID",
+    "DARKMATTER_SOLANA_RPC must be an http(s) URL without user name, or none.",
+  );
 }
 
 /** Unknown values of these two warn and mean the default (mesh.md 14, 17). */

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import { fromHex, isAdmissibleKey, toHex } from "@darkmatter/core";
 import { identityError } from "../errors.ts";
 import type { Signer } from "../signer.ts";
@@ -35,5 +35,6 @@ export function createSigner(seed: Uint8Array | string): Signer {
       agreeing ??= agreementKey(bytes);
       return sharedSecret(agreeing, publicKeyHex);
     },
+    derive: (label) => createHash("sha256").update(bytes).update(label, "utf8").digest(),
   };
 }

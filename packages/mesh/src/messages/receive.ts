@@ -45,6 +45,7 @@ import {
   takePlace,
 } from "./messages.store.ts";
 import { createSeenShares, type SeenShare, STRANGERS_SHARE, shareOf, wasSeen } from "./seen.ts";
+import type { OnStored } from "./stored.ts";
 import { type ArrivedMessage, verifyMessage } from "./verify.ts";
 
 /** What the sender is answered: 409 for a repeat that asked for its receipt again. */
@@ -92,6 +93,7 @@ export function createReceiving(
   background: Background,
   heard: (agentId: string) => void,
   changed: () => void,
+  onStored: readonly OnStored[],
 ): Receiving {
   const { db, clock, config, signer, verifier, journal } = ports;
   const self = signer.agentId;
@@ -196,6 +198,8 @@ export function createReceiving(
       if (connected && metadata.type === "disconnect_announcement") {
         await connections.close(tx, from, ANNOUNCED);
       }
+      const stored = { ...message, connected, score, broadcast, receivedAtMs: now };
+      for (const follow of onStored) await follow(tx, stored);
       const given = storedRung(message, signed.content_hash, now, commit);
       // Its author hears by the webhook what who brought it hears in the answer.
       if (given && authorOf(message) !== from) await giving.owe(tx, { ...given, webhook: message.webhook });

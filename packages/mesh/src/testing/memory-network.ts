@@ -43,6 +43,20 @@ export const TEST_CONFIG: MeshConfig = {
   ipService: undefined,
   portMapping: false,
   passportPath: "passport.key",
+  client: "claude-code",
+  routerMode: "queue_only",
+  agent: {
+    enabled: true,
+    maxConcurrent: 2,
+    maxPerHour: 6,
+    timeoutMs: 300_000,
+    minTrust: 0.5,
+    autonomous: false,
+    command: undefined,
+    args: undefined,
+    envCleanup: undefined,
+  },
+  superagent: undefined,
 };
 
 /** A whole mesh node without a socket, a file or a real second. */

@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { findPassport } from "@darkmatter/identity";
+import { CLIENTS } from "@darkmatter/mesh/nouns";
 import { nodeFiles } from "@darkmatter/store";
 import {
   type Command,
@@ -13,7 +14,6 @@ import { agreed } from "../adapters/confirm.ts";
 import { sessionLaunch } from "../adapters/mcp-config.ts";
 import { passportSearch } from "../adapters/owning.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
-import { CLIENTS } from "../config.ts";
 import type { MainOptions } from "../main-options.ts";
 import { backupOf } from "../setup/adapters/client-files.ts";
 import { readSetUpRecord, type SetUpFile, writeSetUpRecord } from "../setup/adapters/set-up-record.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { CLIENTS } from "../config.ts";
+import type { ClientName } from "@darkmatter/mesh/nouns";
 
-export type ClientName = (typeof CLIENTS)[number];
+export type { ClientName };
 
 /** Where a user's things lie, as clients look for them. */
 export interface UserPlaces {
