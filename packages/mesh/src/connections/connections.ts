@@ -38,12 +38,21 @@ export interface Connections {
   block(tx: Write, agentId: string): Promise<void>;
   unblock(tx: Write, agentId: string): Promise<boolean>;
   isBlocked(tx: Read, agentId: string): Promise<boolean>;
+  /** Calls `listener` with the id of each agent we connected to, after the commit. */
+  onOpened(listener: (agentId: string) => void): void;
 }
 
 /** Why a connection ended that the peer ended. */
 export const ANNOUNCED = "announced by the peer";
 
-export function createConnections({ signer, clock, config, journal }: MeshPorts): Connections {
+export function createConnections({
+  signer,
+  clock,
+  config,
+  journal,
+}: Pick<MeshPorts, "signer" | "clock" | "config" | "journal">): Connections {
+  const opened: Array<(agentId: string) => void> = [];
+
   async function hasRoom(tx: Read): Promise<boolean> {
     return (await countConnections(tx)) < config.maxConnections;
   }
@@ -71,6 +80,7 @@ export function createConnections({ signer, clock, config, journal }: MeshPorts)
     close,
     isBlocked,
     unblock: deleteBlock,
+    onOpened: (listener) => void opened.push(listener),
 
     async open(tx, peer, { identityVerified }) {
       if (peer.agentId === signer.agentId) throw meshError("BAD_REQUEST", "Cannot connect to ourselves.");
@@ -88,6 +98,9 @@ export function createConnections({ signer, clock, config, journal }: MeshPorts)
           trace: peer.agentId,
           peer: peer.agentId,
           fields: { url: peer.url },
+        });
+        tx.afterCommit(() => {
+          for (const listener of opened) listener(peer.agentId);
         });
       }
       await deleteRequestOf(tx, peer.agentId);

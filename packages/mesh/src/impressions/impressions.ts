@@ -22,14 +22,36 @@ export interface Impressions {
   nudge(tx: Write, about: string, change: number): Promise<void>;
   /** Whether there was one. */
   forget(tx: Write, about: string): Promise<boolean>;
+  /** Calls `listener` for each score that rose, after the commit. An agent without an opinion counts as 0. */
+  onRise(listener: (rise: Rise) => void): void;
 }
 
-export function createImpressions({ signer, clock, journal }: MeshPorts): Impressions {
+export interface Rise {
+  readonly about: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export function createImpressions({
+  signer,
+  clock,
+  journal,
+}: Pick<MeshPorts, "signer" | "clock" | "journal">): Impressions {
+  const risen: Array<(rise: Rise) => void> = [];
+
+  function moved(tx: Write, rise: Rise): void {
+    if (rise.to <= rise.from) return;
+    tx.afterCommit(() => {
+      for (const listener of risen) listener(rise);
+    });
+  }
+
   async function save(tx: Write, about: string, score: number, note: string, before: Impression | undefined) {
     if (about === signer.agentId) throw meshError("BAD_REQUEST", "You cannot set an impression of yourself.");
     const negativeSince = score >= 0 ? null : (before?.negativeSince ?? isoTime(clock.now()));
     const impression: Impression = { about, score: clamped(score), note, negativeSince };
     await writeImpression(tx, impression);
+    moved(tx, { about, from: before?.score ?? 0, to: impression.score });
     return impression;
   }
 
@@ -59,6 +81,12 @@ export function createImpressions({ signer, clock, journal }: MeshPorts): Impres
       await save(tx, about, adjusted(before?.score ?? 0, change), before?.note ?? "", before);
     },
 
-    forget: deleteImpression,
+    async forget(tx, about) {
+      const before = await readImpression(tx, about);
+      moved(tx, { about, from: before?.score ?? 0, to: 0 });
+      return deleteImpression(tx, about);
+    },
+
+    onRise: (listener) => void risen.push(listener),
   };
 }
