@@ -68,7 +68,23 @@ export interface ToolTable {
   onChange(listener: () => void): Disposable;
   /** Resources, such as the live status. */
   readonly resources: readonly ToolResource[];
+  /** Told of the agents at these tools as they come, call and go; the owner's commands are none. */
+  readonly watch?: SessionWatch;
 }
+
+/** What a node hears of the agents at its tools. */
+export interface SessionWatch {
+  /** A session calls a tool; disposed when it has its result. */
+  called(session: string, tool: string): Disposable;
+  /** A client is there that can be handed a notice out of turn; disposed when it has gone. */
+  reachable(session: string, push: Push): Disposable;
+}
+
+/**
+ * Hands a client a notice that its agent sees at once, where its user lets it: words of ours, and named values of
+ * letters, digits and underscores. Whether the agent saw it nobody says. Rejects when the client has gone.
+ */
+export type Push = (content: string, meta: Readonly<Record<string, string>>) => Promise<void>;
 
 export interface ToolResource {
   readonly uri: string;

@@ -1,4 +1,4 @@
-import { reasonOf } from "@darkmatter/core";
+import { type JsonObject, reasonOf } from "@darkmatter/core";
 import {
   ProtocolError,
   ProtocolErrorCode,
@@ -13,10 +13,19 @@ import type { ToolSession } from "./tool-session.ts";
 const CALL_ID_CHARACTERS_MAX = 128;
 
 /** A protocol server for one session, of either era: what surrounds it decides which. */
-export function createMcpServer(table: ToolTable, session: ToolSession, identity: McpIdentity): Server {
+export function createMcpServer(
+  table: ToolTable,
+  session: ToolSession,
+  identity: McpIdentity,
+  experimental?: Readonly<Record<string, JsonObject>>,
+): Server {
   const hasResources = table.resources.length > 0;
   const server = new Server(identity, {
-    capabilities: { tools: { listChanged: true }, ...(hasResources && { resources: {} }) },
+    capabilities: {
+      tools: { listChanged: true },
+      ...(hasResources && { resources: {} }),
+      ...(experimental && { experimental }),
+    },
     instructions: table.instructions,
   });
   server.setRequestHandler("tools/list", () => ({ tools: session.list() }));

@@ -49,10 +49,12 @@ export function serveMcpStream(table: ToolTable, streams: StreamPair, options: M
 
 async function start(table: ToolTable, streams: StreamPair, options: McpStreamOptions, onEnd: () => void) {
   // Loaded here, so that commands which serve nothing start without them.
-  const [{ serveStdio, StdioServerTransport }, { createMcpServer }] = await Promise.all([
-    import("@modelcontextprotocol/server/stdio"),
-    import("./server.ts"),
-  ]);
+  const [{ serveStdio, StdioServerTransport }, { createMcpServer }, { PUSH_CAPABILITY, pushTo }] =
+    await Promise.all([
+      import("@modelcontextprotocol/server/stdio"),
+      import("./server.ts"),
+      import("./push-channel.ts"),
+    ]);
   const { session: id, sessionState: state, isOwner = false, onError } = options;
   const report = (error: unknown, tool?: string) => onError({ session: id, tool, error });
   const session = createToolSession(table, {
@@ -66,17 +68,25 @@ async function start(table: ToolTable, streams: StreamPair, options: McpStreamOp
   let server: Awaited<ReturnType<typeof createMcpServer>> | undefined;
   const announcements = announceChanges(table, session, () => server?.sendToolListChanged(), report);
 
+  let reachable: Disposable | undefined;
+
   const transport = new StdioServerTransport(streams.input, streams.output);
   const stream = serveStdio(
     () => {
-      server = createMcpServer(table, session, options.identity);
-      return server;
+      const made = createMcpServer(table, session, options.identity, PUSH_CAPABILITY);
+      made.oninitialized = () => {
+        const push = isOwner ? undefined : pushTo(made);
+        reachable ??= push && table.watch?.reachable(id, push);
+      };
+      server = made;
+      return made;
     },
     { transport, onerror: (error) => report(new Error(`MCP stream: ${reasonOf(error)}`, { cause: error })) },
   );
   const closeServers = transport.onclose;
   transport.onclose = () => {
     announcements[Symbol.dispose]();
+    reachable?.[Symbol.dispose]();
     closeServers?.();
     onEnd();
   };
