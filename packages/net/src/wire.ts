@@ -37,8 +37,10 @@ export type Handler = (request: InboundRequest) => Promise<HandlerResponse>;
  */
 export type Reach = "public" | "private";
 
+export type OutboundMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
+
 export interface OutboundRequest {
-  readonly method: "GET" | "POST";
+  readonly method: OutboundMethod;
   readonly url: string;
   readonly headers?: Headers;
   readonly body?: string | Uint8Array;
@@ -57,6 +59,17 @@ export interface OutboundAnswer {
   readonly body: Uint8Array;
 }
 
+/** An answer whose body is read as it comes. */
+export interface StreamedAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /**
+   * Read once; who stops reading ends the exchange. Throws ANSWER_TOO_LARGE beyond the request's `maxBytes`, ABORTED by
+   * its signal, CONNECTION_LOST when it breaks off.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
 export const ANSWER_BYTES_MAX = 64 * 1024;
 
 /**
@@ -66,6 +79,11 @@ export const ANSWER_BYTES_MAX = 64 * 1024;
  */
 export interface Wire {
   request(request: OutboundRequest): Promise<OutboundAnswer>;
+  /**
+   * The same, with an answer that is read as it comes: `timeoutMs` is for its head, its body ends with the signal.
+   * Redirects are never followed.
+   */
+  stream?(request: OutboundRequest): Promise<StreamedAnswer>;
   /**
    * Uses no connection again that is open now; what is under way goes on. After a sleep or a change of network a
    * connection may be dead without a word, and the next request would be lost to it.

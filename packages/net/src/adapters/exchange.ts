@@ -80,7 +80,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function flatHeaders(headers: Record<string, string | string[] | undefined>): Headers {
+export function flatHeaders(headers: Record<string, string | string[] | undefined>): Headers {
   const flat: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];

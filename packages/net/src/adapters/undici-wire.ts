@@ -7,8 +7,15 @@ import { bareHost } from "../addresses.ts";
 import { netError } from "../errors.ts";
 import { admitUrl, mayReach, reachableAddresses } from "../guard.ts";
 import { followRedirects } from "../redirects.ts";
-import { ANSWER_BYTES_MAX, type OutboundRequest, type Reach, type Wire } from "../wire.ts";
+import {
+  ANSWER_BYTES_MAX,
+  type OutboundRequest,
+  type Reach,
+  type StreamedAnswer,
+  type Wire,
+} from "../wire.ts";
 import { Exchange } from "./exchange.ts";
+import { StreamedExchange } from "./streamed-exchange.ts";
 
 /** Requests in flight to one origin; more wait. */
 export const SOCKETS_PER_ORIGIN_MAX = 128;
@@ -65,16 +72,7 @@ export function createUndiciWire({
   }
 
   function start(request: OutboundRequest, line: Dispatcher): Exchange {
-    const { maxBytes = ANSWER_BYTES_MAX, headers, body } = request;
-    const { origin, pathname, search } = admitUrl(request.url);
-    // The deadline covers the whole exchange.
-    const limits = { headersTimeout: 0, bodyTimeout: 0 };
-    const { method } = request;
-    return new Exchange(
-      line,
-      { origin, path: pathname + search, method, headers: headers ?? null, body: body ?? null, ...limits },
-      maxBytes,
-    );
+    return new Exchange(line, dispatched(request), request.maxBytes ?? ANSWER_BYTES_MAX);
   }
 
   return {
@@ -111,6 +109,31 @@ export function createUndiciWire({
         signal?.removeEventListener("abort", stop);
       }
     },
+    async stream(request) {
+      const loaded = library ?? (await loadLibrary());
+      const exchange = new StreamedExchange(
+        lineOf(loaded, request.reach),
+        dispatched(request),
+        request.maxBytes ?? ANSWER_BYTES_MAX,
+      );
+      const { signal } = request;
+      const stop = () => exchange.abort(netError("ABORTED", undefined, signal?.reason));
+      if (signal?.aborted) stop();
+      signal?.addEventListener("abort", stop, { once: true });
+      let answer: StreamedAnswer;
+      {
+        using _deadline = clock.every(
+          Math.max(1, request.timeoutMs),
+          async () => exchange.abort(netError(exchange.hasBegun ? "TIMEOUT" : "UNREACHABLE")),
+          giveUpLoudly,
+        );
+        answer = await exchange.answer.catch((error: unknown) => {
+          signal?.removeEventListener("abort", stop);
+          throw asWireError(error, neverConnected);
+        });
+      }
+      return { ...answer, body: told(answer.body, () => signal?.removeEventListener("abort", stop)) };
+    },
     renew() {
       for (const line of lines.values()) retire(line);
       lines.clear();
@@ -120,6 +143,25 @@ export function createUndiciWire({
       await Promise.all([...lines.values(), ...closing].map((line) => line.destroy()));
     },
   };
+}
+
+function dispatched({ url, method, headers, body }: OutboundRequest): Dispatcher.DispatchOptions {
+  const { origin, pathname, search } = admitUrl(url);
+  // The deadline covers the whole exchange.
+  const limits = { headersTimeout: 0, bodyTimeout: 0 };
+  return { origin, path: pathname + search, method, headers: headers ?? null, body: body ?? null, ...limits };
+}
+
+/** A body whose failures are a wire's, and `ended` once it is over. */
+async function* told(body: AsyncIterable<Uint8Array>, ended: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    if (error instanceof DarkMatterError) throw error;
+    throw netError("CONNECTION_LOST", undefined, error);
+  } finally {
+    ended();
+  }
 }
 
 /** Giving up cannot fail. */
