@@ -20,6 +20,11 @@ const KINDS = {
     "Wait until the agents they are for are back, or withdraw some with darkmatter_expire_message.",
     true,
   ),
+  SHARDS_FULL: kind(
+    429,
+    "You share as many notes as one agent may.",
+    "Withdraw one that is no longer of use: `darkmatter shards withdraw SHARD_ID`.",
+  ),
   INACTIVE: kind(503, "Agent is currently inactive", "Try again later.", true),
   NOT_CONNECTED: kind(
     404,
@@ -52,6 +57,32 @@ const KINDS = {
     500,
     "The state file cannot be used.",
     "Repair it, or leave it out with `darkmatter state import --skip`.",
+  ),
+  NO_WALLET: kind(
+    409,
+    "There is no wallet for that.",
+    "This node needs DARKMATTER_SOLANA_RPC, and the other agent a wallet it told: see darkmatter_list_connections.",
+  ),
+  INSUFFICIENT_FUNDS: kind(
+    409,
+    "The wallet does not hold enough for the amount and the chain's own fee.",
+    "Look at darkmatter_wallet_balances; send less, or ask your owner to fund the wallet.",
+  ),
+  NO_SUCH_TOKEN: kind(
+    404,
+    "The chain knows no such token.",
+    "Give the mint's address, or one of DM, USDC, USDT.",
+  ),
+  TRANSFER_IMPOSSIBLE: kind(
+    409,
+    "The chain would refuse this transfer.",
+    "Nothing was sent. Check the recipient, the token and the amount.",
+  ),
+  CHAIN_UNREACHABLE: kind(
+    502,
+    "The Solana node could not be asked.",
+    "Try again later, or ask your owner to set DARKMATTER_SOLANA_RPC to another node.",
+    true,
   ),
 } satisfies Record<string, ErrorKind>;
 
