@@ -68,15 +68,23 @@ export interface ToolTable {
   onChange(listener: () => void): Disposable;
   /** Resources, such as the live status. */
   readonly resources: readonly ToolResource[];
-  /** Told of the agents at these tools as they come, call and go; the owner's commands are none. */
+  /** Told of who is at these tools. */
   readonly watch?: SessionWatch;
 }
 
-/** What a node hears of the agents at its tools. */
+/** A session calls a tool. */
+export interface SessionCall {
+  readonly session: string;
+  readonly tool: string;
+  /** The session is a command of the owner's, and no agent. */
+  readonly isOwner: boolean;
+}
+
+/** What a node hears of the sessions at its tools. */
 export interface SessionWatch {
-  /** A session calls a tool; disposed when it has its result. */
-  called(session: string, tool: string): Disposable;
-  /** A client is there that can be handed a notice out of turn; disposed when it has gone. */
+  /** Disposed when the session has its result. */
+  called(call: SessionCall): Disposable;
+  /** An agent's client is there that can be handed a notice out of turn; disposed when it has gone. */
   reachable(session: string, push: Push): Disposable;
 }
 

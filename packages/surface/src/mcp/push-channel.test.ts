@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { duplexPair } from "node:stream";
 import { expect, test } from "vitest";
 import { sampleTable } from "../testing/sample-table.ts";
-import type { Push } from "../tool.ts";
+import type { Push, SessionCall } from "../tool.ts";
 import { serveMcpStream } from "./stream.ts";
 
 /** A client of that name over an in-memory stream, after it was initialised, and what its node hears of it. */
@@ -12,8 +12,8 @@ async function clientCalled(name: string, { isOwner = false } = {}) {
   const heard: string[] = [];
   const pushes = new Map<string, Push>();
   const watch = {
-    called(session: string, tool: string) {
-      heard.push(`${session} calls ${tool}`);
+    called({ session, tool, isOwner }: SessionCall) {
+      heard.push(`${isOwner ? "the owner" : session} calls ${tool}`);
       return { [Symbol.dispose]: () => void heard.push(`${tool} is over`) };
     },
     reachable(session: string, push: Push) {
@@ -69,7 +69,10 @@ test("other clients, and commands of the owner, are pushed nothing", async () =>
   expect((await clientCalled("claude-code", { isOwner: true })).pushes.size).toBe(0);
 });
 
-test("an agent's calls are heard from their beginning to their end, those of the owner's commands are not", async () => {
+test("calls are heard from their beginning to their end, and whether the owner's command made them", async () => {
   expect((await clientCalled("cursor")).heard).toEqual(["one calls echo", "echo is over"]);
-  expect((await clientCalled("darkmatter", { isOwner: true })).heard).toEqual([]);
+  expect((await clientCalled("darkmatter", { isOwner: true })).heard).toEqual([
+    "the owner calls echo",
+    "echo is over",
+  ]);
 });

@@ -80,7 +80,7 @@ export function createToolSession(table: ToolTable, options: ToolSessionOptions)
         called.add(name);
         if (!tool.visible()) options.onReveal?.();
       }
-      using _ = isOwner ? undefined : table.watch?.called(id, name);
+      using _ = table.watch?.called({ session: id, tool: name, isOwner });
       const result = await answer(tool, given, { ...call, session: id }, onError);
       if (isText(result)) return { content: [{ type: "text", text: result.text }] };
       if (isContent(result)) return { content: result.content };
