@@ -2,7 +2,17 @@ import { toHex } from "./bytes.ts";
 import type { Random } from "./random.ts";
 
 /** Hex characters behind each prefix (mesh.md 2). */
-const ID_HEX_CHARACTERS = { msg: 12, req: 8, ch: 16, disconnect: 12 } as const;
+const ID_HEX_CHARACTERS = {
+  msg: 12,
+  req: 8,
+  ch: 16,
+  disconnect: 12,
+  shard: 12,
+  pool: 12,
+  pv: 12,
+  at: 32,
+  am: 12,
+} as const;
 
 export type IdPrefix = keyof typeof ID_HEX_CHARACTERS;
 

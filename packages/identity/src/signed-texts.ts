@@ -103,6 +103,22 @@ export function shardText(shard: {
   return tags.includes("\n") ? undefined : text;
 }
 
+/**
+ * What the shard signature leaves out, covered: a shard's `dm_sig`. `shard` is everything else it says, as it travels;
+ * `updatedAt` lets a mirror tell a renewal by the author from an old copy that somebody sends again.
+ */
+export function shardDigestText(shard: {
+  readonly shardId: string;
+  readonly authorId: string;
+  readonly updatedAt: string;
+  readonly shard: JsonObject;
+}): SignedText {
+  const canonical = canonicalOrRefused(shard.shard);
+  if (canonical === undefined) return undefined;
+  const { shardId, authorId, updatedAt } = shard;
+  return joinedLines("darkmatter.shard.v2", shardId, authorId, updatedAt, sha256Hex(canonical));
+}
+
 /** The order of code points is that of UTF-8 bytes; JavaScript's own puts astral characters before U+E000. */
 function byCodePoint(one: string, other: string): number {
   return Buffer.compare(Buffer.from(one, "utf8"), Buffer.from(other, "utf8"));

@@ -59,6 +59,11 @@ import { createGiving } from "./receipts/giving.ts";
 import { receiptJobs } from "./receipts/receipts.jobs.ts";
 import { createTaking } from "./receipts/taking.ts";
 import type { Services } from "./services.ts";
+import { shardJobs } from "./shards/shards.jobs.ts";
+import { shardRoutes } from "./shards/shards.routes.ts";
+import { shardTools } from "./shards/shards.tools.ts";
+import { createShards } from "./shards/shards.ts";
+import { createSharing } from "./shards/sharing.ts";
 import { createStateFiles, type StateFiles } from "./state-file/state-files.ts";
 import { type Changes, createChanges } from "./status/changes.ts";
 import { EMPTY_GLANCE, type Glance, type GlanceKeeper, takeGlance } from "./status/glance.ts";
@@ -124,6 +129,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...messageRoutes(services),
       ...webhookRoutes(services),
       ...impressionRoutes(services),
+      ...shardRoutes(services),
       ...signallingRoutes(services),
     ],
     tools: toolTable(services, changes),
@@ -135,12 +141,13 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...transportJobs(services),
       ...anchorJobs(services),
       ...healingJobs(services),
+      ...shardJobs(services),
       ...statusJobs(services, changes),
     ],
     stateFiles,
 
     async start() {
-      const { db, identity, presence, limits, outbox, glance } = services;
+      const { db, identity, presence, limits, outbox, sharing, glance } = services;
       await db.write(async (tx: Write) => {
         await identity.initialise(tx);
         await presence.restart(tx);
@@ -148,6 +155,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       await presence.load(db);
       await limits.load(db);
       await outbox.load();
+      await sharing.load();
       await glance.refresh();
       isReady = true;
     },
@@ -266,6 +274,7 @@ function createServices(
   const replying = createReplying(ports, connections, impressions, callbacks, giving, changed);
   const handshake = createHandshake(ports, identity, connections, peers, anchors);
   const announcements = createAnnouncements(ports, connections, handshake);
+  const sharing = createSharing(ports, { background, connections, impressions, transports });
   // Before what waits is tried again: the channels are dead by now.
   healing.onRejoin(() => links.upgrades.moved());
   healing.onAddress(() => links.upgrades.news());
@@ -273,6 +282,7 @@ function createServices(
   const { heard } = connectivity;
   connectivity.onHeard((agentId) => {
     lanes.heard(agentId);
+    if (sharing.missed(agentId)) background.start("shards.heard", () => sharing.tell(agentId), agentId);
     if (announcements.heard(agentId)) background.start("announcements.heard", () => announcements.tell());
     if (replying.missed(agentId)) background.start("answers.heard", () => replying.heard(agentId), agentId);
     if (giving.missed(agentId)) background.start("receipts.heard", () => giving.heard(agentId), agentId);
@@ -326,6 +336,8 @@ function createServices(
     waiting,
     webhooks: createWebhooks(ports, taking, arrivals, heard, waiting, changed),
     discovery,
+    shards: createShards(ports, sharing, changed),
+    sharing,
     glance,
     changed,
     tellPeers() {
@@ -363,6 +375,7 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     ...discoveryTools(services),
     ...diagnosisTools(services),
     ...impressionTools(services),
+    ...shardTools(services),
   ];
   const glanceOf = () => services.glance.refresh();
 
@@ -371,10 +384,10 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     instructions: INSTRUCTIONS,
 
     async decorate(session: string, result: JsonObject) {
-      const { unread, notes, broadcastsEver } = await glanceOf();
+      const { unread, notes, broadcastsEver, peerShards, shardsTaken } = await glanceOf();
       return {
         ...result,
-        _hint: hints.next(session, { unread, notes, broadcasts: broadcastsEver, peerShards: 0 }),
+        _hint: hints.next(session, { unread, notes, broadcasts: broadcastsEver, peerShards, shardsTaken }),
       };
     },
 

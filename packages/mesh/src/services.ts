@@ -25,6 +25,8 @@ import type { Peers } from "./peers.ts";
 import type { MeshPorts } from "./ports.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Giving } from "./receipts/giving.ts";
+import type { Shards } from "./shards/shards.ts";
+import type { Sharing } from "./shards/sharing.ts";
 import type { GlanceKeeper } from "./status/glance.ts";
 import type { Channels } from "./transports/channels.ts";
 import type { Connectivity } from "./transports/connectivity.ts";
@@ -67,6 +69,8 @@ export interface Services {
   readonly waiting: Waiting;
   readonly webhooks: Webhooks;
   readonly discovery: Discovery;
+  readonly shards: Shards;
+  readonly sharing: Sharing;
   readonly glance: GlanceKeeper;
   /** Tells that something agents see may have changed. Cheap: call it after every act. */
   changed(): void;

@@ -12,7 +12,9 @@ const CONVERSATIONS = `
 /** What a glance counts, as one read: one is taken after each call of a tool. */
 export async function readCounts(tx: Read): Promise<Counts | undefined> {
   const row = await tx.get<CountsRow>(
-    `SELECT unread, handled, broadcasts AS broadcastsEver,
+    `SELECT unread, handled, broadcasts AS broadcastsEver, shards_taken AS shardsTaken,
+       (SELECT count(*) FROM mesh_shards WHERE own = 1) AS ownShards,
+       (SELECT count(*) FROM mesh_shards WHERE own = 0) AS peerShards,
        (SELECT count(*) FROM mesh_requests) AS pendingRequests,
        (SELECT count(*) FROM mesh_notes WHERE shown = 0) AS notes,
        (SELECT count(*) FROM mesh_sent) AS sent,

@@ -18,6 +18,10 @@ export interface Glance {
   readonly inboundBroadcasts: number;
   readonly broadcastsEver: number;
   readonly conversations: number;
+  readonly ownShards: number;
+  /** Mirrors of what peers share: now, and ever taken. */
+  readonly peerShards: number;
+  readonly shardsTaken: number;
   readonly status: Status;
   readonly hasGenericBio: boolean;
   readonly hasName: boolean;
@@ -36,6 +40,9 @@ export const EMPTY_GLANCE: Glance = {
   inboundBroadcasts: 0,
   broadcastsEver: 0,
   conversations: 0,
+  ownShards: 0,
+  peerShards: 0,
+  shardsTaken: 0,
   status: "active",
   hasGenericBio: true,
   hasName: true,

@@ -4,16 +4,29 @@ export interface Activity {
   /** What became of messages the agent sent: notes it was not shown yet. */
   readonly notes: number;
   readonly broadcasts: number;
+  /** Kept now, and ever taken: those that were replaced or dropped meanwhile are no news. */
   readonly peerShards: number;
+  readonly shardsTaken: number;
 }
 
-export const NO_ACTIVITY: Activity = { unread: 0, notes: 0, broadcasts: 0, peerShards: 0 };
+export const NO_ACTIVITY: Activity = {
+  unread: 0,
+  notes: 0,
+  broadcasts: 0,
+  peerShards: 0,
+  shardsTaken: 0,
+};
 
 /** Sessions whose last look is remembered; beyond it the one longest silent starts anew. */
 const SESSIONS_MAX = 1000;
 
 /** What is there, in words: `3 unread messages | 1 network update` (mesh.md 14). */
-export function activityHint({ unread, notes, broadcasts, peerShards }: Activity): string {
+export function activityHint({
+  unread,
+  notes,
+  broadcasts,
+  peerShards,
+}: Omit<Activity, "shardsTaken">): string {
   const parts = [
     counted(unread, "unread message"),
     counted(notes, "note about a message you sent", "notes about messages you sent"),
@@ -42,7 +55,7 @@ export function createHints(): { next(session: string, activity: Activity): stri
         unread: activity.unread - before.unread,
         notes: activity.notes - before.notes,
         broadcasts: activity.broadcasts - before.broadcasts,
-        peerShards: activity.peerShards - before.peerShards,
+        peerShards: Math.min(activity.peerShards, activity.shardsTaken - before.shardsTaken),
       });
     },
   };

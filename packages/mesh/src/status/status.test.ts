@@ -31,7 +31,7 @@ test("hints are those of the vectors", () => {
     session,
     hint,
   } of cases) {
-    const activity = { unread: inbox, notes: 0, broadcasts, peerShards };
+    const activity = { unread: inbox, notes: 0, broadcasts, peerShards, shardsTaken: peerShards };
     expect(session ? hints.next(session, activity) : activityHint(activity), label).toBe(hint);
   }
 });
@@ -96,6 +96,8 @@ async function seen(node: TestNode): Promise<string[]> {
 const also = (...names: string[]) => [...ALWAYS, ...names].sort();
 const LONELY = ["discover_domain", "discover_local", "network_info"];
 const JUDGING = ["ask_impression", "get_impression", "set_impression"];
+/** Of a node that is connected. */
+const CONNECTED = [...JUDGING, "create_shard"];
 const SENT = ["expire_message", "get_sent_message", "list_messages"];
 
 test("tools appear when there is a use for them, and go when there is none", async () => {
@@ -110,17 +112,17 @@ test("tools appear when there is a use for them, and go when there is none", asy
   await bo.post(ana, "connection_request", request, PUBLIC);
   expect(await seen(ana)).toEqual(also(...LONELY, ...JUDGING));
   await bo.post(ana, "connection_request", bo.request());
-  expect(await seen(ana)).toEqual(also(...LONELY, ...JUDGING));
+  expect(await seen(ana)).toEqual(also(...LONELY, ...CONNECTED));
   await cy.post(ana, "connection_request", cy.request());
-  expect(await seen(ana)).toEqual(also(...JUDGING));
+  expect(await seen(ana)).toEqual(also(...CONNECTED));
   await di.post(ana, "connection_request", di.request());
-  expect(await seen(ana)).toEqual(also(...JUDGING, "set_rate_limit"));
+  expect(await seen(ana)).toEqual(also(...CONNECTED, "set_rate_limit"));
   await ana.tool("send_message", { content: "hi", target_agent_id: bo.id });
-  expect(await seen(ana)).toEqual(also(...JUDGING, ...SENT, "set_rate_limit"));
+  expect(await seen(ana)).toEqual(also(...CONNECTED, ...SENT, "set_rate_limit"));
   await ana.tool("set_status", { status: "inactive" });
-  expect(await seen(ana)).toEqual(also(...JUDGING, ...SENT, "set_rate_limit", "set_status"));
+  expect(await seen(ana)).toEqual(also(...CONNECTED, ...SENT, "set_rate_limit", "set_status"));
   await ana.tool("set_status", { status: "active" });
-  expect(await seen(ana)).toEqual(also(...JUDGING, ...SENT, "set_rate_limit"));
+  expect(await seen(ana)).toEqual(also(...CONNECTED, ...SENT, "set_rate_limit"));
 });
 
 test("a hidden tool works when called, and is then seen by the session that called it", async () => {

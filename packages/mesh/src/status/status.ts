@@ -61,8 +61,8 @@ function inputOf(
     wallets: {},
     conversations: glance.conversations,
     broadcasts: glance.inboundBroadcasts,
-    ownShards: 0,
-    peerShards: 0,
+    ownShards: glance.ownShards,
+    peerShards: glance.peerShards,
   };
 }
 
@@ -76,6 +76,6 @@ function attentionOf(glance: Glance, requests: readonly string[], broadcasts: nu
     genericBio: glance.hasGenericBio,
     noName: !glance.hasName,
     broadcasts,
-    peerShards: 0,
+    peerShards: glance.peerShards,
   };
 }

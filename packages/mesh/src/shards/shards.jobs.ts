@@ -1,0 +1,15 @@
+import { MINUTE_MS } from "@darkmatter/core";
+import type { Job } from "@darkmatter/surface";
+import type { Services } from "../services.ts";
+
+const PRUNE_PERIOD_MS = MINUTE_MS;
+/** How often it is looked whether a renewal is due. */
+const RENEW_PERIOD_MS = 10 * MINUTE_MS;
+
+export function shardJobs({ shards }: Services): Job[] {
+  return [
+    { name: "shards.prune", periodMs: PRUNE_PERIOD_MS, run: () => shards.prune() },
+    // At the start, too: mirrors may be gone after a day without this node.
+    { name: "shards.renew", periodMs: RENEW_PERIOD_MS, atStart: true, run: () => shards.renew() },
+  ];
+}

@@ -1,0 +1,129 @@
+import { SECOND_MS } from "@darkmatter/core";
+import type { Background } from "../background.ts";
+import { type Connection, speaks } from "../connections/connection.ts";
+import type { Connections } from "../connections/connections.ts";
+import type { Impressions, Rise } from "../impressions/impressions.ts";
+import { OVER } from "../over.ts";
+import { inParallel, PARALLEL_CALLS_MAX, TIMEOUT_MS } from "../peers.ts";
+import type { MeshPorts } from "../ports.ts";
+import type { Transports } from "../transports/transport.ts";
+import { type Shard, wireShard } from "./shard.ts";
+import { readOwnShards, readThresholds, readTrusted } from "./shards.store.ts";
+
+/** Bringing our shards to those we trust enough (mesh.md 11.1). */
+export interface Sharing {
+  /** Pushes a new shard to all who may have it; the ids of those that took it soon, while the rest goes on. */
+  share(shard: Shard): Promise<string[]>;
+  /** Pushes all our shards to all who may have them. */
+  shareAll(): Promise<void>;
+  /** An agent was heard: whether a shard did not reach it before, so that `tell` is due. */
+  missed(agentId: string): boolean;
+  /** Pushes to one agent all our shards that it may have. */
+  tell(agentId: string): Promise<void>;
+  /** Reads what is shared at which score. */
+  load(): Promise<void>;
+}
+
+/** How long whoever shares waits for peers that do not answer. */
+const SHARE_WITHIN_MS = 5 * SECOND_MS;
+/** A peer that is not ready yet. */
+const NOT_READY = 503;
+
+interface Needs {
+  readonly background: Background;
+  readonly connections: Connections;
+  readonly impressions: Impressions;
+  readonly transports: Transports;
+}
+
+export function createSharing({ db, clock }: MeshPorts, needs: Needs): Sharing {
+  const { background, connections, impressions, transports } = needs;
+  /** The thresholds of our shards: scores rise with every message, and few rises cross one. */
+  let thresholds: readonly number[] = [];
+  /** Agents that did not answer. */
+  const missed = new Set<string>();
+  /** Agents being told now, and whether there is news for them meanwhile. */
+  const telling = new Map<string, { again: boolean }>();
+
+  async function push(peer: Connection, shard: Shard): Promise<"taken" | "refused" | "missed"> {
+    const whole = speaks(peer, "shards/1") && shard.digestSignatureHex !== null;
+    const body = { ...wireShard(shard), ...(whole && { dm_sig: shard.digestSignatureHex }) };
+    const request = { method: "POST", path: "shard_push", body, timeoutMs: TIMEOUT_MS.post } as const;
+    const outcome = await transports.call(peer, request);
+    if (outcome.kind === "unconfirmed") return "refused";
+    if (outcome.kind === "failed" || outcome.answer.status === NOT_READY) {
+      missed.add(peer.agentId);
+      return "missed";
+    }
+    return outcome.answer.status < 400 ? "taken" : "refused";
+  }
+
+  async function pushToAll(shard: Shard, took: string[]): Promise<void> {
+    const trusted = await readTrusted(db, shard.trustThreshold);
+    await inParallel(trusted, PARALLEL_CALLS_MAX, async (agentId) => {
+      const peer = await connections.get(db, agentId);
+      if (peer && (await push(peer, shard)) === "taken") took.push(agentId);
+    });
+  }
+
+  async function tellOnce(agentId: string): Promise<void> {
+    const peer = await connections.get(db, agentId);
+    const score = await impressions.scoreOf(db, agentId);
+    if (!peer) return;
+    for (const shard of await readOwnShards(db, score)) {
+      if ((await push(peer, shard)) === "missed") return;
+    }
+  }
+
+  async function tell(agentId: string): Promise<void> {
+    const running = telling.get(agentId);
+    if (running) {
+      running.again = true;
+      return;
+    }
+    const now = { again: false };
+    telling.set(agentId, now);
+    try {
+      do {
+        now.again = false;
+        await tellOnce(agentId);
+      } while (now.again);
+    } finally {
+      telling.delete(agentId);
+    }
+  }
+
+  const tellSoon = (agentId: string) => background.start("shards.told", () => tell(agentId), agentId);
+  connections.onOpened((agentId) => {
+    if (thresholds.length > 0) tellSoon(agentId);
+  });
+  impressions.onRise(({ about, from, to }: Rise) => {
+    if (thresholds.some((threshold) => from < threshold && threshold <= to)) tellSoon(about);
+  });
+
+  return {
+    tell,
+    missed: (agentId) => missed.delete(agentId),
+
+    async load() {
+      thresholds = await readThresholds(db);
+    },
+
+    async share(shard) {
+      const took: string[] = [];
+      const over = new AbortController();
+      const pushed = new Promise<void>((resolve) => {
+        background.start("shards.pushed", () => pushToAll(shard, took).finally(resolve));
+      });
+      const waited = clock.sleep(SHARE_WITHIN_MS, over.signal).catch(() => undefined);
+      await Promise.race([pushed, waited]);
+      over.abort(OVER);
+      return [...took];
+    },
+
+    async shareAll() {
+      const peers = await connections.all(db);
+      await inParallel(peers, PARALLEL_CALLS_MAX, ({ agentId }) => tell(agentId));
+    },
+  };
+}
