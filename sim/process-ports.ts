@@ -72,6 +72,7 @@ export function processDatabase(world: World, life: Life, name: string, disk: Da
 
   function traced(tx: Write): Write {
     return {
+      actor: tx.actor,
       get: (sql, ...values) => tx.get(sql, ...values),
       all: (sql, ...values) => tx.all(sql, ...values),
       run(sql, ...values) {

@@ -133,6 +133,20 @@ export function lanBeaconText(beacon: {
   return joinedLines("darkmatter.lan_beacon.v1", beacon.agentId, `${beacon.port}`, `${beacon.sentAt}`);
 }
 
+/** A grant for a delegated agent (mesh.md 22.7). Times are ISO 8601. */
+export function grantText(grant: {
+  readonly agentId: string;
+  readonly childPublicKey: string;
+  readonly scope: JsonObject;
+  readonly notBefore: string;
+  readonly notAfter: string;
+}): SignedText {
+  const scope = canonicalOrRefused(grant.scope);
+  if (scope === undefined) return undefined;
+  const { agentId, childPublicKey, notBefore, notAfter } = grant;
+  return joinedLines("darkmatter.grant.v1", agentId, childPublicKey, scope, notBefore, notAfter);
+}
+
 export function challengeText(challengeHex: string): SignedText {
   return joinedLines("darkmatter.challenge_response.v1", challengeHex);
 }
@@ -140,4 +154,39 @@ export function challengeText(challengeHex: string): SignedText {
 /** `bundleHash` is the SHA-256 of the code bundle, hex. */
 export function genomeText(genome: { readonly version: string; readonly bundleHash: string }): SignedText {
   return joinedLines("darkmatter.genome.v1", genome.version, genome.bundleHash);
+}
+
+/** How an AntiMatter signal ended (mesh.md 13). */
+export function antimatterResultText(result: {
+  readonly signalId: string;
+  readonly destinationWallet: string;
+  readonly resolvedBy: string;
+  readonly resolution: string;
+  readonly timestamp: string;
+}): SignedText {
+  const { signalId, destinationWallet, resolvedBy, resolution, timestamp } = result;
+  return joinedLines("antimatter_result", signalId, destinationWallet, resolvedBy, resolution, timestamp);
+}
+
+/** That an AntiMatter signal was handed on, and to whom (docs/antimatter.md). */
+export function antimatterHandoffText(handoff: {
+  readonly signalId: string;
+  readonly from: string;
+  readonly to: string;
+  readonly callbackUrl: string;
+}): SignedText {
+  const { signalId, from, to, callbackUrl } = handoff;
+  return joinedLines("darkmatter.antimatter_handoff.v1", signalId, from, to, callbackUrl);
+}
+
+/** Proves that a purchase of a pool's balance is its consumer's own. `amount` in plain decimal digits: `0.025`. */
+export function poolBuyText(purchase: {
+  readonly poolId: string;
+  readonly consumer: string;
+  readonly amount: string;
+  readonly paymentToken: string;
+  readonly timestamp: string;
+}): SignedText {
+  const { poolId, consumer, amount, paymentToken, timestamp } = purchase;
+  return joinedLines("darkmatter.pool_buy.v1", poolId, consumer, amount, paymentToken, timestamp);
 }

@@ -1,4 +1,5 @@
 import { hasCode, reasonOf } from "@darkmatter/core";
+import { actingAs } from "@darkmatter/store";
 import type { Report } from "./ports.ts";
 
 /** Work that follows an act: counted, reported when it fails, waited for at a stop. */
@@ -81,7 +82,8 @@ export function createBackground(report: Report): Background {
 
   function run({ name, work, lane }: Task): void {
     running++;
-    work()
+    // What follows an act is the agent's own, whoever did the act.
+    actingAs(undefined, work)
       .catch((error: unknown) => {
         if (!hasCode(error, "ABORTED")) report("background.failed", { task: name, reason: reasonOf(error) });
       })

@@ -12,8 +12,20 @@ export interface Read {
   all<T extends Row = Row>(sql: string, ...values: readonly SqlValue[]): Promise<T[]>;
 }
 
+/** Who does an act in the agent's place, by a grant of the agent (mesh.md 22.7). */
+export interface Actor {
+  /** Its Ed25519 key, 64 lower-case hex characters. */
+  readonly publicKey: string;
+  /** The SHA-256 of the grant's RFC 8785 text, hex. */
+  readonly grant: string;
+  /** Its signature over a text, hex; `undefined` once its time is over. Asks nobody and waits for nothing. */
+  sign(text: string): string | undefined;
+}
+
 /** One act. Everything written through it lands together or not at all. */
 export interface Write extends Read {
+  /** Who acts in the agent's place (`actingAs`); `undefined` where the agent itself does, and for what follows acts. */
+  readonly actor: Actor | undefined;
   /** Runs one statement; the number of rows it changed. */
   run(sql: string, ...values: readonly SqlValue[]): Promise<number>;
   /** Makes acts that lock the same name serial (a locked row on PostgreSQL; nothing on SQLite, which is serial). */

@@ -2,6 +2,7 @@ import type { Migration } from "./database.ts";
 import { onceMigrations } from "./once.ts";
 import { seenMigrations } from "./seen.ts";
 
+export { actingAs } from "./adapters/acting.ts";
 export { nodeFiles } from "./adapters/node-files.ts";
 export { openPostgres, type PostgresOptions } from "./adapters/postgres.ts";
 export { openSqlite, type SqliteOptions } from "./adapters/sqlite.ts";

@@ -32,6 +32,8 @@ export interface Commit {
 /** What a commit says, the values only as commitments. A type, not an interface, so that it is a JSON object. */
 export type CommitPayload = {
   act: string;
+  /** Who did it in the agent's place: hex. */
+  delegate?: { public_key: string; grant: string; sig: string };
   /** Bare commitments by the name of the field. */
   fields: { [name: string]: string };
   message_id?: string;

@@ -1,6 +1,6 @@
-import { canon1OfJson, hasCode, type Json, toHex } from "@darkmatter/core";
+import { canon1OfJson, hasCode, type Json, sha256Hex, toHex } from "@darkmatter/core";
 import { commitmentToText, SALT_BYTES } from "@darkmatter/proof";
-import type { JournalEvent } from "@darkmatter/store";
+import type { Actor, JournalEvent } from "@darkmatter/store";
 import type { Chance } from "./chance.ts";
 import type { CommitPayload } from "./commit.ts";
 
@@ -21,16 +21,21 @@ export interface Draft {
  * Writes an act down as a payload of commitments and, apart from it, the values they hide. Half a surrogate pair, which
  * a peer may send and no canonical text may hold, becomes U+FFFD: so it is hashed and signed elsewhere, too.
  */
-export function draftOf(event: JournalEvent, acceptedMs: number, chance: Chance): Draft {
+export function draftOf(
+  event: JournalEvent,
+  acceptedMs: number,
+  chance: Chance,
+  actor: Actor | undefined = undefined,
+): Draft {
   try {
-    return draft(event, acceptedMs, chance);
+    return draft(event, acceptedMs, chance, actor);
   } catch (error) {
     if (!hasCode(error, "lone_surrogate")) throw error;
-    return draft(wholeCharacters(event), acceptedMs, chance);
+    return draft(wholeCharacters(event), acceptedMs, chance, actor);
   }
 }
 
-function draft(event: JournalEvent, acceptedMs: number, chance: Chance): Draft {
+function draft(event: JournalEvent, acceptedMs: number, chance: Chance, actor: Actor | undefined): Draft {
   const names = Object.keys(event.fields);
   const drawn = toHex(chance(ID_RANDOM_BYTES + names.length * SALT_BYTES));
   const idEnd = 2 * ID_RANDOM_BYTES;
@@ -53,9 +58,19 @@ function draft(event: JournalEvent, acceptedMs: number, chance: Chance): Draft {
   return {
     id: `ctx_${acceptedMs}_${drawn.slice(0, idEnd)}`,
     acceptedMs,
-    payload: canon1OfJson(payload),
+    payload: canon1OfJson(signedByActor(payload, actor)),
     fields: `{${kept.map(({ text }) => text).join(",")}}`,
   };
+}
+
+/**
+ * With the word of whoever acts in the agent's place: its signature over the hash of the payload without that word
+ * (mesh.md 22.7). Being in the payload, the agent's own signature covers it, and nobody can take it away.
+ */
+function signedByActor(payload: CommitPayload, actor: Actor | undefined): CommitPayload {
+  const sig = actor?.sign(sha256Hex(canon1OfJson(payload)));
+  if (!actor || sig === undefined) return payload;
+  return { ...payload, delegate: { public_key: actor.publicKey, grant: actor.grant, sig } };
 }
 
 function wholeCharacters(event: JournalEvent): JournalEvent {

@@ -24,7 +24,7 @@ export function createLedgerJournal(
   return {
     async append(tx, event) {
       beforeAppend();
-      const draft = draftOf(event, Math.floor(clock.now()), chance);
+      const draft = draftOf(event, Math.floor(clock.now()), chance, tx.actor);
       await tx.lock(APPEND_LOCK);
       const before = await readTail(tx);
       const parent = await lastOfTrace(tx, event.trace);

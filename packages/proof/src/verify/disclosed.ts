@@ -1,4 +1,12 @@
-import { type ExactJson, type ExactObject, isExactObject } from "@darkmatter/core";
+import {
+  canonicalJson,
+  type ExactJson,
+  type ExactObject,
+  isExactObject,
+  type Json,
+  sha256Hex,
+  writeExactJson,
+} from "@darkmatter/core";
 import type { Bundle, NodeMembers, Step } from "./bundle-form.ts";
 import { bareHash } from "./chain-phases.ts";
 import { Mismatch } from "./reader.ts";
@@ -63,4 +71,22 @@ export function inForm<T>(read: (value: ExactJson) => T, value: ExactJson): T | 
     if (error instanceof Mismatch) return `${error.path.slice(1) || "it"} ${error.reason}`;
     throw error;
   }
+}
+
+/** RFC 8785 of a value, for which numbers are doubles. */
+export function jcsText(value: ExactJson): string | undefined {
+  const json = JSON.parse(writeExactJson(value)) as Json;
+  return isAllFinite(json) ? canonicalJson(json) : undefined;
+}
+
+/** H(RFC 8785 of a value). */
+export function jcsHash(value: ExactJson): string | undefined {
+  const text = jcsText(value);
+  return text === undefined ? undefined : sha256Hex(text);
+}
+
+/** An integer may be too large for a double, of which RFC 8785 says nothing. */
+function isAllFinite(value: Json): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value !== "object" || value === null || Object.values(value).every(isAllFinite);
 }

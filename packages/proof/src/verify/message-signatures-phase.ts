@@ -1,6 +1,6 @@
-import { canonicalJson, type ExactJson, type Json, sha256Hex, writeExactJson } from "@darkmatter/core";
+import { type ExactJson, sha256Hex } from "@darkmatter/core";
 import { type SignedMessage, signedMessageText } from "../message-signatures.ts";
-import { inForm, isObject, type Said } from "./disclosed.ts";
+import { inForm, isObject, jcsHash, type Said } from "./disclosed.ts";
 import { hash, signature } from "./forms.ts";
 import { firstReason, type Phase, type PhaseContext } from "./phase.ts";
 import { closedObject, constant, oneOf, type Read, textOf } from "./reader.ts";
@@ -110,16 +110,4 @@ const COMMIT = /^[0-9a-f]{64}$/;
 function namesPeerCommit(metadata: ExactJson, peerCommit: string | undefined): boolean {
   const named = isObject(metadata) ? metadata.get("commit") : undefined;
   return (typeof named === "string" && COMMIT.test(named) ? named : undefined) === peerCommit;
-}
-
-/** H(RFC 8785 of a value), for which numbers are doubles. */
-function jcsHash(value: ExactJson): string | undefined {
-  const json = JSON.parse(writeExactJson(value)) as Json;
-  return isAllFinite(json) ? sha256Hex(canonicalJson(json)) : undefined;
-}
-
-/** An integer may be too large for a double, of which RFC 8785 says nothing. */
-function isAllFinite(value: Json): boolean {
-  if (typeof value === "number") return Number.isFinite(value);
-  return typeof value !== "object" || value === null || Object.values(value).every(isAllFinite);
 }

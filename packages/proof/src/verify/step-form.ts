@@ -84,6 +84,10 @@ export interface NodePayload {
   readonly peer: string | null;
   readonly message_id: string | undefined;
   readonly peer_commit: string | undefined;
+  /** Who did it in the agent's place, and its signature over the hash of the payload without this member. */
+  readonly delegate:
+    | { readonly public_key: string; readonly grant: string; readonly sig: string }
+    | undefined;
   /** Commitments by the names of their fields. */
   readonly fields: ExactObject;
 }
@@ -176,8 +180,11 @@ const fields: Read<ExactObject> = (value) => {
   return object;
 };
 
+const delegate = closedObject({ public_key: hash, grant: hash, sig: signature });
+
 export const nodePayload: Read<NodePayload> = closedObject({
   act: text,
+  delegate: ifThere(delegate),
   peer: orNull(hash),
   message_id: ifThere(text),
   peer_commit: ifThere(hash),

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { clearImmediate, setImmediate } from "node:timers";
 import { hasCode } from "@darkmatter/core";
-import type { Write } from "../database.ts";
+import type { Actor, Write } from "../database.ts";
 import { storeError } from "../errors.ts";
+import { actorNow } from "./acting.ts";
 import { BodyScope, type BodyScopes } from "./body-scope.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { type Follow, type Group, isDiskError, SqliteWrite } from "./sqlite-write.ts";
@@ -27,6 +28,8 @@ type Outcome =
 /** A body on its way: from `write` to the COMMIT that holds it. */
 interface Act {
   readonly body: Body;
+  /** Of whoever called: the body runs in another context. */
+  readonly actor: Actor | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   outcome: Outcome | undefined;
@@ -78,7 +81,7 @@ export class GroupCommit {
   write(body: Body): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length >= WAITING_MAX) throw storeError("DATABASE_BUSY");
-      this.#waiting.push({ body, resolve, reject, outcome: undefined, follows: NONE });
+      this.#waiting.push({ body, actor: actorNow(), resolve, reject, outcome: undefined, follows: NONE });
       if (this.#busy) return;
       this.#busy = true;
       this.#enter(() => this.#gather(GATHERING_TURNS));
@@ -177,7 +180,7 @@ export class GroupCommit {
 
   async #runBody(act: Act, group: Group, shared: boolean): Promise<void> {
     const scope = new BodyScope();
-    const tx = new SqliteWrite(this.#connection, scope, group);
+    const tx = new SqliteWrite(this.#connection, scope, group, act.actor);
     try {
       if (shared) this.#savepoint();
       const outcome = await this.#outcomeOf(act, tx, scope);

@@ -1,6 +1,6 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import type { PoolClient, QueryResult } from "pg";
-import type { Row, SqlValue, Write } from "../database.ts";
+import type { Actor, Row, SqlValue, Write } from "../database.ts";
 import { storeError } from "../errors.ts";
 import type { BodyScope } from "./body-scope.ts";
 import { translate } from "./postgres-errors.ts";
@@ -23,7 +23,10 @@ export class PostgresWrite implements Write {
   #watch: NodeJS.Immediate | undefined;
   #expel: () => void = () => {};
 
-  constructor(client: PoolClient, scope: BodyScope) {
+  readonly actor: Actor | undefined;
+
+  constructor(client: PoolClient, scope: BodyScope, actor: Actor | undefined) {
+    this.actor = actor;
     this.#client = client;
     this.#scope = scope;
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool, PoolClient } from "pg";
 import type { Database, Row, SqlValue, Write } from "../database.ts";
 import { storeError } from "../errors.ts";
+import { actingAs, actorNow } from "./acting.ts";
 import { BodyScope, BodyScopes } from "./body-scope.ts";
 import { isRetryable, translate } from "./postgres-errors.ts";
 import { columnTypes, parameter } from "./postgres-rows.ts";
@@ -149,7 +150,7 @@ class PostgresDatabase implements Database {
     };
     client.on("error", onBreak);
     const scope = new BodyScope();
-    const tx = new PostgresWrite(client, scope);
+    const tx = new PostgresWrite(client, scope, actorNow());
     try {
       const value = await tx.guard(() => this.#scopes.run(scope, () => body(tx)));
       scope.end("TRANSACTION_OVER");
@@ -185,7 +186,7 @@ class PostgresDatabase implements Database {
 
   async #follow(follow: Follow): Promise<void> {
     try {
-      await follow();
+      await actingAs(undefined, follow);
     } catch (error) {
       this.#report(error);
     }

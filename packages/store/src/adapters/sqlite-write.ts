@@ -1,5 +1,5 @@
 import { hasCode } from "@darkmatter/core";
-import type { Row, SqlValue, Write } from "../database.ts";
+import type { Actor, Row, SqlValue, Write } from "../database.ts";
 import type { BodyScope } from "./body-scope.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
@@ -15,9 +15,11 @@ export class SqliteWrite implements Write {
   readonly #connection: SqliteConnection;
   readonly #scope: BodyScope;
   readonly #group: Group;
+  readonly actor: Actor | undefined;
   follows: Follow[] | undefined;
 
-  constructor(connection: SqliteConnection, scope: BodyScope, group: Group) {
+  constructor(connection: SqliteConnection, scope: BodyScope, group: Group, actor: Actor | undefined) {
+    this.actor = actor;
     this.#connection = connection;
     this.#scope = scope;
     this.#group = group;
