@@ -58,6 +58,9 @@ import { createPresence } from "./presence/presence.ts";
 import { createGiving } from "./receipts/giving.ts";
 import { receiptJobs } from "./receipts/receipts.jobs.ts";
 import { createTaking } from "./receipts/taking.ts";
+import { routerJobs } from "./router/router.jobs.ts";
+import { createRouter } from "./router/router.ts";
+import { createRules } from "./router/rules.ts";
 import type { Services } from "./services.ts";
 import { shardJobs } from "./shards/shards.jobs.ts";
 import { shardRoutes } from "./shards/shards.routes.ts";
@@ -142,6 +145,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...anchorJobs(services),
       ...healingJobs(services),
       ...shardJobs(services),
+      ...routerJobs(services),
       ...statusJobs(services, changes),
     ],
     stateFiles,
@@ -155,6 +159,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       await presence.load(db);
       await limits.load(db);
       await outbox.load();
+      await services.rules.load(db);
       await sharing.load();
       await glance.refresh();
       isReady = true;
@@ -287,7 +292,12 @@ function createServices(
     if (replying.missed(agentId)) background.start("answers.heard", () => replying.heard(agentId), agentId);
     if (giving.missed(agentId)) background.start("receipts.heard", () => giving.heard(agentId), agentId);
   });
-  const onStored: readonly OnStored[] = [];
+  const forwarding = createForwarding(ports, connections, callbacks, outbox, giving, changed);
+  const waking = { wake: async () => undefined, request: async () => undefined };
+  const rules = createRules(ports);
+  const acting = { rules, background, connections, forwarding, replying, giving, waking, changed };
+  const router = createRouter(ports, acting);
+  const onStored: readonly OnStored[] = [router.onStored];
   const glance = createGlance(
     db,
     () => presence.status(),
@@ -329,7 +339,7 @@ function createServices(
     ),
     sending: createSending(ports, addresses, connections, impressions, outbox, changed),
     replying,
-    forwarding: createForwarding(ports, connections, callbacks, outbox, giving, changed),
+    forwarding,
     outbox,
     giving,
     inbox,
@@ -338,6 +348,8 @@ function createServices(
     discovery,
     shards: createShards(ports, sharing, changed),
     sharing,
+    rules,
+    router,
     glance,
     changed,
     tellPeers() {

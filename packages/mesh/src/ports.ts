@@ -2,6 +2,7 @@ import type { Clock, Random } from "@darkmatter/core";
 import type { Signer, Verifier } from "@darkmatter/identity";
 import type { Handler, Multicast, PortMapper, WebRtc, Wire } from "@darkmatter/net";
 import type { Database, Journal } from "@darkmatter/store";
+import type { CustomRouting } from "./router/custom.ts";
 import type { AgentSettings, ClientName, RouterMode } from "./settings.ts";
 
 /** What the owner of a node decides; the environment of mesh.md 17. */
@@ -35,7 +36,8 @@ export interface MeshConfig {
   readonly passportPath: string;
   /** Which program the agent lives in: decides how a helper of it is started, and how it is woken. */
   readonly client: ClientName;
-  readonly routerMode: RouterMode;
+  /** From the environment; wins over what the owner chose while the node ran. */
+  readonly routerMode: RouterMode | undefined;
   /** Helpers started for messages (mesh.md 14, 22.7). */
   readonly agent: AgentSettings;
   /** Base URL of who gets a fee that found no other taker; the first anchor when undefined. */
@@ -75,4 +77,6 @@ export interface MeshPorts {
   /** Absent where no library for it could be installed. */
   readonly webRtc?: WebRtc | undefined;
   readonly portMapper?: PortMapper | undefined;
+  /** The owner's own routers, where there are some. */
+  readonly customRouting?: CustomRouting | undefined;
 }

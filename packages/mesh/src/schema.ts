@@ -9,6 +9,7 @@ import { messageMigrations } from "./messages/messages.store.ts";
 import { noteMigrations } from "./messages/notes.store.ts";
 import { outboxMigrations } from "./messages/outbox.store.ts";
 import { receiptMigrations } from "./receipts/receipts.store.ts";
+import { routerMigrations } from "./router/router.store.ts";
 import { shardMigrations } from "./shards/shards.store.ts";
 import { webhookMigrations } from "./webhooks/webhooks.store.ts";
 
@@ -25,5 +26,6 @@ export const meshMigrations: readonly Migration[] = [
   ...outboxMigrations,
   ...noteMigrations,
   ...announcementMigrations,
+  ...routerMigrations,
   ...shardMigrations,
 ];

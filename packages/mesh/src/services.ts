@@ -27,6 +27,8 @@ import type { Presence } from "./presence/presence.ts";
 import type { Giving } from "./receipts/giving.ts";
 import type { Shards } from "./shards/shards.ts";
 import type { Sharing } from "./shards/sharing.ts";
+import type { Router } from "./router/router.ts";
+import type { Rules } from "./router/rules.ts";
 import type { GlanceKeeper } from "./status/glance.ts";
 import type { Channels } from "./transports/channels.ts";
 import type { Connectivity } from "./transports/connectivity.ts";
@@ -71,6 +73,8 @@ export interface Services {
   readonly discovery: Discovery;
   readonly shards: Shards;
   readonly sharing: Sharing;
+  readonly rules: Rules;
+  readonly router: Router;
   readonly glance: GlanceKeeper;
   /** Tells that something agents see may have changed. Cheap: call it after every act. */
   changed(): void;

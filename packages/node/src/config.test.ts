@@ -13,7 +13,7 @@ test("nothing set gives the documented defaults", () => {
     inboxMax: 50,
     rateGlobal: 200,
     ratePerConnection: 30,
-    routerMode: "spawn",
+    routerMode: undefined,
     requestExpiryMs: 3_600_000,
     warnings: [],
   });

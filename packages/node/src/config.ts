@@ -44,7 +44,8 @@ export interface Config {
   readonly acceptStrangers: boolean;
   readonly client: ClientName;
   readonly transport: "auto" | "stdio" | "http";
-  readonly routerMode: RouterMode;
+  /** `undefined` leaves it to what the owner chose with `rules mode`. */
+  readonly routerMode: RouterMode | undefined;
   /** A module whose default export decides about messages before the rules do. */
   readonly routerModule: string | undefined;
   readonly agent: AgentSettings;
@@ -192,7 +193,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     acceptStrangers: found.DARKMATTER_ACCEPT_STRANGERS,
     client: knownOr("DARKMATTER_CLIENT", found.DARKMATTER_CLIENT, CLIENTS, warnings),
     transport: found.DARKMATTER_TRANSPORT,
-    routerMode: knownOr("DARKMATTER_ROUTER_MODE", found.DARKMATTER_ROUTER_MODE, ROUTER_MODES, warnings),
+    routerMode:
+      found.DARKMATTER_ROUTER_MODE === undefined
+        ? undefined
+        : knownOr("DARKMATTER_ROUTER_MODE", found.DARKMATTER_ROUTER_MODE, ROUTER_MODES, warnings),
     routerModule: found.DARKMATTER_ROUTER,
     agent: {
       enabled: found.DARKMATTER_AGENT_ENABLED,

@@ -13,7 +13,7 @@ import { shownRequest } from "./requests.ts";
 
 export function connectionRoutes(services: Services): Route[] {
   const { db, requests, connections, handshake, impressions, opinions, peerUpdates } = services;
-  const { background, connectivity, presence, upgrades, changed } = services;
+  const { background, connectivity, presence, router, upgrades, changed } = services;
   const isReady = ready(services.isReady);
 
   return [
@@ -26,7 +26,9 @@ export function connectionRoutes(services: Services): Route[] {
       async handle(request) {
         const { answer, queued } = await db.write(async (tx) => {
           tx.afterCommit(changed);
-          return requests.receive(tx, request.json, callerOf(request));
+          const received = await requests.receive(tx, request.json, callerOf(request));
+          if (received.queued) await router.requested(tx, received.queued);
+          return received;
         });
         if (queued) {
           background.start("connection.survey", async () => {

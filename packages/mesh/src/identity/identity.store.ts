@@ -16,6 +16,7 @@ export type SettingName =
   | "inactive_until"
   | "rate_limit_connection"
   | "rate_limit_global"
+  | "router_mode"
   | "state_file_read"
   | "state_file_rest"
   | "status"

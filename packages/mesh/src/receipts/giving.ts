@@ -33,6 +33,8 @@ export interface Giving {
   give(tx: Write, message: Message, rung: "read" | "expired", detail: string | null): Promise<void>;
   /** Records that a message was dropped because of who brought it, and tells nobody. */
   refuse(tx: Write, message: Message, why: string): Promise<void>;
+  /** Records that a message was dropped by what our owner decided, and owes the word where it was asked for. */
+  drop(tx: Write, message: Message, why: string): Promise<void>;
   /** Owes the receipt of an act that `commit` records. */
   acted(tx: Write, message: Message, what: "replied" | "forwarded", commit: string | null): Promise<void>;
   /** Tells again what could not be told, at growing intervals; gives up after a day. */
@@ -143,6 +145,11 @@ export function createGiving(
 
     async refuse(tx, message, why) {
       if (asksReceipts(message.metadata)) await recorded(tx, message, "refused", why);
+    },
+
+    async drop(tx, message, why) {
+      const commit = await recorded(tx, message, "refused", why);
+      if (asksReceipts(message.metadata)) await owe(tx, dueOf(message, "refused", why, commit));
     },
 
     async acted(tx, message, what, commit) {
