@@ -92,6 +92,7 @@ export const FEATURES = [
   "channel/1",
   "ids25h/1",
   "sealed/1",
+  "antimatter/1",
   "shards/1",
 ] as const;
 export type Feature = (typeof FEATURES)[number];
