@@ -154,6 +154,9 @@ function environment(folder: string, name: string, home: string, port: number): 
     DARKMATTER_DISPLAY_NAME: name,
     DARKMATTER_PORT: String(port),
     DARKMATTER_DISCOVERY: "false",
+    // Neither this machine's own clients nor a chain that everybody uses; a suite that means one says so.
+    DARKMATTER_AGENT_ENABLED: "false",
+    DARKMATTER_SOLANA_RPC: "http://127.0.0.1:9",
   };
 }
 

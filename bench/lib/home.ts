@@ -40,6 +40,9 @@ export function makeHome(settings: Readonly<Record<string, string>>, script = pr
     DARKMATTER_PASSPORT: passport,
     DARKMATTER_PORT: "0",
     DARKMATTER_DISCOVERY: "false",
+    // Neither this machine's own clients nor a chain that everybody uses; what means one says so.
+    DARKMATTER_AGENT_ENABLED: "false",
+    DARKMATTER_SOLANA_RPC: "http://127.0.0.1:9",
     ...settings,
   };
   const mine = new Set<ChildProcess>();

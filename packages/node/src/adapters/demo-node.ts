@@ -57,6 +57,8 @@ function settings(name: string, home: string, passport: string) {
     DARKMATTER_DISPLAY_NAME: name,
     DARKMATTER_PORT: "0",
     DARKMATTER_DISCOVERY: "false",
+    DARKMATTER_AGENT_ENABLED: "false",
+    DARKMATTER_SOLANA_RPC: "none",
     DARKMATTER_LIFELINE: "3",
   };
 }

@@ -32,6 +32,8 @@ export function typed(
       PATH: process.env.PATH,
       TMPDIR: home.temporary,
       DARKMATTER_HOME: home.home,
+      DARKMATTER_AGENT_ENABLED: "false",
+      DARKMATTER_SOLANA_RPC: "http://127.0.0.1:9",
       DARKMATTER_PASSPORT: home.passport,
       DARKMATTER_PORT: "0",
     },

@@ -76,6 +76,8 @@ export function startProgram(
       PATH: process.env.PATH,
       TMPDIR: at.temporary,
       DARKMATTER_HOME: at.home,
+      DARKMATTER_AGENT_ENABLED: "false",
+      DARKMATTER_SOLANA_RPC: "http://127.0.0.1:9",
       DARKMATTER_PASSPORT: at.passport,
       DARKMATTER_PORT: "0",
       ...env,
