@@ -1,6 +1,10 @@
 import { type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { Database, Write } from "@darkmatter/store";
 import type { Guard, Job, Route, Tool, ToolTable } from "@darkmatter/surface";
+import { a2aJobs } from "./a2a/a2a.jobs.ts";
+import { a2aRoutes } from "./a2a/a2a.routes.ts";
+import { a2aTools } from "./a2a/a2a.tools.ts";
+import { createA2a } from "./a2a/a2a.ts";
 import { createAddresses, hostOf } from "./addresses/addresses.ts";
 import { createPublicAddress } from "./addresses/public-address.ts";
 import { createAnchoring } from "./anchors/anchoring.ts";
@@ -132,6 +136,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...messageRoutes(services),
       ...webhookRoutes(services),
       ...impressionRoutes(services),
+      ...a2aRoutes(services),
       ...shardRoutes(services),
       ...signallingRoutes(services),
     ],
@@ -144,6 +149,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...transportJobs(services),
       ...anchorJobs(services),
       ...healingJobs(services),
+      ...a2aJobs(services),
       ...shardJobs(services),
       ...routerJobs(services),
       ...statusJobs(services, changes),
@@ -169,6 +175,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       isReady = false;
       await services.discovery.stop();
       services.signalling.stop();
+      services.a2a.stop();
       services.channels.closeAll();
       await services.addresses.close();
       const idle = background.idle();
@@ -253,6 +260,10 @@ function createServices(
     peerUrls,
   });
   const discovered = () => discovery.peers().map(({ url }) => url);
+  const a2a = createA2a(ports, changes, {
+    isActive: () => presence.status() === "active",
+    onStored: () => onStored,
+  });
   const callbacks = createCallbacks(ports, {
     identity,
     connections,
@@ -260,6 +271,7 @@ function createServices(
     channels,
     recovery: createRecovery(ports, asking),
     discovered,
+    local: a2a.answers,
   });
   const giving = createGiving(ports, callbacks, background);
   const arrivals = createArrivals(ports.clock, impressions);
@@ -348,6 +360,7 @@ function createServices(
     discovery,
     shards: createShards(ports, sharing, changed),
     sharing,
+    a2a,
     rules,
     router,
     glance,
@@ -387,6 +400,7 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     ...discoveryTools(services),
     ...diagnosisTools(services),
     ...impressionTools(services),
+    ...a2aTools(services),
     ...shardTools(services),
   ];
   const glanceOf = () => services.glance.refresh();

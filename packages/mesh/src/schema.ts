@@ -1,4 +1,5 @@
 import type { Migration } from "@darkmatter/store";
+import { a2aMigrations } from "./a2a/tokens.store.ts";
 import { announcementMigrations } from "./connections/announcements.store.ts";
 import { connectionMigrations } from "./connections/connections.store.ts";
 import { peerUpdateMigrations } from "./connections/peer-updates.store.ts";
@@ -26,6 +27,7 @@ export const meshMigrations: readonly Migration[] = [
   ...outboxMigrations,
   ...noteMigrations,
   ...announcementMigrations,
+  ...a2aMigrations,
   ...routerMigrations,
   ...shardMigrations,
 ];

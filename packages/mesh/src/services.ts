@@ -1,4 +1,5 @@
 import type { Database } from "@darkmatter/store";
+import type { A2a } from "./a2a/a2a.ts";
 import type { Addresses } from "./addresses/addresses.ts";
 import type { Anchoring } from "./anchors/anchoring.ts";
 import type { Background } from "./background.ts";
@@ -73,6 +74,7 @@ export interface Services {
   readonly discovery: Discovery;
   readonly shards: Shards;
   readonly sharing: Sharing;
+  readonly a2a: A2a;
   readonly rules: Rules;
   readonly router: Router;
   readonly glance: GlanceKeeper;

@@ -4,8 +4,10 @@ import { FEATURES } from "../connections/connection.ts";
 import { meshError } from "../errors.ts";
 import { type Body, textField } from "../fields.ts";
 import { local } from "../guards.ts";
+import type { MeshPorts } from "../ports.ts";
 import type { Services } from "../services.ts";
 import { writeSetting } from "./identity.store.ts";
+import type { Identity } from "./identity.ts";
 
 /** Version of the wire protocol (mesh.md 5.1). */
 const PROTOCOL_VERSION = "0.2";
@@ -33,7 +35,7 @@ export function identityRoutes(services: Services): Route[] {
 
   async function wellKnown(request: RouteRequest) {
     const { displayName, bio } = await identity.profile(db);
-    const base = ports.config.publicUrl ? identity.base() : baseFromRequest(request, identity.base());
+    const base = toldBase(ports, identity, request);
     return json(200, {
       darkmatter: true,
       protocol_version: PROTOCOL_VERSION,
@@ -159,6 +161,11 @@ export async function networkInfo({ db, identity, connections }: Services): Prom
 }
 
 const HOST = /^[A-Za-z0-9.\-:[\]]{1,255}$/;
+
+/** The base URL a caller is told. */
+export function toldBase({ config }: MeshPorts, identity: Identity, request: RouteRequest): string {
+  return config.publicUrl ? identity.base() : baseFromRequest(request, identity.base());
+}
 
 /** Without a public URL the caller is told the address it used; what does not look like one is not echoed. */
 function baseFromRequest(request: RouteRequest, fallback: string): string {

@@ -1,4 +1,5 @@
 import type { Write } from "@darkmatter/store";
+import { eraseA2aWords } from "../a2a/tasks.store.ts";
 import { eraseEntries } from "../conversation/conversation.store.ts";
 import { eraseDetails, forgetDue } from "../receipts/receipts.store.ts";
 import { eraseResponses, eraseUpdates } from "../webhooks/webhooks.store.ts";
@@ -23,5 +24,6 @@ export async function erase(tx: Write, messageId: string, nowMs: number): Promis
   // A receipt still to be told holds the hash of the content, by which guesses could be tested.
   await forgetDue(tx, messageId);
   const copies = await eraseCopies(tx, messageId, nowMs);
-  return copies + waiting + sent + responses + notes + entries + details;
+  const tasks = await eraseA2aWords(tx, messageId, ERASED);
+  return tasks + copies + waiting + sent + responses + notes + entries + details;
 }

@@ -1,5 +1,6 @@
 import { isoTime, type JsonObject, reasonOf } from "@darkmatter/core";
 import { once, type Write } from "@darkmatter/store";
+import { isTaskWebhook } from "../a2a/local-answers.ts";
 import { type Connection, endpoint, speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import { isErased } from "../conversation/conversation.store.ts";
@@ -39,6 +40,10 @@ export interface Forwarding {
     options: { note: string | null; force: boolean; callId: string | undefined },
   ): Promise<ForwardOutcome>;
 }
+
+/** No other agent could bring its answer to such a caller. */
+const ONLY_ANSWERED_HERE =
+  "This message came by A2A: only you can answer it. Ask another agent in a new message, then reply with what it says.";
 
 export function createForwarding(
   ports: MeshPorts,
@@ -180,6 +185,7 @@ export function createForwarding(
     async forward(messageId, targetIds, { note, force, callId }) {
       const message = await readInbox(db, messageId);
       if (!message) return absent(messageId, callId);
+      if (isTaskWebhook(message.webhook)) throw meshError("BAD_REQUEST", ONLY_ANSWERED_HERE);
       if (targetIds.length === 0)
         throw meshError("BAD_REQUEST", "Name target_agent_id or target_agent_ids to forward.");
       const targets: Connection[] = [];

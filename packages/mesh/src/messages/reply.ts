@@ -18,7 +18,7 @@ import {
 } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Giving } from "../receipts/giving.ts";
-import { authorOf, commitOf } from "../receipts/receipt.ts";
+import { agentOrNull, authorOf, commitOf } from "../receipts/receipt.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
 import { type InboxMessage, requireSendable } from "./message.ts";
 import {
@@ -130,7 +130,7 @@ export function createReplying(
         act: "message.answered",
         trace: message.messageId,
         // An answer goes to whoever wrote the message, past all who passed it on.
-        peer: authorOf(message),
+        peer: agentOrNull(authorOf(message)),
         messageId: message.messageId,
         peerCommit,
         fields: { response, direction: "outbound" },

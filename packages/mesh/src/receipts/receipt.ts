@@ -28,6 +28,9 @@ export function authorOf({ from, metadata }: { readonly from: string; readonly m
   return isHash(metadata.origin_agent_id) ? metadata.origin_agent_id : from;
 }
 
+/** Whom the ledger names for a message: an agent by its key, nobody for a caller that is none. */
+export const agentOrNull = (from: string): string | null => (isHash(from) ? from : null);
+
 /** The commit by which the sender recorded a message, when it told (mesh.md 22.5). */
 export function commitOf({ commit }: JsonObject): string | undefined {
   return isHash(commit) ? commit : undefined;

@@ -1,4 +1,7 @@
+import type { JsonObject } from "@darkmatter/core";
 import { baseUrl, isLocalUrl, type Reach } from "@darkmatter/net";
+import { isTaskWebhook, type LocalAnswers } from "../a2a/local-answers.ts";
+import { isCaller } from "../a2a/token.ts";
 import { callbackFor } from "../anchors/sealed-callback.ts";
 import { speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
@@ -38,6 +41,8 @@ export interface CallbackServices {
   readonly channels: Channels;
   readonly recovery: Recovery;
   readonly discovered: () => readonly string[];
+  /** Answers in the place of callers that are no agents. */
+  readonly local: LocalAnswers;
 }
 
 type Call = Omit<PeerRequest, "path">;
@@ -47,7 +52,7 @@ const FROM_CONNECTION: WebhookTrust = { fromConnection: true, selfIsLocal: false
 
 export function createCallbacks(
   ports: MeshPorts,
-  { identity, connections, peers, channels, recovery, discovered }: CallbackServices,
+  { identity, connections, peers, channels, recovery, discovered, local }: CallbackServices,
 ): Callbacks {
   const { db, signer } = ports;
   const connectionOf = (agentId: string) => connections.get(db, agentId);
@@ -96,7 +101,14 @@ export function createCallbacks(
   }
 
   async function call(webhook: string, source: WebhookSource, request: Call) {
+    if (isTaskWebhook(webhook)) return locally(webhook, source, request);
     return (await overChannel(webhook, source, request)) ?? (await atUrl(webhook, source, request));
+  }
+
+  /** Only a message that this node took for a caller of its own is answered here. */
+  async function locally(webhook: string, { from }: WebhookSource, { method, body }: Call) {
+    if (!isCaller(from)) throw meshError("FORBIDDEN", "The message's webhook must not be called from here.");
+    return method === "GET" ? local.ask(webhook) : local.post(webhook, { ...body } as JsonObject);
   }
 
   const post: Callbacks["post"] = (webhook, source, body, timeoutMs = TIMEOUT_MS.webhook) =>
