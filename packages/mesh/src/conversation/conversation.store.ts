@@ -1,6 +1,6 @@
 import type { JsonObject } from "@darkmatter/core";
 import type { Migration, Read, Write } from "@darkmatter/store";
-import type { ConversationEntry, EntryType } from "./entry.ts";
+import type { ConversationEntry, EntryType, Said } from "./entry.ts";
 
 export const conversationMigrations: readonly Migration[] = [
   {
@@ -67,6 +67,33 @@ export async function readEntries(tx: Read, limit: number): Promise<Conversation
     trust: row.trust,
     metadata: JSON.parse(row.metadata) as JsonObject,
   }));
+}
+
+/** The newest `limit` entries as a feed needs them, oldest first; of each content `contentMax` code points. */
+export async function readSaid(tx: Read, limit: number, contentMax: number): Promise<Said[]> {
+  const rows = await tx.all<Omit<EntryRow, "metadata">>(
+    `SELECT message_id, substr(content, 1, +?) AS content, from_agent_id, to_agent_ids, at, entry_type, direction, trust
+     FROM mesh_conversation ORDER BY seq DESC LIMIT +?`,
+    contentMax,
+    limit,
+  );
+  return rows.reverse().map((row) => ({
+    messageId: row.message_id,
+    content: row.content,
+    from: row.from_agent_id,
+    to: JSON.parse(row.to_agent_ids) as string[],
+    at: row.at,
+    entryType: row.entry_type,
+    direction: row.direction,
+    trust: row.trust,
+  }));
+}
+
+/** What connected agents call themselves. */
+export async function readNames(tx: Read): Promise<Array<{ agentId: string; name: string }>> {
+  const sql =
+    "SELECT agent_id AS agentId, display_name AS name FROM mesh_connections WHERE display_name IS NOT NULL";
+  return tx.all<{ agentId: string; name: string }>(sql);
 }
 
 /** Puts `text` in the place of what was said under a message's id; how many entries. */

@@ -19,3 +19,10 @@ export interface ConversationEntry {
   readonly trust: number;
   readonly metadata: JsonObject;
 }
+
+/** What a feed is made of: an entry without what only its receiver reads. */
+export interface Said
+  extends Pick<ConversationEntry, "messageId" | "content" | "from" | "to" | "at" | "trust"> {
+  readonly entryType: string;
+  readonly direction: string;
+}
