@@ -10,6 +10,10 @@ import { createPublicAddress } from "./addresses/public-address.ts";
 import { createAnchoring } from "./anchors/anchoring.ts";
 import { anchorJobs } from "./anchors/anchors.jobs.ts";
 import { createAnchors } from "./anchors/anchors.ts";
+import { antimatterJobs } from "./antimatter/antimatter.jobs.ts";
+import { antimatterRoutes } from "./antimatter/antimatter.routes.ts";
+import { antimatterTools } from "./antimatter/antimatter.tools.ts";
+import { createAntimatter } from "./antimatter/antimatter.ts";
 import { type Background, createBackground } from "./background.ts";
 import { createAnnouncements } from "./connections/announcements.ts";
 import { connectionJobs } from "./connections/connections.jobs.ts";
@@ -136,6 +140,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...messageRoutes(services),
       ...webhookRoutes(services),
       ...impressionRoutes(services),
+      ...antimatterRoutes(services),
       ...a2aRoutes(services),
       ...shardRoutes(services),
       ...signallingRoutes(services),
@@ -149,6 +154,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...transportJobs(services),
       ...anchorJobs(services),
       ...healingJobs(services),
+      ...antimatterJobs(services),
       ...a2aJobs(services),
       ...shardJobs(services),
       ...routerJobs(services),
@@ -288,6 +294,7 @@ function createServices(
   });
   const lanes = createLanes(ports, background, attempts);
   const outbox = createOutbox(ports, attempts, lanes, waiting, changed);
+  const sending = createSending(ports, addresses, connections, impressions, outbox, changed);
   const replying = createReplying(ports, connections, impressions, callbacks, giving, changed);
   const handshake = createHandshake(ports, identity, connections, peers, anchors);
   const announcements = createAnnouncements(ports, connections, handshake);
@@ -309,7 +316,23 @@ function createServices(
   const rules = createRules(ports);
   const acting = { rules, background, connections, forwarding, replying, giving, waking, changed };
   const router = createRouter(ports, acting);
-  const onStored: readonly OnStored[] = [router.onStored];
+  const antimatter = createAntimatter(ports, {
+    addresses,
+    background,
+    callbacks,
+    connections,
+    connectivity,
+    identity,
+    impressions,
+    transports,
+    money: {
+      pay: () => Promise.reject(new Error("no wallet")),
+      ownWallet: () => undefined,
+      superagentWallet: async () => undefined,
+    },
+    send: sending.send,
+  });
+  const onStored: readonly OnStored[] = [antimatter.onStored, router.onStored];
   const glance = createGlance(
     db,
     () => presence.status(),
@@ -349,7 +372,7 @@ function createServices(
       changed,
       onStored,
     ),
-    sending: createSending(ports, addresses, connections, impressions, outbox, changed),
+    sending,
     replying,
     forwarding,
     outbox,
@@ -358,6 +381,7 @@ function createServices(
     waiting,
     webhooks: createWebhooks(ports, taking, arrivals, heard, waiting, changed),
     discovery,
+    antimatter,
     shards: createShards(ports, sharing, changed),
     sharing,
     a2a,
@@ -400,6 +424,7 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     ...discoveryTools(services),
     ...diagnosisTools(services),
     ...impressionTools(services),
+    ...antimatterTools(services),
     ...a2aTools(services),
     ...shardTools(services),
   ];

@@ -1,5 +1,6 @@
 import type { Migration } from "@darkmatter/store";
 import { a2aMigrations } from "./a2a/tokens.store.ts";
+import { antimatterMigrations } from "./antimatter/antimatter.store.ts";
 import { announcementMigrations } from "./connections/announcements.store.ts";
 import { connectionMigrations } from "./connections/connections.store.ts";
 import { peerUpdateMigrations } from "./connections/peer-updates.store.ts";
@@ -27,6 +28,7 @@ export const meshMigrations: readonly Migration[] = [
   ...outboxMigrations,
   ...noteMigrations,
   ...announcementMigrations,
+  ...antimatterMigrations,
   ...a2aMigrations,
   ...routerMigrations,
   ...shardMigrations,

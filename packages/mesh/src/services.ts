@@ -2,6 +2,7 @@ import type { Database } from "@darkmatter/store";
 import type { A2a } from "./a2a/a2a.ts";
 import type { Addresses } from "./addresses/addresses.ts";
 import type { Anchoring } from "./anchors/anchoring.ts";
+import type { Antimatter } from "./antimatter/antimatter.ts";
 import type { Background } from "./background.ts";
 import type { Announcements } from "./connections/announcements.ts";
 import type { Connection } from "./connections/connection.ts";
@@ -72,6 +73,7 @@ export interface Services {
   readonly waiting: Waiting;
   readonly webhooks: Webhooks;
   readonly discovery: Discovery;
+  readonly antimatter: Antimatter;
   readonly shards: Shards;
   readonly sharing: Sharing;
   readonly a2a: A2a;
