@@ -90,6 +90,11 @@ import { signallingRoutes } from "./transports/signalling.routes.ts";
 import type { Outcome, PeerRequest } from "./transports/transport.ts";
 import { transportJobs } from "./transports/transports.jobs.ts";
 import { createTransports } from "./transports/transports.ts";
+import { createAlertness } from "./waking/alertness.ts";
+import { hookWay } from "./waking/hook.ts";
+import { wakingJobs } from "./waking/waking.jobs.ts";
+import { createWaking } from "./waking/waking.ts";
+import { pushWay } from "./waking/ways.ts";
 import { createCallbacks } from "./webhooks/callbacks.ts";
 import { webhookRoutes } from "./webhooks/webhooks.routes.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
@@ -158,6 +163,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...a2aJobs(services),
       ...shardJobs(services),
       ...routerJobs(services),
+      ...wakingJobs(services),
       ...statusJobs(services, changes),
     ],
     stateFiles,
@@ -171,6 +177,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       await presence.load(db);
       await limits.load(db);
       await outbox.load();
+      await services.waking.load();
       await services.rules.load(db);
       await sharing.load();
       await glance.refresh();
@@ -183,6 +190,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       services.signalling.stop();
       services.a2a.stop();
       services.channels.closeAll();
+      await services.waking.close();
       await services.addresses.close();
       const idle = background.idle();
       const tooLong = ports.clock.sleep(STOP_WITHIN_MS, ports.clock.deadline(STOP_WITHIN_MS + SECOND_MS));
@@ -312,7 +320,17 @@ function createServices(
     if (giving.missed(agentId)) background.start("receipts.heard", () => giving.heard(agentId), agentId);
   });
   const forwarding = createForwarding(ports, connections, callbacks, outbox, giving, changed);
-  const waking = { wake: async () => undefined, request: async () => undefined };
+  const alertness = createAlertness(ports.clock);
+  const waking = createWaking(ports, {
+    alertness,
+    background,
+    delegations: undefined,
+    giving,
+    impressions,
+    presence,
+    channel: pushWay(alertness, ports),
+    hook: hookWay(ports),
+  });
   const rules = createRules(ports);
   const acting = { rules, background, connections, forwarding, replying, giving, waking, changed };
   const router = createRouter(ports, acting);
@@ -387,6 +405,8 @@ function createServices(
     a2a,
     rules,
     router,
+    alertness,
+    waking,
     glance,
     changed,
     tellPeers() {
@@ -443,6 +463,7 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     },
 
     onChange: (listener) => changes.listen(listener),
+    watch: services.alertness.watch,
 
     resources: [
       {

@@ -40,6 +40,10 @@ export interface MeshConfig {
   readonly routerMode: RouterMode | undefined;
   /** Helpers started for messages (mesh.md 14, 22.7). */
   readonly agent: AgentSettings;
+  /** Called when the agent is to be woken: an http(s) URL, or a command and its arguments. */
+  readonly wakeHook: string | undefined;
+  /** Goes with the call of a URL, as `Authorization: Bearer`. */
+  readonly wakeHookToken: string | undefined;
   /** Base URL of who gets a fee that found no other taker; the first anchor when undefined. */
   readonly superagent: string | undefined;
 }

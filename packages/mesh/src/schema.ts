@@ -13,6 +13,7 @@ import { outboxMigrations } from "./messages/outbox.store.ts";
 import { receiptMigrations } from "./receipts/receipts.store.ts";
 import { routerMigrations } from "./router/router.store.ts";
 import { shardMigrations } from "./shards/shards.store.ts";
+import { wakingMigrations } from "./waking/waking.store.ts";
 import { webhookMigrations } from "./webhooks/webhooks.store.ts";
 
 /** Every step of the mesh's tables, in the order they are applied. */
@@ -31,5 +32,6 @@ export const meshMigrations: readonly Migration[] = [
   ...antimatterMigrations,
   ...a2aMigrations,
   ...routerMigrations,
+  ...wakingMigrations,
   ...shardMigrations,
 ];

@@ -37,6 +37,8 @@ import type { Connectivity } from "./transports/connectivity.ts";
 import type { Signalling } from "./transports/signalling.ts";
 import type { Transports } from "./transports/transport.ts";
 import type { Upgrades } from "./transports/upgrades.ts";
+import type { Alertness } from "./waking/alertness.ts";
+import type { Waking } from "./waking/waking.ts";
 import type { Webhooks } from "./webhooks/webhooks.ts";
 
 /** What the ways in (routes, tools, jobs) may use. */
@@ -79,6 +81,8 @@ export interface Services {
   readonly a2a: A2a;
   readonly rules: Rules;
   readonly router: Router;
+  readonly alertness: Alertness;
+  readonly waking: Waking;
   readonly glance: GlanceKeeper;
   /** Tells that something agents see may have changed. Cheap: call it after every act. */
   changed(): void;

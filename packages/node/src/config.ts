@@ -54,6 +54,7 @@ export interface Config {
   readonly solanaRpc: string | undefined;
   /** Called when the agent is to be woken: an http(s) URL, or a command and its arguments. */
   readonly wakeHook: string | undefined;
+  readonly wakeHookToken: string | undefined;
   readonly stateFile: string | undefined;
   readonly requestExpiryMs: number;
   /** What was understood otherwise than it was written, for the log. */
@@ -158,6 +159,7 @@ const Environment = z.object({
   DARKMATTER_SUPERAGENT: url,
   DARKMATTER_SOLANA_RPC: text,
   DARKMATTER_WAKE_HOOK: text,
+  DARKMATTER_WAKE_HOOK_TOKEN: text,
   DARKMATTER_REQUEST_EXPIRY: integer(3600, 1, 31_536_000),
 });
 
@@ -212,6 +214,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     superagent: found.DARKMATTER_SUPERAGENT,
     solanaRpc: rpcOf(found.DARKMATTER_SOLANA_RPC),
     wakeHook: found.DARKMATTER_WAKE_HOOK,
+    wakeHookToken: found.DARKMATTER_WAKE_HOOK_TOKEN,
     stateFile: found.DARKMATTER_STATE_FILE,
     requestExpiryMs: found.DARKMATTER_REQUEST_EXPIRY * 1000,
     warnings,

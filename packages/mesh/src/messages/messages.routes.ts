@@ -40,6 +40,7 @@ export function messageRoutes(services: Services): Route[] {
       guards: [isReady, local()],
       body: "none",
       async handle() {
+        services.alertness.looked();
         const messages = await inbox.list(db, INBOX_PAGE_MAX);
         return json(200, {
           count: await inbox.count(db),

@@ -30,7 +30,9 @@ export interface Giving {
   /** Notes, in the act's transaction, that a message's author is to be told of a rung once it is on disk. */
   owe(tx: Write, due: DueRung): Promise<void>;
   /** Records a rung that no other act records, and owes its receipt. */
-  give(tx: Write, message: Message, rung: "read" | "expired", detail: string | null): Promise<void>;
+  give(tx: Write, message: Message, rung: "woken" | "read" | "expired", detail: string | null): Promise<void>;
+  /** Records that our agent is asked to wake. Only the first time is told: a rung has one receipt. */
+  asked(tx: Write, message: Message, way: string, isFirst: boolean): Promise<void>;
   /** Records that a message was dropped because of who brought it, and tells nobody. */
   refuse(tx: Write, message: Message, why: string): Promise<void>;
   /** Records that a message was dropped by what our owner decided, and owes the word where it was asked for. */
@@ -141,6 +143,12 @@ export function createGiving(
     async give(tx, message, rung, detail) {
       if (!asksReceipts(message.metadata)) return;
       await owe(tx, dueOf(message, rung, detail, await recorded(tx, message, rung, detail)));
+    },
+
+    async asked(tx, message, way, isFirst) {
+      if (!asksReceipts(message.metadata)) return;
+      const commit = await recorded(tx, message, "asked", way);
+      if (isFirst) await owe(tx, dueOf(message, "asked", way, commit));
     },
 
     async refuse(tx, message, why) {

@@ -57,6 +57,8 @@ export const TEST_CONFIG: MeshConfig = {
     envCleanup: undefined,
   },
   superagent: undefined,
+  wakeHook: undefined,
+  wakeHookToken: undefined,
 };
 
 /** A whole mesh node without a socket, a file or a real second. */
