@@ -62,6 +62,9 @@ import type { OnStored } from "./messages/stored.ts";
 import { createWaiting } from "./messages/waiting.ts";
 import { createPeers } from "./peers.ts";
 import type { MeshPorts } from "./ports.ts";
+import { createPoolServices } from "./pools/pool-services.ts";
+import { poolRoutes } from "./pools/pools.routes.ts";
+import { poolTools } from "./pools/pools.tools.ts";
 import { createPresence } from "./presence/presence.ts";
 import { createGiving } from "./receipts/giving.ts";
 import { receiptJobs } from "./receipts/receipts.jobs.ts";
@@ -145,6 +148,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...messageRoutes(services),
       ...webhookRoutes(services),
       ...impressionRoutes(services),
+      ...poolRoutes(services),
       ...antimatterRoutes(services),
       ...a2aRoutes(services),
       ...shardRoutes(services),
@@ -173,6 +177,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       await db.write(async (tx: Write) => {
         await identity.initialise(tx);
         await presence.restart(tx);
+        await services.poolBalances.recover(tx);
       });
       await presence.load(db);
       await limits.load(db);
@@ -357,6 +362,9 @@ function createServices(
     () => identity.profile(db),
   );
 
+  const shards = createShards(ports, sharing, changed);
+  const credit = { spend: async () => false };
+
   return {
     ports,
     db,
@@ -400,7 +408,8 @@ function createServices(
     webhooks: createWebhooks(ports, taking, arrivals, heard, waiting, changed),
     discovery,
     antimatter,
-    shards: createShards(ports, sharing, changed),
+    shards,
+    ...createPoolServices(ports, { background, connections, transports, shards, credit }),
     sharing,
     a2a,
     rules,
@@ -444,6 +453,7 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     ...discoveryTools(services),
     ...diagnosisTools(services),
     ...impressionTools(services),
+    ...poolTools(services),
     ...antimatterTools(services),
     ...a2aTools(services),
     ...shardTools(services),

@@ -10,6 +10,7 @@ import { impressionMigrations } from "./impressions/impressions.store.ts";
 import { messageMigrations } from "./messages/messages.store.ts";
 import { noteMigrations } from "./messages/notes.store.ts";
 import { outboxMigrations } from "./messages/outbox.store.ts";
+import { poolMigrations } from "./pools/pools.store.ts";
 import { receiptMigrations } from "./receipts/receipts.store.ts";
 import { routerMigrations } from "./router/router.store.ts";
 import { shardMigrations } from "./shards/shards.store.ts";
@@ -34,4 +35,5 @@ export const meshMigrations: readonly Migration[] = [
   ...routerMigrations,
   ...wakingMigrations,
   ...shardMigrations,
+  ...poolMigrations,
 ];

@@ -24,6 +24,7 @@ import type { Replying } from "./messages/reply.ts";
 import type { Sending } from "./messages/send.ts";
 import type { Waiting } from "./messages/waiting.ts";
 import type { Peers } from "./peers.ts";
+import type { PoolServices } from "./pools/pool-services.ts";
 import type { MeshPorts } from "./ports.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Giving } from "./receipts/giving.ts";
@@ -42,7 +43,7 @@ import type { Waking } from "./waking/waking.ts";
 import type { Webhooks } from "./webhooks/webhooks.ts";
 
 /** What the ways in (routes, tools, jobs) may use. */
-export interface Services {
+export interface Services extends PoolServices {
   readonly ports: MeshPorts;
   readonly db: Database;
   readonly background: Background;

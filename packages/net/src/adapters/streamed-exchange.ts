@@ -64,7 +64,10 @@ export class StreamedExchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Uint8Array): void {
     this.#bytes += piece.byteLength;
-    if (this.#bytes > this.#maxBytes) return this.abort(netError("ANSWER_TOO_LARGE"));
+    if (this.#bytes > this.#maxBytes) {
+      this.abort(netError("ANSWER_TOO_LARGE"));
+      return;
+    }
     this.#pieces.push(piece);
     this.#ahead += piece.byteLength;
     if (this.#ahead > AHEAD_BYTES) controller.pause();

@@ -1,0 +1,54 @@
+export const PATH_MAX = 2048;
+
+/** Printable ASCII but for what no path holds as it is: quotes, brackets, backslash, `^`, backtick, braces, `|`, `#`. */
+const WRITTEN = /^\/[!$-;=?-Z_a-z~]*$/;
+const UNRESERVED = /[A-Za-z0-9._~-]/;
+const HEX_PAIR = /^[0-9A-Fa-f]{2}$/;
+
+/**
+ * The one form of a path that is matched and sent (RFC 3986 6.2.2): unreserved characters stand for themselves, other
+ * escapes are in capitals. `undefined` for whatever servers may read differently than this check does: dot segments
+ * and empty ones however written, escaped separators and control characters, escapes of escapes, backslashes,
+ * fragments, other characters than ASCII. A query is taken as it is, when it holds no dot segment.
+ */
+export function checkedPath(path: string): string | undefined {
+  if (path.length > PATH_MAX || !WRITTEN.test(path)) return undefined;
+  const mark = path.indexOf("?");
+  const query = mark < 0 ? undefined : path.slice(mark + 1);
+  const normal = normalised(mark < 0 ? path : path.slice(0, mark));
+  if (normal === undefined || !isPlain(normal)) return undefined;
+  if (query === undefined) return normal;
+  const read = normalised(query);
+  return read !== undefined && !hasDotSegment(read.split(/[/?&=;]/)) ? `${normal}?${query}` : undefined;
+}
+
+/** Whether a checked path is an allowed one or lies below it: `/v1` allows `/v1/chat` and not `/v1x`. */
+export function isBelow(path: string, allowed: string): boolean {
+  const [place = ""] = path.split("?", 1);
+  const top = allowed.replace(/\/+$/, "");
+  return place === top || place.startsWith(`${top}/`);
+}
+
+/** With each escape read once; `undefined` where one is damaged or hides what a server may act on. */
+function normalised(text: string): string | undefined {
+  let isBad = false;
+  const normal = text.replace(/%(.{0,2})/g, (_escape, pair: string) => {
+    if (!HEX_PAIR.test(pair)) isBad = true;
+    const code = Number.parseInt(pair, 16);
+    const character = String.fromCharCode(code);
+    if (code < 0x20 || code === 0x7f || "/\\%?#".includes(character)) isBad = true;
+    return code < 0x80 && UNRESERVED.test(character) ? character : `%${pair.toUpperCase()}`;
+  });
+  return isBad ? undefined : normal;
+}
+
+/** Only the last segment may be empty: a slash at the end. */
+function isPlain(path: string): boolean {
+  const segments = path.slice(1).split("/");
+  return !segments.slice(0, -1).includes("") && !hasDotSegment(segments);
+}
+
+/** `..;x` is one too: servers cut off what follows the semicolon. */
+function hasDotSegment(segments: readonly string[]): boolean {
+  return segments.some((segment) => /^\.{1,2}$/.test(segment.split(/;|%3B/, 1)[0] ?? ""));
+}
