@@ -1,6 +1,9 @@
 export type { OutboundRequest, PendingRequest } from "./connections/connection.ts";
 export { findOutbound } from "./connections/requests.store.ts";
+export type { Said } from "./conversation/entry.ts";
+export { feedText, rankedFeed, scoreOf } from "./conversation/feed.ts";
 export { readPacket, signalBytes } from "./discovery/beacon.ts";
+export { activityHint, createHints } from "./status/hint.ts";
 export {
   ALL_CLEAR,
   type Attention,

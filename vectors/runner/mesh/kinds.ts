@@ -1,6 +1,7 @@
 import type { Kind } from "../outcome.ts";
 import { anchor } from "./anchor.ts";
 import { beacons } from "./beacons.ts";
+import { contextFeed } from "./context-feed.ts";
 import { httpScenarios } from "./http-scenarios.ts";
 import { identity } from "./identity.ts";
 import { connectionProof, verifyInbound } from "./inbound.ts";
@@ -30,4 +31,5 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   outbound,
   peer_lookup: peerLookup,
   webhook_recovery: webhookRecovery,
+  context_feed: contextFeed,
 };

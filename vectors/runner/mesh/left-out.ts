@@ -3,7 +3,6 @@ import { isJsonObject, type JsonObject } from "@darkmatter/core";
 /** Files about layers that are not built yet, and what those are. */
 export const LATER_FILES: Readonly<Record<string, string>> = {
   antimatter: "fees",
-  context_feed: "the context feed",
   router: "the router",
   solana: "wallets",
   solana_tx: "wallets",
@@ -14,7 +13,6 @@ export const LATER_FILES: Readonly<Record<string, string>> = {
 const LATER_PATHS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\/(antimatter|gas)_(match|signal|result)\b/, "fees"],
   [/\/pool_(info|buy|proxy)\b/, "pools"],
-  [/\/shard_push\b/, "shards"],
 ];
 
 /** Why a scenario of requests is not run yet; `undefined` for one that is. */

@@ -45,6 +45,12 @@ const CHECKS: Readonly<Record<string, Check>> = {
   queue_length: async (found, expected, { world }) =>
     found.equal("messages in the inbox", (await inboxOf(world)).length, expected),
   log: (found, expected, { state }) => found.like("conversation log", state.conversation_log, expected),
+  shards: (found, expected, { state }) => {
+    const shards = (state.shared_shards ?? []) as JsonObject[];
+    const byName = (list: readonly JsonObject[]) =>
+      [...list].sort((one, other) => (String(one.shard_id) < String(other.shard_id) ? -1 : 1));
+    found.like("shards", byName(shards), byName(expected as JsonObject[]));
+  },
   status: (found, expected, { state }) => found.equal("status", onlySent(state)?.status, expected),
   updates: (found, expected, { state }) => found.like("updates", onlySent(state)?.updates, expected),
   responses: (found, expected, { state }) => found.like("responses", onlySent(state)?.responses, expected),

@@ -93,6 +93,12 @@ export async function readShardsById(tx: Read, sinceMs: number, shardId: string)
   return (await tx.all<ShardRow>(sql, shardId, sinceMs)).map(fromRow);
 }
 
+/** Own ones, then the newest mirrors, at most `max`. */
+export async function readShardsKept(tx: Read, max: number): Promise<KeptShard[]> {
+  const sql = "SELECT * FROM mesh_shards ORDER BY own DESC, updated_at_ms DESC, seq LIMIT +?";
+  return (await tx.all<ShardRow>(sql, max)).map(fromRow);
+}
+
 /** In the order they were made; those a peer may have whose score is `score`. */
 export async function readOwnShards(tx: Read, score = 1): Promise<KeptShard[]> {
   const sql = "SELECT * FROM mesh_shards WHERE own = 1 AND trust_threshold <= ? ORDER BY seq";

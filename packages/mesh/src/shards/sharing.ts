@@ -1,4 +1,5 @@
 import { SECOND_MS } from "@darkmatter/core";
+import { signText } from "@darkmatter/identity";
 import type { Background } from "../background.ts";
 import { type Connection, speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
@@ -7,7 +8,7 @@ import { OVER } from "../over.ts";
 import { inParallel, PARALLEL_CALLS_MAX, TIMEOUT_MS } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Transports } from "../transports/transport.ts";
-import { type Shard, wireShard } from "./shard.ts";
+import { digestText, type Shard, wireShard } from "./shard.ts";
 import { readOwnShards, readThresholds, readTrusted } from "./shards.store.ts";
 
 /** Bringing our shards to those we trust enough (mesh.md 11.1). */
@@ -36,7 +37,7 @@ interface Needs {
   readonly transports: Transports;
 }
 
-export function createSharing({ db, clock }: MeshPorts, needs: Needs): Sharing {
+export function createSharing({ db, clock, signer }: MeshPorts, needs: Needs): Sharing {
   const { background, connections, impressions, transports } = needs;
   /** The thresholds of our shards: scores rise with every message, and few rises cross one. */
   let thresholds: readonly number[] = [];
@@ -46,8 +47,9 @@ export function createSharing({ db, clock }: MeshPorts, needs: Needs): Sharing {
   const telling = new Map<string, { again: boolean }>();
 
   async function push(peer: Connection, shard: Shard): Promise<"taken" | "refused" | "missed"> {
-    const whole = speaks(peer, "shards/1") && shard.digestSignatureHex !== null;
-    const body = { ...wireShard(shard), ...(whole && { dm_sig: shard.digestSignatureHex }) };
+    // One that came with a state file may lack it.
+    const dmSig = () => shard.digestSignatureHex ?? signText(signer, digestText(shard));
+    const body = { ...wireShard(shard), ...(speaks(peer, "shards/1") && { dm_sig: dmSig() }) };
     const request = { method: "POST", path: "shard_push", body, timeoutMs: TIMEOUT_MS.post } as const;
     const outcome = await transports.call(peer, request);
     if (outcome.kind === "unconfirmed") return "refused";

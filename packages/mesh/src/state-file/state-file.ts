@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject, parseJson } from "@darkmatter/core";
 import { z } from "zod";
 import { meshError } from "../errors.ts";
+import { StateShard } from "../shards/shards.state.ts";
 
 /** The JSON state file of the first generation (mesh.md 16), as far as the mesh reads it. Unknown fields are kept. */
 export interface StateFile {
@@ -14,6 +15,7 @@ export interface StateFile {
   readonly sent: readonly StateSent[];
   readonly impressions: Readonly<Record<string, StateImpression>>;
   readonly conversation: readonly StateEntry[];
+  readonly shards: readonly StateShard[];
   /** Message id to Unix time in seconds. */
   readonly seen: Readonly<Record<string, number>>;
   /** Everything that has no table yet or is unknown: written back as it was read. */
@@ -92,6 +94,7 @@ const Whole = z.looseObject({
   sent_messages: z.record(text, StateSent).default({}),
   impressions: z.record(text, StateImpression).default({}),
   conversation_log: z.array(StateEntry).default([]),
+  shared_shards: z.array(StateShard).default([]),
   seen_message_ids: z.record(text, z.number()).default({}),
 });
 
@@ -129,6 +132,7 @@ export function parseStateFile(source: string, agentId: string): StateFile {
     sent: Object.values(file.sent_messages),
     impressions: file.impressions,
     conversation: file.conversation_log,
+    shards: file.shared_shards,
     seen: file.seen_message_ids,
     rest: Object.fromEntries(Object.entries(value).filter(([name]) => !OWN_FIELDS.has(name))),
   };
@@ -138,7 +142,6 @@ export function parseStateFile(source: string, agentId: string): StateFile {
 export const EMPTY_REST: JsonObject = {
   routing_rules: [],
   gas_log: [],
-  shared_shards: [],
   pools: [],
 };
 

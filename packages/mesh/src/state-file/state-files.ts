@@ -12,6 +12,7 @@ import { readTally, setHandled } from "../messages/messages.store.ts";
 import { liveIds, rememberLive } from "../messages/seen.ts";
 import { insertSent, readSent, readSentAll } from "../messages/sent.store.ts";
 import type { MeshPorts } from "../ports.ts";
+import { loadShards, shownShards } from "../shards/shards.state.ts";
 import type { Response, Update } from "../webhooks/webhook.ts";
 import { insertResponse, insertUpdate, readResponses, readUpdates } from "../webhooks/webhooks.store.ts";
 import {
@@ -69,6 +70,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
           metadata: entry.metadata as JsonObject,
         });
       }
+      await loadShards(tx, file.shards, signer.agentId);
       for (const [id, seconds] of Object.entries(file.seen)) {
         const seenAtMs = Math.trunc(seconds * 1000);
         if (Number.isSafeInteger(seenAtMs)) await rememberLive(tx, id, seenAtMs);
@@ -100,6 +102,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
         ...EMPTY_REST,
         ...rest,
         conversation_log: await shownConversation(tx),
+        shared_shards: await shownShards(tx),
         seen_message_ids: Object.fromEntries(live.map(({ id, seenAtMs }) => [id, seenAtMs / 1000])),
         // Both seeds call the inbox ephemeral; ours lies in the database (mesh.md 16).
         message_queue: [],
