@@ -1,4 +1,4 @@
-import { type Clock, HOUR_MS, type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import { type Clock, HOUR_MS, type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { Changes } from "../status/changes.ts";
 import { a2aError } from "./protocol-errors.ts";
 import { isAnswered, isTerminal, shownAnswer, shownStatus, shownTask } from "./task.ts";
@@ -12,8 +12,6 @@ export const STREAMS_PER_TOKEN_MAX = 10;
 export const STREAMS_MAX = 100;
 /** A stream ends by itself after this; its caller subscribes again. */
 const STREAM_MS = HOUR_MS;
-/** A task is looked at this often even if nobody says that something changed. */
-const LOOK_MS = MINUTE_MS;
 
 /** Telling callers what becomes of their tasks while it does. */
 export interface Following {
@@ -48,15 +46,45 @@ export function createFollowing(
   }
   changes.listen(wake);
 
-  /** Resolves at the next change, after a while, or when `signal` aborts. */
-  async function change(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const until = AbortSignal.any([signal, clock.deadline(LOOK_MS)]);
-    waiting.add(resolve);
-    until.addEventListener("abort", () => resolve(), { once: true });
-    if (until.aborted) resolve();
-    await promise;
-    waiting.delete(resolve);
+  /** Hears of changes until disposed; `next` is asked before the look that may miss one, and ends with `signal`. */
+  function hearing(signal: AbortSignal): Disposable & { next(): Promise<void> } {
+    let heard = Promise.withResolvers<void>();
+    const go = () => heard.resolve();
+    waiting.add(go);
+    signal.addEventListener("abort", go);
+    return {
+      next() {
+        heard = Promise.withResolvers<void>();
+        if (signal.aborted) go();
+        return heard.promise;
+      },
+      [Symbol.dispose]() {
+        waiting.delete(go);
+        signal.removeEventListener("abort", go);
+      },
+    };
+  }
+
+  async function* tell(
+    taskId: string,
+    historyLength: number | undefined,
+    caller: AbortSignal,
+    place: Disposable,
+  ): AsyncGenerator<JsonObject> {
+    using _ = place;
+    const signal = AbortSignal.any([caller, stopped.signal, clock.deadline(STREAM_MS)]);
+    using changes = hearing(signal);
+    let told: Look | undefined;
+    while (!signal.aborted) {
+      const changed = changes.next();
+      const now = await look(taskId);
+      if (!now) return;
+      if (told) yield* differences(told, now);
+      else yield { task: shownTask(now.task, now.status, now.words, { historyLength, artifacts: true }) };
+      told = now;
+      if (isTerminal(now.status)) return;
+      await changed;
+    }
   }
 
   return {
@@ -65,8 +93,9 @@ export function createFollowing(
 
     async end(taskId, caller) {
       const signal = AbortSignal.any([caller, stopped.signal, clock.deadline(BLOCKING_MS)]);
+      using changes = hearing(signal);
       for (;;) {
-        const changed = change(signal);
+        const changed = changes.next();
         const now = await look(taskId);
         if (!now || isTerminal(now.status) || signal.aborted) return;
         await changed;
@@ -91,21 +120,11 @@ export function createFollowing(
       };
     },
 
-    async *follow(taskId, historyLength, caller, place) {
-      using _ = place;
-      const signal = AbortSignal.any([caller, stopped.signal, clock.deadline(STREAM_MS)]);
-      let told: Awaited<ReturnType<Tasks["look"]>>;
-      while (!signal.aborted) {
-        const changed = change(signal);
-        const now = await look(taskId);
-        if (!now) return;
-        if (!told)
-          yield { task: shownTask(now.task, now.status, now.words, { historyLength, artifacts: true }) };
-        else yield* differences(told, now);
-        told = now;
-        if (isTerminal(now.status)) return;
-        await changed;
-      }
+    follow(taskId, historyLength, caller, place) {
+      // What nobody began to read never ends by itself.
+      caller.addEventListener("abort", () => place[Symbol.dispose](), { once: true });
+      if (caller.aborted) place[Symbol.dispose]();
+      return tell(taskId, historyLength, caller, place);
     },
   };
 }

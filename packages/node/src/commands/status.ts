@@ -101,7 +101,7 @@ function splitLine({ agent_id, recorded_at }: LedgerShown["split_histories"][num
 }
 
 /** An address as it stands in a URL; one that means every address is reached at this machine's own. */
-function hostOf(host: string): string {
+export function hostOf(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
   return host.includes(":") ? `[${host}]` : host;
 }

@@ -2,6 +2,7 @@ import { hasCode, reasonOf } from "@darkmatter/core";
 import { type Command, EXIT_USAGE } from "@darkmatter/surface";
 import { runMcpSession } from "../adapters/mcp-session.ts";
 import type { MainOptions } from "../main-options.ts";
+import { a2aCommands } from "./a2a.ts";
 import { owningOptions } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -39,6 +40,7 @@ export function commandTable(main: MainOptions): Command[] {
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),
+    ...a2aCommands(main),
     ...historyCommands(main),
     ...exportCommands(main),
     eraseCommand(main),
