@@ -12,6 +12,7 @@ const ID_HEX_CHARACTERS = {
   pv: 12,
   at: 32,
   am: 12,
+  dg: 12,
 } as const;
 
 export type IdPrefix = keyof typeof ID_HEX_CHARACTERS;

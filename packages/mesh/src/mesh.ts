@@ -1,6 +1,6 @@
 import { type JsonObject, SECOND_MS } from "@darkmatter/core";
 import type { Database, Write } from "@darkmatter/store";
-import type { Guard, Job, Route, Tool, ToolTable } from "@darkmatter/surface";
+import type { FindDelegate, Guard, Job, Route, Tool, ToolTable } from "@darkmatter/surface";
 import { a2aJobs } from "./a2a/a2a.jobs.ts";
 import { a2aRoutes } from "./a2a/a2a.routes.ts";
 import { a2aTools } from "./a2a/a2a.tools.ts";
@@ -25,6 +25,10 @@ import { type PeerAddress, readPeerAddresses, readWitnesses } from "./connection
 import { createPeerUpdates } from "./connections/peer-updates.ts";
 import { createPeerUrls } from "./connections/peer-urls.ts";
 import { createRequests } from "./connections/requests.ts";
+import { delegateOf } from "./delegation/delegate-table.ts";
+import { delegationJobs } from "./delegation/delegation.jobs.ts";
+import { delegationTools } from "./delegation/delegation.tools.ts";
+import { createDelegations } from "./delegation/delegations.ts";
 import { diagnosisTools } from "./diagnosis/diagnosis.tools.ts";
 import { discoveryJobs } from "./discovery/discovery.jobs.ts";
 import { discoveryTools } from "./discovery/discovery.tools.ts";
@@ -60,16 +64,19 @@ import { createReplying } from "./messages/reply.ts";
 import { createSending } from "./messages/send.ts";
 import type { OnStored } from "./messages/stored.ts";
 import { createWaiting } from "./messages/waiting.ts";
+import { paymentJobs } from "./payments/payments.jobs.ts";
+import { createPayments } from "./payments/payments.ts";
 import { createPeers } from "./peers.ts";
-import type { MeshPorts } from "./ports.ts";
 import { createPoolServices } from "./pools/pool-services.ts";
 import { poolRoutes } from "./pools/pools.routes.ts";
 import { poolTools } from "./pools/pools.tools.ts";
+import type { MeshPorts } from "./ports.ts";
 import { createPresence } from "./presence/presence.ts";
 import { createGiving } from "./receipts/giving.ts";
 import { receiptJobs } from "./receipts/receipts.jobs.ts";
 import { createTaking } from "./receipts/taking.ts";
 import { routerJobs } from "./router/router.jobs.ts";
+import { routerTools } from "./router/router.tools.ts";
 import { createRouter } from "./router/router.ts";
 import { createRules } from "./router/rules.ts";
 import type { Services } from "./services.ts";
@@ -98,6 +105,9 @@ import { hookWay } from "./waking/hook.ts";
 import { wakingJobs } from "./waking/waking.jobs.ts";
 import { createWaking } from "./waking/waking.ts";
 import { pushWay } from "./waking/ways.ts";
+import { createSuperagent } from "./wallets/superagent.ts";
+import { walletTools } from "./wallets/wallets.tools.ts";
+import { createWallets } from "./wallets/wallets.ts";
 import { createCallbacks } from "./webhooks/callbacks.ts";
 import { webhookRoutes } from "./webhooks/webhooks.routes.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
@@ -106,6 +116,8 @@ import { createWebhooks } from "./webhooks/webhooks.ts";
 export interface Mesh {
   readonly routes: readonly Route[];
   readonly tools: ToolTable;
+  /** The helper of the agent that a token stands for. */
+  readonly delegates: FindDelegate;
   readonly jobs: readonly Job[];
   readonly stateFiles: StateFiles;
   /** Readies a migrated database: name, birthday, settings. Routes answer 503 before. */
@@ -140,6 +152,7 @@ export function createMesh(ports: MeshPorts): Mesh {
   const changes = createChanges(ports.report);
   const services = createServices(ports, background, changes, () => isReady);
   const stateFiles = createStateFiles(ports, services.identity);
+  const tools = toolTable(services, changes);
 
   return {
     routes: [
@@ -154,7 +167,11 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...shardRoutes(services),
       ...signallingRoutes(services),
     ],
-    tools: toolTable(services, changes),
+    tools,
+    delegates(token) {
+      const helper = services.delegations.delegateOf(token);
+      return helper && delegateOf(services, tools, helper);
+    },
     jobs: [
       ...connectionJobs(services),
       ...messageJobs(services),
@@ -168,6 +185,8 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...shardJobs(services),
       ...routerJobs(services),
       ...wakingJobs(services),
+      ...delegationJobs(services),
+      ...paymentJobs(services),
       ...statusJobs(services, changes),
     ],
     stateFiles,
@@ -182,6 +201,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       await presence.load(db);
       await limits.load(db);
       await outbox.load();
+      await services.delegations.start();
       await services.waking.load();
       await services.rules.load(db);
       await sharing.load();
@@ -196,6 +216,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       services.a2a.stop();
       services.channels.closeAll();
       await services.waking.close();
+      await services.delegations.stop();
       await services.addresses.close();
       const idle = background.idle();
       const tooLong = ports.clock.sleep(STOP_WITHIN_MS, ports.clock.deadline(STOP_WITHIN_MS + SECOND_MS));
@@ -245,7 +266,9 @@ function createServices(
     ports.clock,
   );
   const transports = seekingTransports(ways, (...whom) => healing.lookups.seekSoon(...whom));
-  const identity = createIdentity(ports, addresses);
+  const wallets = createWallets(ports.wallets);
+  const superagent = createSuperagent(ports, peers, wallets);
+  const identity = createIdentity(ports, addresses, wallets);
   const presence = createPresence(ports);
   const limits = createLimits(ports);
   const connections = createConnections(ports);
@@ -325,11 +348,17 @@ function createServices(
     if (giving.missed(agentId)) background.start("receipts.heard", () => giving.heard(agentId), agentId);
   });
   const forwarding = createForwarding(ports, connections, callbacks, outbox, giving, changed);
+  const delegations = createDelegations(ports, {
+    background,
+    context: async () => "",
+    nameOf: async (agentId) => (await connections.get(db, agentId))?.displayName ?? null,
+    changed,
+  });
   const alertness = createAlertness(ports.clock);
   const waking = createWaking(ports, {
     alertness,
     background,
-    delegations: undefined,
+    delegations,
     giving,
     impressions,
     presence,
@@ -339,6 +368,8 @@ function createServices(
   const rules = createRules(ports);
   const acting = { rules, background, connections, forwarding, replying, giving, waking, changed };
   const router = createRouter(ports, acting);
+  const paid = { wallets, superagent, identity, sending, background, changed };
+  const payments = createPayments(ports, paid);
   const antimatter = createAntimatter(ports, {
     addresses,
     background,
@@ -349,13 +380,14 @@ function createServices(
     impressions,
     transports,
     money: {
-      pay: () => Promise.reject(new Error("no wallet")),
-      ownWallet: () => undefined,
-      superagentWallet: async () => undefined,
+      pay: payments.pay,
+      ownWallet: () => wallets.addresses.solana,
+      superagentWallet: async () => (await superagent.wallet()) || undefined,
     },
     send: sending.send,
   });
-  const onStored: readonly OnStored[] = [antimatter.onStored, router.onStored];
+  payments.onConfirmed(antimatter.begin);
+  const onStored: readonly OnStored[] = [payments.onStored, antimatter.onStored, router.onStored];
   const glance = createGlance(
     db,
     () => presence.status(),
@@ -363,7 +395,6 @@ function createServices(
   );
 
   const shards = createShards(ports, sharing, changed);
-  const credit = { spend: async () => false };
 
   return {
     ports,
@@ -399,6 +430,9 @@ function createServices(
       onStored,
     ),
     sending,
+    wallets,
+    superagent,
+    payments,
     replying,
     forwarding,
     outbox,
@@ -406,10 +440,11 @@ function createServices(
     inbox,
     waiting,
     webhooks: createWebhooks(ports, taking, arrivals, heard, waiting, changed),
+    delegations,
     discovery,
     antimatter,
     shards,
-    ...createPoolServices(ports, { background, connections, transports, shards, credit }),
+    ...createPoolServices(ports, { background, connections, transports, shards, credit: payments }),
     sharing,
     a2a,
     rules,
@@ -453,8 +488,11 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     ...discoveryTools(services),
     ...diagnosisTools(services),
     ...impressionTools(services),
+    ...walletTools(services),
     ...poolTools(services),
     ...antimatterTools(services),
+    ...routerTools(services),
+    ...delegationTools(services),
     ...a2aTools(services),
     ...shardTools(services),
   ];

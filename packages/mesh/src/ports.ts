@@ -2,8 +2,10 @@ import type { Clock, Random } from "@darkmatter/core";
 import type { Signer, Verifier } from "@darkmatter/identity";
 import type { Handler, Multicast, PortMapper, WebRtc, Wire } from "@darkmatter/net";
 import type { Database, Journal } from "@darkmatter/store";
+import type { Helpers } from "./delegation/helpers.ts";
 import type { CustomRouting } from "./router/custom.ts";
 import type { AgentSettings, ClientName, RouterMode } from "./settings.ts";
+import type { WalletProvider } from "./wallets/wallet.ts";
 
 /** What the owner of a node decides; the environment of mesh.md 17. */
 export interface MeshConfig {
@@ -81,6 +83,10 @@ export interface MeshPorts {
   /** Absent where no library for it could be installed. */
   readonly webRtc?: WebRtc | undefined;
   readonly portMapper?: PortMapper | undefined;
+  /** What the agent owns; none where its owner wants none. */
+  readonly wallets?: readonly WalletProvider[] | undefined;
+  /** Absent where no other program may be started. */
+  readonly helpers?: Helpers | undefined;
   /** The owner's own routers, where there are some. */
   readonly customRouting?: CustomRouting | undefined;
 }

@@ -5,11 +5,14 @@ import { announcementMigrations } from "./connections/announcements.store.ts";
 import { connectionMigrations } from "./connections/connections.store.ts";
 import { peerUpdateMigrations } from "./connections/peer-updates.store.ts";
 import { conversationMigrations } from "./conversation/conversation.store.ts";
+import { delegationMigrations } from "./delegation/delegations.store.ts";
 import { identityMigrations } from "./identity/identity.store.ts";
 import { impressionMigrations } from "./impressions/impressions.store.ts";
 import { messageMigrations } from "./messages/messages.store.ts";
 import { noteMigrations } from "./messages/notes.store.ts";
 import { outboxMigrations } from "./messages/outbox.store.ts";
+import { noticeMigrations } from "./payments/notices.store.ts";
+import { paymentMigrations } from "./payments/payments.store.ts";
 import { poolMigrations } from "./pools/pools.store.ts";
 import { receiptMigrations } from "./receipts/receipts.store.ts";
 import { routerMigrations } from "./router/router.store.ts";
@@ -30,10 +33,13 @@ export const meshMigrations: readonly Migration[] = [
   ...outboxMigrations,
   ...noteMigrations,
   ...announcementMigrations,
+  ...paymentMigrations,
+  ...noticeMigrations,
   ...antimatterMigrations,
   ...a2aMigrations,
   ...routerMigrations,
   ...wakingMigrations,
   ...shardMigrations,
   ...poolMigrations,
+  ...delegationMigrations,
 ];

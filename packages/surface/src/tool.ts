@@ -70,7 +70,23 @@ export interface ToolTable {
   readonly resources: readonly ToolResource[];
   /** Told of who is at these tools. */
   readonly watch?: SessionWatch;
+  /** What somebody hears who calls a tool that is not there; a protocol error where this is not given. */
+  unknown?(name: string): JsonObject;
 }
+
+/** A helper of the agent: whoever shows its token is served its table, until it is over. */
+export interface Delegate {
+  /** Names it; never its token. */
+  readonly id: string;
+  readonly table: ToolTable;
+  /** Whether it may act now: looked at for each request. */
+  mayAct(): boolean;
+  /** Aborts when it may act no more: what is open for it ends. */
+  readonly over: AbortSignal;
+}
+
+/** Whose token it is; `undefined` for one that is nobody's any more, or never was. */
+export type FindDelegate = (token: string) => Delegate | undefined;
 
 /** A session calls a tool. */
 export interface SessionCall {

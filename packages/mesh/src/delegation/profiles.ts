@@ -34,8 +34,6 @@ export interface Profile {
   env?(access: Access): Readonly<Record<string, string>>;
   /** JSON by the name of the file in the helper's folder; for this user's eyes alone, gone when the helper is. */
   files?(access: Access): Readonly<Record<string, object>>;
-  /** Whether it speaks MCP; otherwise the helper is told how to reach its node with curl. */
-  readonly hasMcp: boolean;
 }
 
 /** In these a helper finds its way back, whatever its client makes of files and flags. */
@@ -79,7 +77,6 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
     autonomousPrompt: LAST,
     envRemoved: ["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT"],
     files: (access) => ({ [MCP_FILE]: httpServers(access) }),
-    hasMcp: true,
   },
   cursor: {
     command: "cursor-agent",
@@ -100,7 +97,6 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
         },
       },
     }),
-    hasMcp: true,
   },
   gemini: {
     command: "gemini",
@@ -125,7 +121,6 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
         tools: { core: ["none"] },
       },
     }),
-    hasMcp: true,
   },
   codex: {
     command: "codex",
@@ -150,7 +145,6 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
     autonomous: ["exec", "--full-auto"],
     autonomousPrompt: LAST,
     envRemoved: [],
-    hasMcp: true,
   },
   kimi: {
     command: "kimi",
@@ -171,7 +165,6 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
       // JSON is YAML, too.
       [AGENT_FILE]: { version: 1, agent: { extend: "default", name: "helper", tools: [], subagents: {} } },
     }),
-    hasMcp: true,
   },
   opencode: {
     command: "opencode",
@@ -195,7 +188,6 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
         permission: { "*": "deny", [`${SERVER}_*`]: "allow" },
       }),
     }),
-    hasMcp: true,
   },
   openclaw: {
     command: "openclaw",
@@ -205,7 +197,6 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
     autonomous: ["agent", "--non-interactive", "--yes"],
     autonomousPrompt: { kind: "flag", flag: "--message" },
     envRemoved: [],
-    hasMcp: false,
   },
 };
 

@@ -24,10 +24,11 @@ export const subjectOf = (work: Work): string =>
 export const peerOf = (work: Work): string =>
   work.kind === "message" ? work.message.from : work.request.agentId;
 
-/** Why a helper is not started for work; the first two may pass, and the work is then taken up by itself. */
+/** Why a helper is not started for work; the first three may pass, and the work is then taken up by itself. */
 export type Refusal =
   | "all places are taken"
   | "enough were started this hour"
+  | "the requester has not proven its key"
   | "helpers are off"
   | "the peer is not trusted enough"
   | "it was handed before"
@@ -35,7 +36,7 @@ export type Refusal =
   | "helpers cannot be started here";
 
 export type Handed =
-  | { readonly kind: "handed"; readonly delegationId: string }
+  | { readonly kind: "handed"; readonly delegationId: string; readonly why: undefined }
   | { readonly kind: "waiting"; readonly why: Refusal }
   | { readonly kind: "refused"; readonly why: Refusal };
 
@@ -59,3 +60,7 @@ export interface Delegation {
   /** How it ended: `done`, `failed`, `stopped`, `out of time`, `never started`, `node stopped`. */
   readonly outcome: string | null;
 }
+
+/** Where a delegation stands in the ledger: with its message, or with the agent that asks. */
+export const placeOf = ({ kind, subject, peer }: Pick<Delegation, "kind" | "subject" | "peer">) =>
+  kind === "message" ? { trace: subject, peer, messageId: subject } : { trace: peer, peer };

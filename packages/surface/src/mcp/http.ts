@@ -2,7 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { type Clock, isJsonObject, type Json, parseJson, type Random } from "@darkmatter/core";
 import type { HandlerResponse } from "@darkmatter/net";
 import type { Guard, Route, RouteRequest } from "../route.ts";
-import type { ToolTable } from "../tool.ts";
+import type { FindDelegate, ToolTable } from "../tool.ts";
+import { createDelegateExchanges } from "./delegate-exchanges.ts";
 import { rpcRefusal } from "./exchange.ts";
 import type { McpIdentity } from "./identity.ts";
 import type { McpOnError } from "./reports.ts";
@@ -14,6 +15,8 @@ export interface McpRoutesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: McpOnError;
+  /** Whoever shows a token is served what it stands for, and nothing without one of these. */
+  readonly delegates?: FindDelegate;
   /** Default `/mcp`. */
   readonly path?: string;
 }
@@ -29,9 +32,15 @@ export function mcpRoutes(table: ToolTable, options: McpRoutesOptions): McpRoute
   const path = options.path ?? "/mcp";
   // Loaded at the first request: the protocol library costs more to import than a node takes to start.
   let loaded: Promise<Exchange> | undefined;
-  const handle = async (request: RouteRequest): Promise<HandlerResponse> => {
+  const delegates = createDelegateExchanges(options);
+  const whole = () => {
     loaded ??= import("./http-exchange.ts").then(({ createExchange }) => createExchange(table, options));
-    const { serve } = await loaded;
+    return loaded;
+  };
+  const handle = async (request: RouteRequest): Promise<HandlerResponse> => {
+    const exchange = delegates.isFor(request) ? await delegates.of(request) : await whole();
+    if (!exchange) return UNAUTHORIZED;
+    const { serve } = exchange;
     if (request.method !== "POST") return serve(request, undefined);
     const message = messageOf(request.body);
     return message === undefined ? rpcRefusal(400, -32700, "Parse error: not JSON") : serve(request, message);
@@ -45,9 +54,16 @@ export function mcpRoutes(table: ToolTable, options: McpRoutesOptions): McpRoute
       route("GET", "MCP: notices to a client, as an event stream"),
       route("DELETE", "MCP: the end of a session"),
     ],
-    close: async () => (await loaded)?.close(),
+    close: async () => void (await Promise.all([(await loaded)?.close(), delegates.close()])),
   };
 }
+
+/** Why is not said: a token that was right a moment ago looks like one that never was. */
+const UNAUTHORIZED = {
+  status: 401,
+  headers: { "content-type": "application/json", "www-authenticate": "Bearer" },
+  body: '{"error":"Not authorized"}',
+};
 
 export interface Exchange {
   serve(request: RouteRequest, message: Json | undefined): Promise<HandlerResponse>;

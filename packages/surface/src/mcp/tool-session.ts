@@ -75,7 +75,7 @@ export function createToolSession(table: ToolTable, options: ToolSessionOptions)
     list: () => seen().map(listed),
     async call(name, given, call) {
       const tool = byName.get(name);
-      if (!tool) return undefined;
+      if (!tool) return table.unknown && presented(table.unknown(name));
       if (!called.has(name)) {
         called.add(name);
         if (!tool.visible()) options.onReveal?.();
