@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject, parseJson } from "@darkmatter/core";
 import { z } from "zod";
 import { meshError } from "../errors.ts";
+import { StatePool } from "../pools/pools.state.ts";
 import { StateShard } from "../shards/shards.state.ts";
 
 /** The JSON state file of the first generation (mesh.md 16), as far as the mesh reads it. Unknown fields are kept. */
@@ -16,6 +17,7 @@ export interface StateFile {
   readonly impressions: Readonly<Record<string, StateImpression>>;
   readonly conversation: readonly StateEntry[];
   readonly shards: readonly StateShard[];
+  readonly pools: readonly StatePool[];
   /** Message id to Unix time in seconds. */
   readonly seen: Readonly<Record<string, number>>;
   /** Everything that has no table yet or is unknown: written back as it was read. */
@@ -95,6 +97,7 @@ const Whole = z.looseObject({
   impressions: z.record(text, StateImpression).default({}),
   conversation_log: z.array(StateEntry).default([]),
   shared_shards: z.array(StateShard).default([]),
+  pools: z.array(StatePool).default([]),
   seen_message_ids: z.record(text, z.number()).default({}),
 });
 
@@ -133,6 +136,7 @@ export function parseStateFile(source: string, agentId: string): StateFile {
     impressions: file.impressions,
     conversation: file.conversation_log,
     shards: file.shared_shards,
+    pools: file.pools,
     seen: file.seen_message_ids,
     rest: Object.fromEntries(Object.entries(value).filter(([name]) => !OWN_FIELDS.has(name))),
   };
@@ -142,7 +146,6 @@ export function parseStateFile(source: string, agentId: string): StateFile {
 export const EMPTY_REST: JsonObject = {
   routing_rules: [],
   gas_log: [],
-  pools: [],
 };
 
 /** The file's text: indent 2, as the reference writes it. */

@@ -11,6 +11,7 @@ import { readImpressions, writeImpression } from "../impressions/impressions.sto
 import { readTally, setHandled } from "../messages/messages.store.ts";
 import { liveIds, rememberLive } from "../messages/seen.ts";
 import { insertSent, readSent, readSentAll } from "../messages/sent.store.ts";
+import { loadPools, shownPools } from "../pools/pools.state.ts";
 import type { MeshPorts } from "../ports.ts";
 import { loadShards, shownShards } from "../shards/shards.state.ts";
 import type { Response, Update } from "../webhooks/webhook.ts";
@@ -71,6 +72,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
         });
       }
       await loadShards(tx, file.shards, signer.agentId);
+      await loadPools(tx, file.pools);
       for (const [id, seconds] of Object.entries(file.seen)) {
         const seenAtMs = Math.trunc(seconds * 1000);
         if (Number.isSafeInteger(seenAtMs)) await rememberLive(tx, id, seenAtMs);
@@ -101,6 +103,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
         superagent_url: (await readSetting(tx, "superagent_url")) ?? null,
         ...EMPTY_REST,
         ...rest,
+        pools: await shownPools(tx),
         conversation_log: await shownConversation(tx),
         shared_shards: await shownShards(tx),
         seen_message_ids: Object.fromEntries(live.map(({ id, seenAtMs }) => [id, seenAtMs / 1000])),
