@@ -12,8 +12,6 @@ const LIMITS = {
   result: { caller: 60, all: 300 },
 } as const;
 
-const BODY_BYTES_MAX = 16 * 1024;
-
 /** The routes of the fee, under both names (mesh.md 5.5). */
 export function antimatterRoutes({ ports, isReady, antimatter }: Services): Route[] {
   const limiter = createWindowLimiter({ clock: ports.clock, windowMs: MINUTE_MS });
@@ -33,7 +31,6 @@ export function antimatterRoutes({ ports, isReady, antimatter }: Services): Rout
       summary,
       guards: [ready(isReady), limited(what)],
       body: "json",
-      maxBytes: BODY_BYTES_MAX,
       handle,
     }));
 
