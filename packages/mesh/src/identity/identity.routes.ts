@@ -1,4 +1,5 @@
-import { codePointLength, type JsonObject } from "@darkmatter/core";
+import type { JsonObject } from "@darkmatter/core";
+import { validateUrl } from "@darkmatter/net";
 import { isProxied, json, type Route, type RouteRequest, ready, refusal } from "@darkmatter/surface";
 import { FEATURES } from "../connections/connection.ts";
 import { meshError } from "../errors.ts";
@@ -64,7 +65,7 @@ export function identityRoutes(services: Services): Route[] {
       status: presence.status(),
       num_connections: await connections.count(db),
       accepting_connections: await connections.hasRoom(db),
-      spawned_agents: 0,
+      spawned_agents: services.delegations.running(),
       features: FEATURES,
     });
   }
@@ -128,7 +129,7 @@ export function identityRoutes(services: Services): Route[] {
         await limits.setConnectionDefault(tx, rate);
         changes.rate_limit = rate;
       }
-      if (superagent === null || (typeof superagent === "string" && codePointLength(superagent) <= 2048)) {
+      if (superagent === null || (typeof superagent === "string" && !validateUrl(superagent))) {
         await writeSetting(tx, "superagent_url", superagent ?? undefined);
         changes.superagent_url = superagent;
       }
@@ -141,7 +142,7 @@ export function identityRoutes(services: Services): Route[] {
 }
 
 /** This agent and its peers, as others may see them. */
-export async function networkInfo({ db, identity, connections }: Services): Promise<JsonObject> {
+export async function networkInfo({ db, identity, connections, wallets }: Services): Promise<JsonObject> {
   const { displayName, bio } = await identity.profile(db);
   const peers = (await connections.all(db)).map((peer) => ({
     agent_id: peer.agentId,
@@ -155,7 +156,7 @@ export async function networkInfo({ db, identity, connections }: Services): Prom
     agent_url: identity.base(),
     bio,
     accepting_connections: await connections.hasRoom(db),
-    wallets: {},
+    wallets: { ...wallets.addresses },
     peers,
   };
 }

@@ -8,7 +8,6 @@ import { INACTIVE_MINUTES_DEFAULT, INACTIVE_MINUTES_MAX } from "../presence/pres
 import type { Services } from "../services.ts";
 import { statusForDescription, statusForResult } from "../status/status.ts";
 import { networkInfo } from "./identity.routes.ts";
-import { readSetting } from "./identity.store.ts";
 
 const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 const SETS = { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false };
@@ -50,7 +49,8 @@ export function identityTools(services: Services): Tool[] {
             sent_messages_count: now.sent,
             created_at: createdAt,
             uptime: Math.floor((clock.monotonic() - startedAt) / 1000),
-            superagent_url: (await readSetting(db, "superagent_url")) ?? null,
+            ...(services.wallets.all.length > 0 && { wallets: { ...services.wallets.addresses } }),
+            superagent_url: (await services.superagent.url(db)).effective,
           };
         }),
     }),
@@ -96,7 +96,7 @@ export function identityTools(services: Services): Tool[] {
       name: "darkmatter_status",
       title: "Live status",
       description: () =>
-        `${STATUS_INTRODUCTION}\n\nLIVE STATUS: ${statusForDescription(glance.now(), config.maxConnections)}`,
+        `${STATUS_INTRODUCTION}\n\nLIVE STATUS: ${statusForDescription(glance.now(), config.maxConnections, services.wallets.addresses)}`,
       input: z.object({}),
       annotations: READS,
       visible: () => true,

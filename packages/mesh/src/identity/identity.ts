@@ -5,6 +5,7 @@ import type { PeerDetails } from "../connections/connection.ts";
 import { FEATURES } from "../connections/connection.ts";
 import { BIO_CODE_POINTS_MAX, NAME_CODE_POINTS_MAX } from "../fields.ts";
 import type { MeshPorts } from "../ports.ts";
+import type { Wallets } from "../wallets/wallets.ts";
 import { readSetting, readSettings, writeSetting } from "./identity.store.ts";
 
 export const DEFAULT_BIO = "A DarkMatter mesh agent.";
@@ -40,6 +41,7 @@ export interface Identity {
 export function createIdentity(
   { signer, clock, random, config }: MeshPorts,
   addresses: Pick<Addresses, "base">,
+  { addresses: wallets }: Pick<Wallets, "addresses">,
 ): Identity {
   async function profile(tx: Read): Promise<Profile> {
     const set = await readSettings(tx, ["display_name", "bio", "created_at"]);
@@ -83,7 +85,7 @@ export function createIdentity(
         bio,
         displayName,
         publicKeyHex: signer.agentId,
-        wallets: {},
+        wallets,
         createdAt,
         features: FEATURES,
       };

@@ -10,13 +10,17 @@ const BIO_SHOWN = 60;
 const RECENT_ENTRIES = 50;
 
 /** The status for a tool description: ids and numbers, no text of any peer. */
-export function statusForDescription(glance: Glance, maxConnections: number): string {
+export function statusForDescription(
+  glance: Glance,
+  maxConnections: number,
+  wallets: StatusInput["wallets"],
+): string {
   const peers = glance.peers.map(({ agentId }) => plainPeer(agentId.slice(0, 8)));
   const requests =
     glance.pendingRequests > 0
       ? [`${glance.pendingRequests} agent(s) want to connect: darkmatter_list_pending_requests.`]
       : [];
-  return statusText(inputOf(glance, "you", peers, maxConnections), attentionOf(glance, requests, 0));
+  return statusText(inputOf(glance, "you", peers, maxConnections, wallets), attentionOf(glance, requests, 0));
 }
 
 /** The status as a result: with names and requests, marked as the peers' own words. */
@@ -36,7 +40,7 @@ export async function statusForResult(services: Services): Promise<string> {
     ({ entryType, direction }) => entryType === "broadcast" && direction === "inbound",
   );
   const text = statusText(
-    inputOf(glance, displayName, peers, ports.config.maxConnections),
+    inputOf(glance, displayName, peers, ports.config.maxConnections, services.wallets.addresses),
     attentionOf(glance, pending, recent.length),
   );
   return peers.length + pending.length > 0 ? `${text}\n\n${PEER_WORDS}` : text;
@@ -49,6 +53,7 @@ function inputOf(
   name: string,
   peers: StatusInput["peers"],
   maxConnections: number,
+  wallets: StatusInput["wallets"],
 ): StatusInput {
   return {
     name,
@@ -58,7 +63,7 @@ function inputOf(
     inbox: glance.unread,
     handled: glance.handled,
     pendingRequests: glance.pendingRequests,
-    wallets: {},
+    wallets,
     conversations: glance.conversations,
     broadcasts: glance.inboundBroadcasts,
     ownShards: glance.ownShards,

@@ -31,8 +31,8 @@ export interface FakeSolana {
   readonly landed: readonly Landed[];
   /** The names of all calls. */
   readonly calls: string[];
-  /** The blockhash it hands out; a vector names its own. */
-  blockhash: string;
+  /** The blockhash it hands out; `undefined`, as at first, another for each that asks. */
+  blockhash: string | undefined;
   /** Whether it answers at all. */
   isDown: boolean;
   next(fault: SolanaFault): void;
@@ -120,8 +120,9 @@ export function fakeSolana(): FakeSolana {
   const methods: Readonly<Record<string, (...params: Params) => unknown>> = {
     getLatestBlockhash() {
       const lastValidBlockHeight = height + LIFETIME_BLOCKS;
-      lifetimes.set(chain.blockhash, lastValidBlockHeight);
-      return { ...context(), value: { blockhash: chain.blockhash, lastValidBlockHeight } };
+      const blockhash = chain.blockhash ?? hashOf(`block ${height}, asked ${calls.length}`);
+      lifetimes.set(blockhash, lastValidBlockHeight);
+      return { ...context(), value: { blockhash, lastValidBlockHeight } };
     },
     getBlockHeight: () => height,
     getEpochInfo: () => ({
@@ -170,15 +171,14 @@ export function fakeSolana(): FakeSolana {
     sent,
     landed,
     calls,
-    blockhash: toBase58(createHash("sha256").update("block 1000").digest()),
+    blockhash: undefined,
     isDown: false,
     next: (fault) => void faults.push(fault),
     release: () => {
       for (const transaction of held.splice(0)) land(transaction);
     },
-    advance(blocks) {
+    advance: (blocks) => {
       height += blocks;
-      chain.blockhash = toBase58(createHash("sha256").update(`block ${height}`).digest());
     },
     async handler({ body }) {
       if (chain.isDown) return { status: 503, headers: {} as Record<string, string>, body: "" };
@@ -205,6 +205,7 @@ export function fakeSolana(): FakeSolana {
   return chain;
 }
 
+const hashOf = (text: string) => toBase58(createHash("sha256").update(text).digest());
 const refused = (err: unknown, why: string) =>
   new RpcError(-32002, `Transaction simulation failed: ${why}`, { err, logs: [], accounts: null });
 

@@ -23,7 +23,10 @@ import {
 } from "@darkmatter/surface/testing";
 import { createMesh, type Mesh } from "../mesh.ts";
 import type { MeshConfig } from "../ports.ts";
+import type { CustomRouting } from "../router/custom.ts";
 import { meshMigrations } from "../schema.ts";
+import { createSolanaWallet } from "../wallets/adapters/solana.ts";
+import type { FakeSolana } from "./fake-solana.ts";
 import { type MemoryJournal, memoryJournal } from "./memory-journal.ts";
 
 export const TEST_CONFIG: MeshConfig = {
@@ -98,6 +101,9 @@ export interface TestNodeOptions {
   readonly chainless?: boolean;
   readonly multicast?: Multicast;
   readonly webRtc?: WebRtc;
+  /** With a wallet on the chain behind this URL. */
+  readonly solanaRpc?: string;
+  readonly customRouting?: CustomRouting;
 }
 
 /** One node over a wire that is given. */
@@ -123,6 +129,8 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     serving: () => handler,
     multicast: options.multicast,
     webRtc: options.webRtc,
+    wallets: options.solanaRpc ? [createSolanaWallet({ signer, wire, rpcUrl: options.solanaRpc })] : [],
+    customRouting: options.customRouting,
     report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
   });
   const onError = ({ route, error }: { route: string; error: unknown }) =>
@@ -173,6 +181,9 @@ export interface MemoryNetwork<Name extends string> extends AsyncDisposable {
   settle(): Promise<void>;
 }
 
+const SOLANA_ADDRESS = "5.6.7.9";
+const SOLANA_RPC = `http://${SOLANA_ADDRESS}/?api-key=secret`;
+
 /** Nodes that reach each other over an in-memory internet, all from one seed. */
 export async function memoryNetwork<Name extends string>(options: {
   readonly nodes: readonly Name[];
@@ -186,6 +197,10 @@ export async function memoryNetwork<Name extends string>(options: {
   readonly webRtc?: boolean;
   /** Settings of one node alone. */
   readonly configOf?: Partial<Record<Name, Partial<MeshConfig>>>;
+  /** The owner's own routers at one node. */
+  readonly customRoutingOf?: Partial<Record<Name, CustomRouting>>;
+  /** A chain on which every node has a wallet. */
+  readonly solana?: FakeSolana;
   /** The database of one node alone. */
   readonly dbOf?: Partial<Record<Name, Database>>;
 }): Promise<MemoryNetwork<Name>> {
@@ -197,12 +212,15 @@ export async function memoryNetwork<Name extends string>(options: {
   const nodes = {} as Record<Name, TestNode>;
   const hosts = {} as Record<Name, MemoryHost>;
 
+  if (options.solana) internet.host({ address: SOLANA_ADDRESS }).listen(80, options.solana.handler);
+
   for (const [at, name] of options.nodes.entries()) {
     const address = options.apart === "public" ? `5.6.7.${at + 10}` : `192.168.7.${at + 10}`;
     const host = shared ?? internet.host({ address });
     const place = { host: shared ? "127.0.0.1" : address, port: 8100 + at };
     const config = { displayName: name, ...options.config, ...options.configOf?.[name] };
     const db = options.dbOf?.[name];
+    const customRouting = options.customRoutingOf?.[name];
     const seed = random.bytes(32);
     const node = await testNode({
       clock,
@@ -212,6 +230,8 @@ export async function memoryNetwork<Name extends string>(options: {
       ...place,
       config,
       ...(db && { db }),
+      ...(options.solana && { solanaRpc: SOLANA_RPC }),
+      ...(customRouting && { customRouting }),
       ...(channels && { webRtc: channels.on(host) }),
       ...(options.lan && { multicast: options.lan.multicastOf({ address: () => host.address }) }),
     });
