@@ -2,6 +2,7 @@ export { type Anchor, type AnchorPorts, createAnchor } from "./anchor/anchor.ts"
 export { INSTRUCTIONS } from "./instructions.ts";
 export { createMesh, type Mesh } from "./mesh.ts";
 export type { Listening, MeshConfig, MeshPorts, Report } from "./ports.ts";
+export type { CustomRouter, CustomRouting } from "./router/custom.ts";
 export { meshMigrations } from "./schema.ts";
 export { parseStateFile, type StateFile } from "./state-file/state-file.ts";
 export type { StateFiles } from "./state-file/state-files.ts";

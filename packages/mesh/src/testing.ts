@@ -4,6 +4,8 @@ export type { Said } from "./conversation/entry.ts";
 export { feedText, rankedFeed, scoreOf } from "./conversation/feed.ts";
 export { readPacket, signalBytes } from "./discovery/beacon.ts";
 export { activityHint, createHints } from "./status/hint.ts";
+export { decide, inOrder } from "./router/decision.ts";
+export { Rule } from "./router/rule.ts";
 export {
   ALL_CLEAR,
   type Attention,

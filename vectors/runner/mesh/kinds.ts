@@ -7,6 +7,7 @@ import { identity } from "./identity.ts";
 import { connectionProof, verifyInbound } from "./inbound.ts";
 import { peerLookup, webhookRecovery } from "./lookups.ts";
 import { outbound } from "./outbound.ts";
+import { router } from "./router.ts";
 import { sealed } from "./sealed.ts";
 import { domainSignatures, messageSignature } from "./signatures.ts";
 import { stateFile } from "./state-file.ts";
@@ -27,6 +28,7 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   validation,
   state_file: stateFile,
   status_line: statusLine,
+  router,
   http_scenarios: httpScenarios,
   outbound,
   peer_lookup: peerLookup,

@@ -3,7 +3,6 @@ import { isJsonObject, type JsonObject } from "@darkmatter/core";
 /** Files about layers that are not built yet, and what those are. */
 export const LATER_FILES: Readonly<Record<string, string>> = {
   antimatter: "fees",
-  router: "the router",
   solana: "wallets",
   solana_tx: "wallets",
   spawn: "delegated agents",

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Json, type JsonObject, parseTime } from "@darkmatter/core";
 import { seededRandom, virtualClock } from "@darkmatter/core/testing";
+import type { MeshConfig } from "@darkmatter/mesh";
 import { type TestNode, testNode } from "@darkmatter/mesh/testing";
 import { memoryInternet } from "@darkmatter/net/testing";
 import { nodeFiles } from "@darkmatter/store";
@@ -60,17 +61,24 @@ export async function* stateFile(document: Json): AsyncIterable<Outcome> {
     found.holds("no private key is kept", !("private_key_hex" in rest));
   });
   if (legacy.loaded.router_mode !== undefined) {
-    yield { kind: "left out", name: "router mode of older versions", reason: "the router" };
+    const { router_mode: expected } = legacy.loaded;
+    yield ran("router mode of older versions", async (found) => {
+      // Never taken from the file: from the environment, else the default.
+      await using node = await nodeWith(legacy.file, now, { routerMode: undefined });
+      const shown = await node.tool("owner_rules_list", {}, { session: "owner" });
+      found.equal("router mode", shown.mode, expected);
+      found.like("rules", shown.rules, legacy.file.routing_rules ?? null, { extraKeys: [] });
+    });
   }
 }
 
 /** The file names an agent whose key nobody knows: ours takes its place while it is read. */
-async function nodeWith(file: JsonObject, now: string): Promise<TestNode> {
+async function nodeWith(file: JsonObject, now: string, config: Partial<MeshConfig> = {}): Promise<TestNode> {
   const clock = virtualClock({ startMs: parseTime(now) ?? 0 });
   const random = seededRandom(1);
   const { wire } = memoryInternet({ clock, random }).host({ address: "192.168.7.1" });
   const place = { host: "127.0.0.1", port: Number(file.port) };
-  const node = await testNode({ clock, random, wire, seed: "5d".repeat(32), ...place });
+  const node = await testNode({ clock, random, wire, seed: "5d".repeat(32), ...place, config });
   const source = JSON.stringify(file).replaceAll(String(file.agent_id), node.id);
   await node.db.write((tx) => node.mesh.stateFiles.load(tx, source));
   return node;

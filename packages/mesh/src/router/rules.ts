@@ -22,8 +22,10 @@ export interface Rules {
   add(tx: Write, given: object): Promise<Rule>;
   /** Changes what is given. Throws NOT_FOUND, BAD_REQUEST. */
   edit(tx: Write, ruleId: string, changes: object): Promise<Rule>;
-  /** Throws NOT_FOUND. */
-  remove(tx: Write, ruleId: string): Promise<void>;
+  /** The rule that was. Throws NOT_FOUND. */
+  remove(tx: Write, ruleId: string): Promise<Rule>;
+  /** An id no rule has: `r1`, `r2` … */
+  freeId(tx: Read): Promise<string>;
   load(db: Read): Promise<void>;
 }
 
@@ -87,9 +89,17 @@ export function createRules({ config }: Pick<MeshPorts, "config">): Rules {
     },
 
     async remove(tx, ruleId) {
-      await find(tx, ruleId);
+      const rule = await find(tx, ruleId);
       await deleteRule(tx, ruleId);
       await reload(tx);
+      return rule;
+    },
+
+    async freeId(tx) {
+      const taken = new Set((await readRules(tx)).map((rule) => rule.rule_id));
+      let number = taken.size + 1;
+      while (taken.has(`r${number}`)) number++;
+      return `r${number}`;
     },
   };
 }

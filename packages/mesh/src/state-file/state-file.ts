@@ -2,6 +2,7 @@ import { isJsonObject, type Json, type JsonObject, parseJson } from "@darkmatter
 import { z } from "zod";
 import { meshError } from "../errors.ts";
 import { StatePool } from "../pools/pools.state.ts";
+import { RULES_MAX, Rule } from "../router/rule.ts";
 import { StateShard } from "../shards/shards.state.ts";
 
 /** The JSON state file of the first generation (mesh.md 16), as far as the mesh reads it. Unknown fields are kept. */
@@ -17,6 +18,7 @@ export interface StateFile {
   readonly impressions: Readonly<Record<string, StateImpression>>;
   readonly conversation: readonly StateEntry[];
   readonly shards: readonly StateShard[];
+  readonly rules: readonly Rule[];
   readonly pools: readonly StatePool[];
   /** Message id to Unix time in seconds. */
   readonly seen: Readonly<Record<string, number>>;
@@ -97,6 +99,7 @@ const Whole = z.looseObject({
   impressions: z.record(text, StateImpression).default({}),
   conversation_log: z.array(StateEntry).default([]),
   shared_shards: z.array(StateShard).default([]),
+  routing_rules: z.array(Rule).max(RULES_MAX).default([]),
   pools: z.array(StatePool).default([]),
   seen_message_ids: z.record(text, z.number()).default({}),
 });
@@ -136,6 +139,7 @@ export function parseStateFile(source: string, agentId: string): StateFile {
     impressions: file.impressions,
     conversation: file.conversation_log,
     shards: file.shared_shards,
+    rules: file.routing_rules,
     pools: file.pools,
     seen: file.seen_message_ids,
     rest: Object.fromEntries(Object.entries(value).filter(([name]) => !OWN_FIELDS.has(name))),
@@ -144,7 +148,6 @@ export function parseStateFile(source: string, agentId: string): StateFile {
 
 /** Fields of the file that belong to later layers, as an agent without them writes them. */
 export const EMPTY_REST: JsonObject = {
-  routing_rules: [],
   gas_log: [],
 };
 

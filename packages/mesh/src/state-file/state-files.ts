@@ -13,6 +13,7 @@ import { liveIds, rememberLive } from "../messages/seen.ts";
 import { insertSent, readSent, readSentAll } from "../messages/sent.store.ts";
 import { loadPools, shownPools } from "../pools/pools.state.ts";
 import type { MeshPorts } from "../ports.ts";
+import { readRules, saveRule } from "../router/router.store.ts";
 import { loadShards, shownShards } from "../shards/shards.state.ts";
 import type { Response, Update } from "../webhooks/webhook.ts";
 import { insertResponse, insertUpdate, readResponses, readUpdates } from "../webhooks/webhooks.store.ts";
@@ -71,6 +72,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
           metadata: entry.metadata as JsonObject,
         });
       }
+      for (const rule of file.rules) await saveRule(tx, rule);
       await loadShards(tx, file.shards, signer.agentId);
       await loadPools(tx, file.pools);
       for (const [id, seconds] of Object.entries(file.seen)) {
@@ -103,6 +105,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
         superagent_url: (await readSetting(tx, "superagent_url")) ?? null,
         ...EMPTY_REST,
         ...rest,
+        routing_rules: (await readRules(tx)) as unknown as Json,
         pools: await shownPools(tx),
         conversation_log: await shownConversation(tx),
         shared_shards: await shownShards(tx),
