@@ -20,6 +20,8 @@ export interface StateFile {
   readonly shards: readonly StateShard[];
   readonly rules: readonly Rule[];
   readonly pools: readonly StatePool[];
+  /** What happened to fees, oldest first. */
+  readonly fees: readonly JsonObject[];
   /** Message id to Unix time in seconds. */
   readonly seen: Readonly<Record<string, number>>;
   /** Everything that has no table yet or is unknown: written back as it was read. */
@@ -101,6 +103,7 @@ const Whole = z.looseObject({
   shared_shards: z.array(StateShard).default([]),
   routing_rules: z.array(Rule).max(RULES_MAX).default([]),
   pools: z.array(StatePool).default([]),
+  gas_log: z.array(z.record(text, z.json())).default([]),
   seen_message_ids: z.record(text, z.number()).default({}),
 });
 
@@ -141,6 +144,7 @@ export function parseStateFile(source: string, agentId: string): StateFile {
     shards: file.shared_shards,
     rules: file.routing_rules,
     pools: file.pools,
+    fees: file.gas_log as JsonObject[],
     seen: file.seen_message_ids,
     rest: Object.fromEntries(Object.entries(value).filter(([name]) => !OWN_FIELDS.has(name))),
   };

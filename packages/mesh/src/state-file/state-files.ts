@@ -1,5 +1,6 @@
 import { isAdmissibleKey, type Json, type JsonObject, parseTime, sha256Hex } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
+import { appendLog, LOG_ENTRIES_MAX, readLog } from "../antimatter/antimatter.store.ts";
 import type { Connection } from "../connections/connection.ts";
 import { insertConnection, readConnection, readConnections } from "../connections/connections.store.ts";
 import { readEntries } from "../conversation/conversation.store.ts";
@@ -75,6 +76,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
       for (const rule of file.rules) await saveRule(tx, rule);
       await loadShards(tx, file.shards, signer.agentId);
       await loadPools(tx, file.pools);
+      for (const entry of file.fees.slice(-LOG_ENTRIES_MAX)) await appendLog(tx, entry);
       for (const [id, seconds] of Object.entries(file.seen)) {
         const seenAtMs = Math.trunc(seconds * 1000);
         if (Number.isSafeInteger(seenAtMs)) await rememberLive(tx, id, seenAtMs);
@@ -107,6 +109,7 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
         ...rest,
         routing_rules: (await readRules(tx)) as unknown as Json,
         pools: await shownPools(tx),
+        gas_log: await readLog(tx),
         conversation_log: await shownConversation(tx),
         shared_shards: await shownShards(tx),
         seen_message_ids: Object.fromEntries(live.map(({ id, seenAtMs }) => [id, seenAtMs / 1000])),
