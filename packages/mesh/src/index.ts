@@ -6,3 +6,4 @@ export type { CustomRouter, CustomRouting } from "./router/custom.ts";
 export { meshMigrations } from "./schema.ts";
 export { parseStateFile, type StateFile } from "./state-file/state-file.ts";
 export type { StateFiles } from "./state-file/state-files.ts";
+export { createSolanaWallet } from "./wallets/adapters/solana.ts";

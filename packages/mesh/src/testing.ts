@@ -3,9 +3,9 @@ export { findOutbound } from "./connections/requests.store.ts";
 export type { Said } from "./conversation/entry.ts";
 export { feedText, rankedFeed, scoreOf } from "./conversation/feed.ts";
 export { readPacket, signalBytes } from "./discovery/beacon.ts";
-export { activityHint, createHints } from "./status/hint.ts";
 export { decide, inOrder } from "./router/decision.ts";
 export { Rule } from "./router/rule.ts";
+export { activityHint, createHints } from "./status/hint.ts";
 export {
   ALL_CLEAR,
   type Attention,
@@ -13,6 +13,7 @@ export {
   type StatusPeer,
   statusText,
 } from "./status/status-text.ts";
+export { type FakeSolana, fakeSolana, type SolanaFault, serveSolana } from "./testing/fake-solana.ts";
 export { type Given, give } from "./testing/given.ts";
 export { healer } from "./testing/healer.ts";
 export {

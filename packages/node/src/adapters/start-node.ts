@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { HOUR_MS, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
+import { createSolanaWallet } from "@darkmatter/mesh";
 import {
   createMulticast,
   createPortMapper,
@@ -157,6 +158,9 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
         ? createPortMapper({ clock: systemClock, random: systemRandom, wire })
         : undefined,
     webRtc,
+    wallets: config.solanaRpc
+      ? [createSolanaWallet({ signer: options.signer, wire, rpcUrl: config.solanaRpc })]
+      : [],
     bundleFiles: bundleFilesIn(places.exports),
     report: (event, context) => log.warn(event, context),
   });
