@@ -1,5 +1,5 @@
 import { SECOND_MS } from "@darkmatter/core";
-import type { Processes, StartedProcess } from "../delegation/processes.ts";
+import type { StartedProcess } from "../delegation/processes.ts";
 import type { MeshPorts } from "../ports.ts";
 import { isPlainId, type Summons, summonsText, type Way } from "./ways.ts";
 
@@ -36,13 +36,7 @@ function wordsOf(text: string): string[] {
   return [];
 }
 
-export interface HookPorts extends Pick<MeshPorts, "wire" | "clock" | "config" | "report"> {
-  /** Absent where no command is started. */
-  readonly processes?: Processes | undefined;
-  /** The environment a command is given, beside what it is woken for. */
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-}
+type HookPorts = Pick<MeshPorts, "wire" | "clock" | "config" | "report" | "helpers">;
 
 /** The hook of the owner's; `close` ends what it started. */
 export function hookWay(ports: HookPorts): Way & { close(): Promise<void> } {
@@ -52,7 +46,7 @@ export function hookWay(ports: HookPorts): Way & { close(): Promise<void> } {
   return {
     name: "hook",
     withinMs: HOOK_WITHIN_MS,
-    isThere: () => hook?.kind === "url" || (hook?.kind === "command" && ports.processes !== undefined),
+    isThere: () => hook?.kind === "url" || (hook?.kind === "command" && ports.helpers !== undefined),
 
     async ask(summons) {
       if (hook?.kind === "url") return called(ports, hook, summons);
@@ -101,19 +95,19 @@ async function called(
 
 /** Whether the command was started, and has not failed by the time it must have shown something. */
 async function started(
-  { processes, clock, config, report, environment, cwd = "." }: HookPorts,
+  { helpers, clock, config, report }: HookPorts,
   { command, args }: Hook & { kind: "command" },
   summons: readonly [Summons, ...Summons[]],
   running: Set<StartedProcess>,
 ): Promise<boolean> {
   const [first] = summons;
-  const path = await processes?.find(command);
-  if (processes === undefined || path === undefined) {
+  const path = await helpers?.processes.find(command);
+  if (helpers === undefined || path === undefined) {
     report("waking.hook-missing", {});
     return false;
   }
   const env = {
-    ...environment,
+    ...given(helpers.env),
     // Of its own messages it is not woken again.
     DARKMATTER_AGENT_ENABLED: "false",
     DARKMATTER_EVENT: first.kind,
@@ -121,7 +115,7 @@ async function started(
     DARKMATTER_FROM: isPlainId(first.from) ? first.from : "",
     DARKMATTER_COUNT: String(summons.length),
   };
-  const process = processes.start({ command: path, args, cwd, env });
+  const process = helpers.processes.start({ command: path, args, cwd: helpers.cwd, env });
   running.add(process);
   const tooLong = clock.deadline(config.agent.timeoutMs);
   const stop = () => void process.terminate(END_GRACE_MS);
@@ -136,3 +130,8 @@ async function started(
   const patience = clock.sleep(HOOK_WITHIN_MS / 4, tooLong).then(() => false);
   return !(await Promise.race([failed, patience.catch(() => false)]));
 }
+
+const given = (env: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );

@@ -63,8 +63,6 @@ export interface WakingServices {
 export const COALESCE_MS = 5 * SECOND_MS;
 /** How often a way is asked within an hour, whatever comes. */
 export const ASKS_PER_HOUR_MAX = 30;
-/** How long after a helper was started it may take to call. */
-const HELPER_WITHIN_MS = MINUTE_MS;
 const AWAKE_PAUSE_MS = 5 * SECOND_MS;
 const INACTIVE_PAUSE_MS = MINUTE_MS;
 const BATCH = 100;
@@ -179,7 +177,8 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
 
   async function hand(tx: Write, waiter: Waiter, work: Handled, isFirst: boolean): Promise<undefined> {
     const handed = await delegations?.hand(tx, work.work);
-    if (handed?.kind === "handed") await summon(tx, waiter, work, clock.now() + HELPER_WITHIN_MS, isFirst);
+    if (handed?.kind === "handed")
+      await summon(tx, waiter, work, clock.now() + config.agent.timeoutMs, isFirst);
     // One that found no place is handed later by itself: `onStarted` tells of it.
     else await end(tx, waiter);
     return undefined;
@@ -247,7 +246,7 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
     const work = waiter && (await workOf(tx, waiter));
     if (!waiter || !work || waiter.nextAtMs !== null) return;
     const step = { ...waiter, step: ORDER.length, way: "delegation" } as const;
-    await summon(tx, step, work, clock.now() + HELPER_WITHIN_MS, waiter.way === null);
+    await summon(tx, step, work, clock.now() + config.agent.timeoutMs, waiter.way === null);
   }
 
   return {
