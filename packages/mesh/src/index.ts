@@ -1,4 +1,12 @@
 export { type Anchor, type AnchorPorts, createAnchor } from "./anchor/anchor.ts";
+export type { HelperFolders, Helpers } from "./delegation/helpers.ts";
+export {
+  type ProcessEnd,
+  type Processes,
+  type ProcessSpec,
+  type StartedProcess,
+  TAIL_CHARACTERS_MAX,
+} from "./delegation/processes.ts";
 export { INSTRUCTIONS } from "./instructions.ts";
 export { createMesh, type Mesh } from "./mesh.ts";
 export type { Listening, MeshConfig, MeshPorts, Report } from "./ports.ts";

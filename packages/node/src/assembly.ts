@@ -1,7 +1,7 @@
 import type { BundleFiles, LedgerReader } from "@darkmatter/ledger";
 import type { Mesh, MeshPorts } from "@darkmatter/mesh";
 import type { Migration } from "@darkmatter/store";
-import type { ToolTable } from "@darkmatter/surface";
+import type { FindDelegate, ToolTable } from "@darkmatter/surface";
 
 /** What every layer stands on; the journal is a layer's own work. */
 export type NodePorts = Omit<MeshPorts, "journal"> & {
@@ -11,6 +11,8 @@ export type NodePorts = Omit<MeshPorts, "journal"> & {
 
 /** A layer as the node runs it. Nothing is written and nothing is sent before `start`. */
 export type Layer = Pick<Mesh, "routes" | "tools" | "jobs" | "stateFiles" | "start" | "stop"> & {
+  /** Absent where nobody acts in the agent's place. */
+  readonly delegates?: FindDelegate;
   /** Absent where acts are not kept as commits. */
   readonly ledger?: LedgerReader;
 };

@@ -16,6 +16,8 @@ export interface Hello {
    * wants to know that somebody answers, and no MCP follows.
    */
   readonly role: "session" | "command" | "probe";
+  /** The token of a helper that the owner started: it is served the tools of its task. */
+  readonly delegate?: string;
 }
 
 export interface Welcome {
@@ -35,6 +37,8 @@ export function parseHello(line: string): Hello | undefined {
   if (typeof hello.session !== "string" || hello.session.length > 64) return undefined;
   const { called } = hello;
   if (!Array.isArray(called) || !called.every((name) => typeof name === "string")) return undefined;
+  const { delegate } = hello;
+  if (delegate !== undefined && (typeof delegate !== "string" || delegate.length > 512)) return undefined;
   if (typeof hello.version !== "string" || !ROLES.includes(hello.role as string)) return undefined;
   return hello as unknown as Hello;
 }

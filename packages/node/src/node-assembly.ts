@@ -59,6 +59,7 @@ function createLayers({ bundleFiles, ...ports }: NodePorts): Layer {
     },
     jobs: [...mesh.jobs, ...ledger.jobs],
     stateFiles: mesh.stateFiles,
+    delegates: mesh.delegates,
     ledger: ledger.read,
 
     async start() {

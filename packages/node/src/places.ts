@@ -16,6 +16,8 @@ export interface Places {
   readonly log: string;
   /** Bundles an agent asked for. */
   readonly exports: string;
+  /** What helpers are told, each in a folder of its own while it runs. */
+  readonly helpers: string;
 }
 
 export function placesOf(home: string, agentId: string): Places {
@@ -27,5 +29,6 @@ export function placesOf(home: string, agentId: string): Places {
     ownerCard: join(folder, "owner.json"),
     log: join(folder, "node.log"),
     exports: join(folder, "exports"),
+    helpers: join(folder, "helpers"),
   };
 }

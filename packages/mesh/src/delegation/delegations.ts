@@ -84,6 +84,7 @@ export function createDelegations(ports: MeshPorts, needs: DelegationNeeds): Del
   async function refusal(tx: Read, work: Work): Promise<Refusal | undefined> {
     if (!helpers) return "helpers cannot be started here";
     if (!isOn()) return "helpers are off";
+    if (helpers.isBrief) return "this node is there for one command only";
     if (!commandFound) return "the client's command is not there";
     if (await wasHanded(tx, work.kind, subjectOf(work))) return "it was handed before";
     const { minTrust, maxConcurrent, maxPerHour } = settings();
@@ -206,6 +207,7 @@ export function createDelegations(ports: MeshPorts, needs: DelegationNeeds): Del
 
 /** Refusals that time mends by itself. */
 const PASSING: ReadonlySet<Refusal> = new Set<Refusal>([
+  "this node is there for one command only",
   "all places are taken",
   "enough were started this hour",
   "the requester has not proven its key",
@@ -213,6 +215,7 @@ const PASSING: ReadonlySet<Refusal> = new Set<Refusal>([
 
 /** Those that every other piece of work would hear as well. */
 const NO_ROOM: ReadonlySet<Refusal | undefined> = new Set<Refusal>([
+  "this node is there for one command only",
   "all places are taken",
   "enough were started this hour",
 ]);

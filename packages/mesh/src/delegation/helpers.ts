@@ -8,6 +8,8 @@ export interface Helpers {
   /** The node's own environment, of which a helper gets a part. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly folders: HelperFolders;
+  /** The node is there for as long as one command takes: it starts none and leaves what waits to the next. */
+  readonly isBrief?: boolean;
 }
 
 /** A folder for each helper, for this user alone, somewhere in the node's own state. */

@@ -46,7 +46,8 @@ function bounded(lines: readonly PeerLine[]): string[] {
     if (room <= 0) break;
     const line = Array.from(`${label}${contained(text, LINE_CODE_POINTS_MAX)}`);
     body.push(line.length <= room ? line.join("") : `${line.slice(0, room).join("")}${CUT}`);
-    room -= line.length;
+    // Its end counts, too: a hundred thousand empty lines are as long.
+    room -= line.length + 1;
   }
   return body;
 }

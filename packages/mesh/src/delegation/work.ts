@@ -24,11 +24,12 @@ export const subjectOf = (work: Work): string =>
 export const peerOf = (work: Work): string =>
   work.kind === "message" ? work.message.from : work.request.agentId;
 
-/** Why a helper is not started for work; the first three may pass, and the work is then taken up by itself. */
+/** Why a helper is not started for work; the first four may pass, and the work is then taken up by itself. */
 export type Refusal =
   | "all places are taken"
   | "enough were started this hour"
   | "the requester has not proven its key"
+  | "this node is there for one command only"
   | "helpers are off"
   | "the peer is not trusted enough"
   | "it was handed before"

@@ -21,6 +21,7 @@ export async function runMcpSession(options: OwningOptions): Promise<number> {
       output: process.stdout,
       places: { ...places, socket: socketPlace(places.folder) },
       version: options.version ?? VERSION,
+      delegate: process.env.DARKMATTER_MCP_TOKEN || undefined,
       warm: () => void node().then(({ warm }) => warm(options)),
       own: async (lock) => (await node()).ownAgent(options, lock, agentId),
       preview: async (stream) => (await node()).servePreview(options, stream),

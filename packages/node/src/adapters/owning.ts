@@ -69,6 +69,7 @@ export async function ownAgent(
   options: OwningOptions,
   lock: OwnerLock,
   agentId: string,
+  isBrief = false,
 ): Promise<RunningNode> {
   await using undo = new AsyncDisposableStack();
   undo.defer(() => lock.release());
@@ -81,7 +82,7 @@ export async function ownAgent(
   for (const warning of config.warnings) log.warn("config.warning", { warning });
   undo.move();
   const version = options.version ?? VERSION;
-  const node = await startNode({ ...agent, config, version, assembly, lock, log });
+  const node = await startNode({ ...agent, config, version, assembly, lock, log, isBrief });
   setTimeout(() => flushCompileCache(), FLUSH_AFTER_MS).unref();
   return node;
 }

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Duplex } from "node:stream";
 import { HOUR_MS, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
@@ -30,8 +31,10 @@ import type { Config } from "../config.ts";
 import type { Hello } from "../handshake.ts";
 import type { Places } from "../places.ts";
 import { bundleFilesIn } from "./bundle-file.ts";
+import { helperFolders } from "./helper-folders.ts";
 import { listen } from "./listen.ts";
 import type { Log } from "./log.ts";
+import { nodeProcesses } from "./node-processes.ts";
 import { readOwnerCard, writeOwnerCard } from "./owner-card.ts";
 import type { OwnerLock } from "./owner-lock.ts";
 import { listenRelay } from "./relay.ts";
@@ -52,6 +55,8 @@ export interface NodeOptions {
   readonly assembly: Assembly;
   readonly lock: OwnerLock;
   readonly log: Log;
+  /** It is there for as long as one command takes: what it would hand to helpers waits for the next. */
+  readonly isBrief?: boolean;
 }
 
 /** A running node: the owner of its agent's state. */
@@ -90,7 +95,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const report = (job: string, reason: string) => log.warn("job.failed", { job, reason });
   undo.use(runJobs([...layer.jobs, ...ownJobs(db, log)], systemClock, report));
   const handOver = Promise.withResolvers<Hello>();
-  const serveStream = streamServer(layer.tools, options);
+  const serveStream = streamServer(layer, options);
   const relay = await listenRelay({ ...options, serve: serveStream, handOver: handOver.resolve });
   undo.defer(() => relay.close());
   writeOwnerCard(places.ownerCard, { ...card, port: http.port });
@@ -162,10 +167,22 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
       ? [createSolanaWallet({ signer: options.signer, wire, rpcUrl: config.solanaRpc })]
       : [],
     bundleFiles: bundleFilesIn(places.exports),
+    helpers: helpersOf(options),
     report: (event, context) => log.warn(event, context),
   });
   const bundle = { bundle: programBundle(), clock: systemClock, base: () => baseOf(config, listening.port) };
   return { layer: config.bootstrap ? bootstrapping(layer, bundle) : layer, listening, db };
+}
+
+/** Helpers work where the agent does: in the folder its passport belongs to. */
+function helpersOf({ passportPath, places, isBrief = false }: NodeOptions) {
+  return {
+    processes: nodeProcesses(),
+    folders: helperFolders(places.helpers),
+    cwd: dirname(dirname(passportPath)),
+    env: process.env,
+    isBrief,
+  };
 }
 
 /** Where others get the program: what the owner says, else an address that others may reach. */
@@ -193,6 +210,7 @@ function handlerOf(options: NodeOptions, layer: Layer, undo: AsyncDisposableStac
     clock: systemClock,
     random: systemRandom,
     onError: ({ tool, error }) => log.warn("mcp.failed", { tool: tool ?? "", reason: reasonOf(error) }),
+    ...(layer.delegates && { delegates: layer.delegates }),
   });
   undo.defer(() => mcp.close());
   const routes = [...layer.routes, ...mcp.routes];
@@ -207,24 +225,39 @@ function handlerOf(options: NodeOptions, layer: Layer, undo: AsyncDisposableStac
   };
 }
 
-function streamServer(tools: ToolTable, options: NodeOptions) {
-  return (stream: Duplex, { session, called, role }: Pick<Hello, "session" | "called" | "role">) => {
+function streamServer({ tools, delegates }: Layer, options: NodeOptions) {
+  return (stream: Duplex, hello: Pick<Hello, "session" | "called" | "role" | "delegate">) => {
+    const { session, called, role, delegate: token } = hello;
+    const delegate = token === undefined ? undefined : delegates?.(token);
+    // A token that is nobody's any more opens nothing, rather than everything.
+    const table = token === undefined ? tools : (delegate?.table ?? NOTHING);
     const served = serveMcpStream(
-      tools,
+      table,
       { input: stream, output: stream },
       {
         session,
         sessionState: { called: new Set(called) },
-        isOwner: role === "command",
+        isOwner: role === "command" && token === undefined,
         identity: identityOf(options),
         onError: ({ tool, error }) =>
           options.log.warn("mcp.failed", { tool: tool ?? "", reason: reasonOf(error) }),
       },
     );
+    delegate?.over.addEventListener("abort", () => void served.close(), { once: true });
     // The library lets go of a stream it has done with; the session at its other end has to hear of that.
     void served.closed.then(() => stream.destroy());
   };
 }
+
+/** What a helper is served when its time is over. */
+const NOTHING: ToolTable = {
+  tools: [],
+  instructions: "Your time is over: end.",
+  decorate: async (_session, result) => result,
+  onChange: () => ({ [Symbol.dispose]: () => undefined }),
+  resources: [],
+  unknown: () => ({ success: false, error: "Your time is over." }),
+};
 
 function identityOf({ version }: { readonly version: string }) {
   return { name: "darkmatter", title: "DarkMatter", version };

@@ -17,9 +17,15 @@ const YIELD_MS = 5000;
 /** Owners lost one after another without a word: what is asked of them is what ends them. */
 const LOSSES_MAX = 3;
 
+const OWNER_GONE: Trouble = {
+  code: "START_FAILED",
+  message: "The node that started this helper is not there any more.",
+  hint: "End: there is nothing left to do.",
+};
+
 /** A node in this very process. */
 export interface OwnNode {
-  serve(stream: Duplex, session: Pick<Hello, "session" | "called" | "role">): void;
+  serve(stream: Duplex, session: Pick<Hello, "session" | "called" | "role" | "delegate">): void;
   /** Stops cleanly and gives the lock back. Safe to call twice. */
   stop(): Promise<void>;
   /** Calls back when a newer program asked for ownership. */
@@ -31,6 +37,8 @@ export interface SessionPorts {
   readonly output: Writable;
   readonly places: { readonly socket: string; readonly lock: string; readonly ownerCard: string };
   readonly version: string;
+  /** The token of a helper: it is served by the owner that started it, and never owns anything. */
+  readonly delegate: string | undefined;
   /** Begins to import what a node needs: nobody owns the state, so this session may have to. */
   warm(): void;
   /** Starts the node of the lock's holder. It rejects with what keeps it from starting, the lock given back. */
@@ -72,7 +80,7 @@ export async function runSession(ports: SessionPorts): Promise<number> {
     const found = await findOwner({
       ...ports.places,
       hello,
-      mayOwn: () => pump.inEarnest && performance.now() >= session.yieldUntil,
+      mayOwn: () => ports.delegate === undefined && pump.inEarnest && performance.now() >= session.yieldUntil,
       signal: ending,
     });
     if (found.kind === "attached") {
@@ -86,6 +94,8 @@ export async function runSession(ports: SessionPorts): Promise<number> {
     } else if (found.kind === "held") {
       const failed = await ownAndServe(session, found.lock);
       if (failed) return fail(session, failed);
+    } else if (found.kind === "nobody" && ports.delegate !== undefined) {
+      return fail(session, OWNER_GONE);
     } else if (found.kind === "nobody") {
       ports.warm();
       await (pump.inEarnest ? sleep(50) : previewUntilEarnest(session));
@@ -149,6 +159,7 @@ function openSession(ports: SessionPorts): Session {
         return [...pump.called];
       },
       role: "session",
+      ...(ports.delegate !== undefined && { delegate: ports.delegate }),
     },
     change: (timeoutMs) => Promise.race([woken.promise, sleep(timeoutMs, undefined, { ref: false })]),
     report(trouble) {

@@ -62,7 +62,7 @@ export async function visit<T>(
   if (found.kind === "attached") return await use(found.socket, readOwnerCard(agent.places.ownerCard));
   const [near, far] = duplexPair();
   if (found.kind === "held") {
-    const node = await ownAgent(options, found.lock, agent.signer.agentId);
+    const node = await ownAgent(options, found.lock, agent.signer.agentId, true);
     undo.defer(() => node.stop());
     node.serve(far, session);
   } else {
