@@ -5,6 +5,7 @@ import { alikeRequest } from "./alike.ts";
 import { peersReply } from "./impression-replies.ts";
 import { laterScenario } from "./left-out.ts";
 import { learn, liveRequest } from "./live-values.ts";
+import { checkShardText, isProviderDown, isShardText, preparePools, providerReply } from "./pool-steps.ts";
 import { type Peers, type Play, type Request, type Scenario, type Step, send } from "./scenario.ts";
 import { type Aftermath, checkStateAfter } from "./state-after.ts";
 import { type Answer, betterThan, ruledAnswer } from "./weakness.ts";
@@ -19,6 +20,7 @@ export async function* httpScenarios(document: Json): AsyncIterable<Outcome> {
   for (const scenario of scenarios) {
     const reason = laterScenario(scenario as unknown as JsonObject);
     if (reason) yield { kind: "left out", name: scenario.name, reason };
+    else if (isShardText(scenario)) yield ran(scenario.name, (found) => checkShardText(found, scenario));
     else yield ran(scenario.name, (found) => play(found, scenario, peers));
   }
 }
@@ -27,8 +29,10 @@ async function play(found: Findings, scenario: Scenario, peers: Peers): Promise<
   const { setup, steps } = scenario;
   const nowMs = parseTime(steps[0]?.now ?? "") ?? 0;
   let now: Step | undefined;
-  const reply = (call: Call) => relayedReply(call, now) ?? peersReply(call, scenario);
-  await using world = await openWorld({ setup, nowMs, reply });
+  const reply = (call: Call) =>
+    relayedReply(call, now) ?? providerReply(call, now) ?? peersReply(call, scenario);
+  const isDown = (call: Call) => isProviderDown(call, now);
+  await using world = await openWorld({ setup, nowMs, reply, isDown });
   const live = new Map<string, string>();
   const challenges = new Map<string, string>();
   const state: Play = {
@@ -59,6 +63,7 @@ async function playStep(found: Findings, step: Step, state: Play): Promise<void>
   if (!recorded) return found.wrong("says neither its request nor that it is one of many alike");
   const request = liveRequest(recorded, state);
   const expected = (await expectedAnswer(found, step, request, state)) ?? step.response;
+  await preparePools(step, request, state);
 
   const answer = await send(request, state);
   found.equal("status", answer.status, expected.status);

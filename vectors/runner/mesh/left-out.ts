@@ -11,13 +11,11 @@ export const LATER_FILES: Readonly<Record<string, string>> = {
 /** Endpoints of those layers. */
 const LATER_PATHS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\/(antimatter|gas)_(match|signal|result)\b/, "fees"],
-  [/\/pool_(info|buy|proxy)\b/, "pools"],
 ];
 
 /** Why a scenario of requests is not run yet; `undefined` for one that is. */
 export function laterScenario(scenario: JsonObject): string | undefined {
   const steps = Array.isArray(scenario.steps) ? scenario.steps.filter(isJsonObject) : [];
-  if (steps.length === 0 && "pool" in scenario) return "pools";
   const paths = steps.map(({ request }) => (isJsonObject(request) ? String(request.path) : ""));
   return LATER_PATHS.find(([pattern]) => paths.some((path) => pattern.test(path)))?.[1];
 }

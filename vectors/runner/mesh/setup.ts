@@ -38,6 +38,7 @@ export async function furnish(node: TestNode, setup: Setup, nowMs: number): Prom
     connections: Object.fromEntries(byId),
     impressions: setup.impressions,
     sent_messages: Object.fromEntries(sent),
+    pools: setup.pools ?? [],
   };
   await node.db.write((tx) => node.mesh.stateFiles.load(tx, JSON.stringify(file)));
   await give(node.db, {

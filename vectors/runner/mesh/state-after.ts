@@ -1,5 +1,6 @@
 import { codePointLength, isJsonObject, type Json, type JsonObject } from "@darkmatter/core";
 import type { Findings } from "../outcome.ts";
+import { checkPoolToken, checkProviderCounters } from "./pool-steps.ts";
 import type { Setup } from "./setup.ts";
 import type { World } from "./world.ts";
 
@@ -51,6 +52,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
       [...list].sort((one, other) => (String(one.shard_id) < String(other.shard_id) ? -1 : 1));
     found.like("shards", byName(shards), byName(expected as JsonObject[]));
   },
+  provider_counters: checkProviderCounters,
+  token: checkPoolToken,
   status: (found, expected, { state }) => found.equal("status", onlySent(state)?.status, expected),
   updates: (found, expected, { state }) => found.like("updates", onlySent(state)?.updates, expected),
   responses: (found, expected, { state }) => found.like("responses", onlySent(state)?.responses, expected),

@@ -32,6 +32,11 @@ export function betterThan(weakness: string, recorded: Answer, request: JsonObje
     return { answer: recorded, refuseFirst: { change: (body) => body, remote: ELSEWHERE } };
   }
   if (/verify it/.test(weakness)) return { answer: recorded, refuseFirst: { change: forged } };
+  if (/no payment is checked/.test(weakness)) {
+    return { answer: recorded, refuseFirst: { change: (body) => body } };
+  }
+  // As recorded there: what the next provider costs is more than is left.
+  if (/try the next cheapest/.test(weakness)) return { answer: recorded };
   // A value the reference stores and never reads: the answer is right, its effect is ours to give.
   if (/nothing reads/.test(weakness)) return { answer: recorded };
   return undefined;

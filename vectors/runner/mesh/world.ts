@@ -15,6 +15,8 @@ export interface Call {
 export interface Reply {
   readonly status: number;
   readonly body: Json;
+  /** In the place of the body, byte for byte. */
+  readonly text?: string;
 }
 
 export interface WorldOptions {
@@ -22,6 +24,8 @@ export interface WorldOptions {
   readonly nowMs: number;
   /** What others answer; `undefined` where nobody listens. */
   reply(call: Call): Reply | undefined;
+  /** Nobody listens there any more. */
+  isDown?(call: Call): boolean;
   /** What chance brings, in hex; each is drawn once, by who asks for that many bytes. */
   readonly chance?: readonly string[];
 }
@@ -63,7 +67,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const clock: VirtualClock = { ...virtual, now: () => virtual.now() + skewMs };
   const calls: Call[] = [];
   const url = new URL(setup.node.public_url);
-  const wire = recordingWire(clock, calls, options.reply);
+  const wire = recordingWire(clock, calls, options);
   const random = scripted(seededRandom(1), options.chance ?? []);
   const node = await testNode({
     clock,
@@ -114,10 +118,10 @@ function scripted(random: Random, chance: readonly string[]): Random {
   };
 }
 
-function recordingWire(clock: VirtualClock, calls: Call[], reply: WorldOptions["reply"]): Wire {
+function recordingWire(clock: VirtualClock, calls: Call[], { reply, isDown }: WorldOptions): Wire {
   const internet = memoryInternet({ clock, random: seededRandom(2) });
   const machines = new Map<string, MemoryHost>();
-  const listening = new Set<string>();
+  const listening = new Map<string, Disposable>();
   const machine = (address: string) => {
     const known = machines.get(address) ?? internet.host({ address });
     machines.set(address, known);
@@ -128,13 +132,18 @@ function recordingWire(clock: VirtualClock, calls: Call[], reply: WorldOptions["
   /** Somebody listens at the URL from now on. */
   function inhabit({ origin, hostname, port, protocol }: URL): void {
     if (listening.has(origin)) return;
-    listening.add(origin);
     const bare = hostname.replace(/^\[|\]$/g, "");
     const isLoopback = bare === "localhost" || bare === "::1" || bare.startsWith("127.");
     const isAddress = /^[\d.]+$|:/.test(bare);
     if (!isLoopback && !isAddress) internet.name(bare, [ELSEWHERE]);
     const host = isLoopback ? own : machine(isAddress ? bare : ELSEWHERE);
-    host.listen(Number(port) || (protocol === "https:" ? 443 : 80), speaker(origin, reply));
+    const at = Number(port) || (protocol === "https:" ? 443 : 80);
+    listening.set(origin, host.listen(at, speaker(origin, reply)));
+  }
+
+  function leave({ origin }: URL): void {
+    listening.get(origin)?.[Symbol.dispose]();
+    listening.delete(origin);
   }
 
   return {
@@ -142,6 +151,7 @@ function recordingWire(clock: VirtualClock, calls: Call[], reply: WorldOptions["
       const call = { method: request.method, url: request.url, body: bodyOf(request.body) };
       calls.push(call);
       if (URL.canParse(call.url) && reply(call)) inhabit(new URL(call.url));
+      if (isDown?.(call)) leave(new URL(call.url));
       return own.wire.request(request);
     },
     close: () => own.wire.close(),
@@ -151,12 +161,16 @@ function recordingWire(clock: VirtualClock, calls: Call[], reply: WorldOptions["
 function speaker(origin: string, reply: WorldOptions["reply"]): Handler {
   return async ({ method, path, query, body }) => {
     const url = `${origin}${path}${query ? `?${query}` : ""}`;
-    const answer = reply({ method, url, body: bodyOf(body) }) ?? { status: 404, body: { error: "nobody" } };
-    return {
-      status: answer.status,
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(answer.body),
+    const answer: Reply = reply({ method, url, body: bodyOf(body) }) ?? {
+      status: 404,
+      body: { error: "nobody" },
     };
+    const type = { "content-type": "application/json" };
+    if (answer.text === undefined) {
+      return { status: answer.status, headers: type, body: JSON.stringify(answer.body) };
+    }
+    const length = `${Buffer.byteLength(answer.text)}`;
+    return { status: answer.status, headers: { "content-length": length, ...type }, body: answer.text };
   };
 }
 

@@ -113,7 +113,7 @@ test("a file that is skipped counts as read", async () => {
 test("the inbox of a file is left out, and fields of later layers are kept as they are", async () => {
   await using net = await memoryNetwork({ nodes: ["ana"] });
   const { ana } = net.nodes;
-  const later = { pools: [1], something_new: { deep: [null] } };
+  const later = { later_list: [1], something_new: { deep: [null] } };
   await load(ana, { ...ownFile(ana), ...later, message_queue: [{ message_id: "m", content: "old" }] });
   expect(await ana.tool("list_inbox")).toMatchObject({ total: 0 });
   expect(await write(ana)).toMatchObject({ ...later, message_queue: [] });
