@@ -3,6 +3,7 @@
 // run a part: mutations 2,000 of 100,000 (or N), doctor and nat their first cases, heal shorter sleeps, stranger fewer
 // lies. The last line is "N passed, N failed, N skipped".
 import { parseArgs } from "node:util";
+import { runA2a } from "./a2a/a2a.ts";
 import { runAnchor } from "./anchor/anchor.ts";
 import { runBootstrap } from "./bootstrap/bootstrap.ts";
 import { runBrowser } from "./browser/browser.ts";
@@ -21,6 +22,7 @@ const SUITES = {
   mcp: runMcp,
   wire: runWire,
   conversation: runConversation,
+  a2a: runA2a,
   browser: runBrowser,
   doctor: (all: Checks) => runDoctor(all, { short: isShort("doctor") }),
   bootstrap: runBootstrap,

@@ -1,4 +1,4 @@
-import { DAY_MS, MINUTE_MS, type Random, sha256Hex } from "@darkmatter/core";
+import { DAY_MS, type Random, SECOND_MS, sha256Hex } from "@darkmatter/core";
 
 /** What lets somebody who is no agent write to ours: a name the owner gave it, and for how long it holds. */
 export interface Token {
@@ -15,7 +15,7 @@ export const TOKEN_NAME = /^[a-z0-9][a-z0-9._-]{0,39}$/;
 export const TOKENS_MAX = 50;
 export const TOKEN_TTL_DEFAULT_MS = 30 * DAY_MS;
 export const TOKEN_TTL_MAX_MS = 365 * DAY_MS;
-export const TOKEN_TTL_MIN_MS = MINUTE_MS;
+export const TOKEN_TTL_MIN_MS = SECOND_MS;
 
 const SECRET_BYTES = 32;
 const PREFIX = "dma2a_";

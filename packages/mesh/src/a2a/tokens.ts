@@ -43,7 +43,7 @@ export function createTokens({ clock, random }: MeshPorts): Tokens {
         );
       }
       if (!(ttlMs >= TOKEN_TTL_MIN_MS && ttlMs <= TOKEN_TTL_MAX_MS)) {
-        throw meshError("BAD_REQUEST", "A token holds for a minute at least and for 365 days at most.");
+        throw meshError("BAD_REQUEST", "A token holds for a second at least and for 365 days at most.");
       }
       const all = await readTokens(tx);
       if (all.some((other) => other.name === name)) {
