@@ -67,6 +67,16 @@ export function shardTools(services: Services): Tool[] {
       visible: () => glance.now().ownShards + glance.now().peerShards > 0,
       handle: (input) => answered(() => view(services, input)),
     }),
+    tool({
+      name: "darkmatter_owner_withdraw_shard",
+      title: "Withdraw a shard",
+      description: "Ends a shard of this agent; copies at peers are not renewed and go within a day.",
+      input: z.object({ shard_id: z.string().max(128) }),
+      annotations: { ...ADDS, destructiveHint: true },
+      audience: "owner",
+      visible: () => true,
+      handle: ({ shard_id: shardId }, { callId }) => answered(() => withdraw(services, shardId, callId)),
+    }),
   ];
 }
 
@@ -94,6 +104,16 @@ async function create(
     trust_threshold: trustThreshold,
     pushed_to: pushedTo,
   };
+}
+
+async function withdraw(
+  { db, shards }: Services,
+  shardId: string,
+  callId: string | undefined,
+): Promise<Result> {
+  const was = await db.write((tx) => once(tx, callId, () => shards.withdraw(tx, shardId)));
+  if (!was) throw meshError("NOT_FOUND", "No shard of yours has this id.");
+  return { success: true, shard_id: shardId };
 }
 
 async function view(

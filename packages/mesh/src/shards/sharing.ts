@@ -1,6 +1,7 @@
 import { SECOND_MS } from "@darkmatter/core";
 import { signText } from "@darkmatter/identity";
 import type { Background } from "../background.ts";
+import { createBackoff, createMissed } from "../backoff.ts";
 import { type Connection, speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import type { Impressions, Rise } from "../impressions/impressions.ts";
@@ -19,6 +20,8 @@ export interface Sharing {
   shareAll(): Promise<void>;
   /** An agent was heard: whether a shard did not reach it before, so that `tell` is due. */
   missed(agentId: string): boolean;
+  /** Tries agents again that are connected since a moment ago and refused, not having known it themselves. */
+  retry(): Promise<void>;
   /** Pushes to one agent all our shards that it may have. */
   tell(agentId: string): Promise<void>;
   /** Reads what is shared at which score. */
@@ -27,6 +30,8 @@ export interface Sharing {
 
 /** How long whoever shares waits for peers that do not answer. */
 const SHARE_WITHIN_MS = 5 * SECOND_MS;
+/** How often a peer that refuses right after we connected is tried, in a minute or two. */
+const FRESH_TRIES = 6;
 /** A peer that is not ready yet. */
 const NOT_READY = 503;
 
@@ -37,12 +42,16 @@ interface Needs {
   readonly transports: Transports;
 }
 
-export function createSharing({ db, clock, signer }: MeshPorts, needs: Needs): Sharing {
+export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
+  const { db, clock, signer } = ports;
   const { background, connections, impressions, transports } = needs;
   /** The thresholds of our shards: scores rise with every message, and few rises cross one. */
   let thresholds: readonly number[] = [];
   /** Agents that did not answer. */
-  const missed = new Set<string>();
+  const missed = createMissed(clock);
+  /** Agents connected a moment ago, who may hear of it only after our shards came; and how often to try yet. */
+  const fresh = new Map<string, number>();
+  const pauses = createBackoff(ports);
   /** Agents being told now, and whether there is news for them meanwhile. */
   const telling = new Map<string, { again: boolean }>();
 
@@ -71,9 +80,30 @@ export function createSharing({ db, clock, signer }: MeshPorts, needs: Needs): S
   async function tellOnce(agentId: string): Promise<void> {
     const peer = await connections.get(db, agentId);
     const score = await impressions.scoreOf(db, agentId);
-    if (!peer) return;
+    if (!peer) {
+      fresh.delete(agentId);
+      return;
+    }
+    let refused = false;
     for (const shard of await readOwnShards(db, score)) {
-      if ((await push(peer, shard)) === "missed") return;
+      const became = await push(peer, shard);
+      if (became === "missed") {
+        if (fresh.has(agentId)) pauses.failed(agentId);
+        return;
+      }
+      refused ||= became === "refused";
+    }
+    noteFresh(agentId, refused);
+  }
+
+  function noteFresh(agentId: string, refused: boolean): void {
+    const left = (fresh.get(agentId) ?? 0) - 1;
+    if (refused && left > 0) {
+      fresh.set(agentId, left);
+      pauses.failed(agentId);
+    } else {
+      fresh.delete(agentId);
+      pauses.clear(agentId);
     }
   }
 
@@ -97,7 +127,9 @@ export function createSharing({ db, clock, signer }: MeshPorts, needs: Needs): S
 
   const tellSoon = (agentId: string) => background.start("shards.told", () => tell(agentId), agentId);
   connections.onOpened((agentId) => {
-    if (thresholds.length > 0) tellSoon(agentId);
+    if (thresholds.length === 0) return;
+    fresh.set(agentId, FRESH_TRIES);
+    tellSoon(agentId);
   });
   impressions.onRise(({ about, from, to }: Rise) => {
     if (thresholds.some((threshold) => from < threshold && threshold <= to)) tellSoon(about);
@@ -105,7 +137,12 @@ export function createSharing({ db, clock, signer }: MeshPorts, needs: Needs): S
 
   return {
     tell,
-    missed: (agentId) => missed.delete(agentId),
+    missed: (agentId) => missed.take(agentId),
+
+    async retry() {
+      const due = [...fresh.keys()].filter((agentId) => !pauses.isPaused(agentId));
+      await inParallel(due, PARALLEL_CALLS_MAX, tell);
+    },
 
     async load() {
       thresholds = await readThresholds(db);

@@ -17,6 +17,7 @@ import { peerCommands } from "./peers.ts";
 import { serveCommands } from "./serve.ts";
 import { serviceCommands } from "./service.ts";
 import { setupCommand } from "./setup.ts";
+import { shardCommands } from "./shards.ts";
 import { stateCommands } from "./state.ts";
 import { statusCommand } from "./status.ts";
 import { upCommand } from "./up.ts";
@@ -40,6 +41,7 @@ export function commandTable(main: MainOptions): Command[] {
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),
+    ...shardCommands(main),
     ...a2aCommands(main),
     ...historyCommands(main),
     ...exportCommands(main),
