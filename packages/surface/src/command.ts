@@ -49,6 +49,8 @@ export interface Command {
   readonly summary: string;
   readonly arguments: readonly CommandArgument[];
   readonly options: readonly CommandOption[];
+  /** Lines as a person would type them, for the help. */
+  readonly examples?: readonly string[];
   /** May reject: a `DarkMatterError` is shown with its hint; both end with `EXIT_FAILURE`. */
   run(input: CommandInput): Promise<ExitCode>;
 }

@@ -44,7 +44,7 @@ export function routerTools(services: Services): Tool[] {
       annotations: { ...SETS, readOnlyHint: true, idempotentHint: true },
       handle: () =>
         answered(async () => ({
-          mode: rules.mode(),
+          mode: await rules.modeIn(db),
           mode_fixed: rules.isModeFixed(),
           custom_routers: ports.customRouting?.routers.length ?? 0,
           custom_replaces: ports.customRouting?.replaces ?? false,

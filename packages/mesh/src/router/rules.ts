@@ -13,6 +13,8 @@ export interface Rules {
   ordered(): readonly Rule[];
   /** The environment's, else the owner's, else `spawn` (mesh.md 20). */
   mode(): RouterMode;
+  /** The same as the database has it, where nothing was started. */
+  modeIn(tx: Read): Promise<RouterMode>;
   /** Whether the environment decides the mode. */
   isModeFixed(): boolean;
   setMode(tx: Write, mode: RouterMode): Promise<void>;
@@ -33,11 +35,15 @@ export function createRules({ config }: Pick<MeshPorts, "config">): Rules {
   let ordered: readonly Rule[] = [];
   let chosen: RouterMode | undefined;
 
+  async function storedMode(from: Read): Promise<RouterMode | undefined> {
+    const stored = await readSetting(from, "router_mode");
+    return ROUTER_MODES.find((mode) => mode === stored);
+  }
+
   async function load(from: Read): Promise<void> {
     const all = await readRules(from);
-    const stored = await readSetting(from, "router_mode");
+    chosen = await storedMode(from);
     ordered = inOrder(all);
-    chosen = ROUTER_MODES.find((mode) => mode === stored);
   }
 
   /** What is in memory changes with the commit, and not before. */
@@ -59,6 +65,7 @@ export function createRules({ config }: Pick<MeshPorts, "config">): Rules {
     ordered: () => ordered,
     all: readRules,
     mode: () => config.routerMode ?? chosen ?? "spawn",
+    modeIn: async (tx) => config.routerMode ?? (await storedMode(tx)) ?? "spawn",
     isModeFixed: () => config.routerMode !== undefined,
 
     async setMode(tx, mode) {

@@ -38,6 +38,7 @@ import { nodeProcesses } from "./node-processes.ts";
 import { readOwnerCard, writeOwnerCard } from "./owner-card.ts";
 import type { OwnerLock } from "./owner-lock.ts";
 import { listenRelay } from "./relay.ts";
+import { loadRouters } from "./router-module.ts";
 import { readStateOnce, stateFilePath, writeState } from "./state-file.ts";
 import type { OwnNode } from "./thin-session.ts";
 
@@ -144,6 +145,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
   undo.defer(() => wire.close());
   const listening: { host: string; port: number; serving?: Handler } = { host: config.host, port: 0 };
   const webRtc = await channels(options, undo);
+  const customRouting = await loadRouters(config.routerModule);
   const isBeyond = !isLoopbackHost(config.host);
   const layer = assembly.create({
     db,
@@ -166,6 +168,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     wallets: config.solanaRpc
       ? [createSolanaWallet({ signer: options.signer, wire, rpcUrl: config.solanaRpc })]
       : [],
+    customRouting,
     bundleFiles: bundleFilesIn(places.exports),
     helpers: helpersOf(options),
     report: (event, context) => log.warn(event, context),

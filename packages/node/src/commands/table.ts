@@ -14,6 +14,7 @@ import { verifyCommand } from "./ledger-verify.ts";
 import { messageCommands } from "./messages.ts";
 import { passportCommands } from "./passport.ts";
 import { peerCommands } from "./peers.ts";
+import { rulesCommands } from "./rules.ts";
 import { serveCommands } from "./serve.ts";
 import { serviceCommands } from "./service.ts";
 import { setupCommand } from "./setup.ts";
@@ -41,6 +42,7 @@ export function commandTable(main: MainOptions): Command[] {
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),
+    ...rulesCommands(main),
     ...shardCommands(main),
     ...a2aCommands(main),
     ...historyCommands(main),

@@ -84,6 +84,8 @@ function parentOf(program: CommanderCommand, command: Command, settle: Settle): 
   return known ?? settle(program.command(group as string));
 }
 
+const indented = (line: string) => `  ${line}`;
+
 function declare(parent: CommanderCommand, command: Command, settle: Settle): CommanderCommand {
   const own = settle(parent.command(command.name.split(" ").at(-1) as string)).description(command.summary);
   for (const argument of command.arguments) {
@@ -92,6 +94,8 @@ function declare(parent: CommanderCommand, command: Command, settle: Settle): Co
   for (const option of [...command.options, ...COMMON_OPTIONS]) {
     own.option(option.flags, option.summary, option.default);
   }
+  const { examples = [] } = command;
+  if (examples.length > 0) own.addHelpText("after", ["", "Examples:", ...examples.map(indented)].join("\n"));
   return own;
 }
 
