@@ -14,6 +14,7 @@ import { verifyCommand } from "./ledger-verify.ts";
 import { messageCommands } from "./messages.ts";
 import { passportCommands } from "./passport.ts";
 import { peerCommands } from "./peers.ts";
+import { poolCommands } from "./pool.ts";
 import { rulesCommands } from "./rules.ts";
 import { serveCommands } from "./serve.ts";
 import { serviceCommands } from "./service.ts";
@@ -45,6 +46,7 @@ export function commandTable(main: MainOptions): Command[] {
     ...rulesCommands(main),
     ...shardCommands(main),
     ...a2aCommands(main),
+    ...poolCommands(main),
     ...historyCommands(main),
     ...exportCommands(main),
     eraseCommand(main),
