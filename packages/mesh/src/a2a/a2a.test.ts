@@ -7,6 +7,7 @@ import { memoryNetwork } from "../testing/memory-network.ts";
 import { CALLS_PER_MINUTE, FAILURES_PER_MINUTE } from "./callers.ts";
 import { OPEN_TASKS_MAX } from "./task.ts";
 import { TOKENS_MAX } from "./token.ts";
+import { readCallerScore } from "./tokens.store.ts";
 
 const NOW = { configuration: { returnImmediately: true } };
 const state = (task: JsonObject) => (task.status as JsonObject).state;
@@ -442,4 +443,39 @@ test("tasks are forgotten a week after they began, once they are over", async ()
   await ana.job("messages.purge");
   await ana.job("a2a.forget");
   expect(await caller.fails("GetTask", { id })).toBe(-32001);
+});
+
+test("how far a caller is trusted is what its owner said of the token", async () => {
+  const { net, ana } = await oneNode();
+  await using _ = net;
+  await a2aCaller(ana);
+  await a2aCaller(ana, { name: "pager", may_wake: true });
+  expect(await readCallerScore(ana.db, "a2a:phone")).toBe(0);
+  expect(await readCallerScore(ana.db, "a2a:pager")).toBe(1);
+  expect(await readCallerScore(ana.db, "a2a:nobody")).toBe(0);
+  expect(await readCallerScore(ana.db, ana.id)).toBeUndefined();
+});
+
+test("only a token that may wake leaves messages for which the agent is woken", async () => {
+  const { net, ana } = await oneNode({ routerMode: "spawn" });
+  await using _ = net;
+  const waiters = async () => (await ana.db.all("SELECT * FROM mesh_wakings")).length;
+  await (await a2aCaller(ana)).leave("no hurry");
+  expect(await waiters()).toBe(0);
+  await (await a2aCaller(ana, { name: "pager", may_wake: true })).leave("at once, please");
+  expect(await waiters()).toBe(1);
+});
+
+test("what the owner's rules drop fails, and the journal names no agent for it", async () => {
+  const { net, ana } = await oneNode({ routerMode: "rules_only" });
+  await using _ = net;
+  const caller = await a2aCaller(ana);
+  const rule = { rule_id: "no-a2a", action: "drop", metadata_key: "a2a" };
+  expect(await ana.tool("owner_rules_add", rule, OWNER)).toMatchObject({ success: true });
+  const { id } = await caller.leave("unwanted");
+  expect(state(await caller.call("GetTask", { id }))).toBe("TASK_STATE_FAILED");
+  expect(ana.journal.events.map(({ act, peer }) => [act, peer])).toEqual([
+    ["message.received", null],
+    ["receipt.given", null],
+  ]);
 });

@@ -33,3 +33,5 @@ const CALLER = "a2a:";
 export const callerOf = ({ name }: Pick<Token, "name">): string => CALLER + name;
 
 export const isCaller = (from: string): boolean => from.startsWith(CALLER);
+
+export const nameOfCaller = (from: string): string => from.slice(CALLER.length);

@@ -1,5 +1,5 @@
 import type { Migration, Read, Write } from "@darkmatter/store";
-import type { Token } from "./token.ts";
+import { isCaller, nameOfCaller, type Token } from "./token.ts";
 
 export const a2aMigrations: readonly Migration[] = [
   {
@@ -87,4 +87,11 @@ export async function deleteToken(tx: Write, id: string): Promise<void> {
     id,
   );
   await tx.run("DELETE FROM mesh_a2a_tokens WHERE id = ?", id);
+}
+
+/** How far our owner trusts a caller: 1 where its token may wake the agent, else 0; `undefined` for an agent. */
+export async function readCallerScore(tx: Read, from: string): Promise<number | undefined> {
+  if (!isCaller(from)) return undefined;
+  const sql = "SELECT may_wake FROM mesh_a2a_tokens WHERE name = ?";
+  return (await tx.get<{ may_wake: number }>(sql, nameOfCaller(from)))?.may_wake ?? 0;
 }

@@ -1,6 +1,7 @@
 import { HOUR_MS, type JsonObject, newId, reasonOf, toHex } from "@darkmatter/core";
 import { createSigner } from "@darkmatter/identity";
 import type { Read, Write } from "@darkmatter/store";
+import { readCallerScore } from "../a2a/tokens.store.ts";
 import { readRequest } from "../connections/requests.store.ts";
 import { meshError } from "../errors.ts";
 import { readImpression } from "../impressions/impressions.store.ts";
@@ -59,6 +60,11 @@ export interface Delegations {
   stop(): Promise<void>;
 }
 
+/** What our owner thinks of a caller by A2A, or our agent of another agent. */
+async function trustOf(tx: Read, from: string): Promise<number> {
+  return (await readCallerScore(tx, from)) ?? (await readImpression(tx, from))?.score ?? 0;
+}
+
 const LISTED_MAX = 50;
 const CHILD_KEY_BYTES = 32;
 
@@ -88,8 +94,7 @@ export function createDelegations(ports: MeshPorts, needs: DelegationNeeds): Del
     if (!commandFound) return "the client's command is not there";
     if (await wasHanded(tx, work.kind, subjectOf(work))) return "it was handed before";
     const { minTrust, maxConcurrent, maxPerHour } = settings();
-    const impression = await readImpression(tx, peerOf(work));
-    if ((impression?.score ?? 0) < minTrust) return "the peer is not trusted enough";
+    if ((await trustOf(tx, peerOf(work))) < minTrust) return "the peer is not trusted enough";
     // Anybody can ask in a trusted agent's name: its score counts for whoever has its key.
     if (work.kind === "request" && !work.request.proven) return "the requester has not proven its key";
     if ((await countOpen(tx)) >= maxConcurrent) return "all places are taken";

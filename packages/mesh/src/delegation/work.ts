@@ -1,5 +1,6 @@
 import type { PendingRequest } from "../connections/connection.ts";
 import type { StoredMessage } from "../messages/stored.ts";
+import { agentOrNull } from "../receipts/receipt.ts";
 
 /** A message a helper is to answer. */
 export type MessageWork = {
@@ -64,4 +65,6 @@ export interface Delegation {
 
 /** Where a delegation stands in the ledger: with its message, or with the agent that asks. */
 export const placeOf = ({ kind, subject, peer }: Pick<Delegation, "kind" | "subject" | "peer">) =>
-  kind === "message" ? { trace: subject, peer, messageId: subject } : { trace: peer, peer };
+  kind === "message"
+    ? { trace: subject, peer: agentOrNull(peer), messageId: subject }
+    : { trace: peer, peer };

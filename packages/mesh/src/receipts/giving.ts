@@ -11,6 +11,7 @@ import { inParallel, PARALLEL_CALLS_MAX } from "../peers.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Callbacks } from "../webhooks/callbacks.ts";
 import {
+  agentOrNull,
   asksReceipts,
   authorOf,
   type GivenRung,
@@ -85,7 +86,7 @@ export function createGiving(
   async function recorded(tx: Write, message: Message, rung: Rung, detail: string | null) {
     const { messageId } = message;
     const fields = { rung, detail };
-    const peer = authorOf(message);
+    const peer = agentOrNull(authorOf(message));
     const event = { act: "receipt.given", trace: messageId, peer, messageId, fields };
     return (await journal.append(tx, event)) ?? null;
   }

@@ -1,5 +1,6 @@
 import { hasCode, isJsonObject, parseJson, reasonOf } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
+import { readCallerScore } from "../a2a/tokens.store.ts";
 import { type Background, STRANGERS_LANE } from "../background.ts";
 import type { PendingRequest } from "../connections/connection.ts";
 import { readStanding } from "../connections/connections.store.ts";
@@ -149,7 +150,8 @@ export function createRouter(ports: MeshPorts, parts: RouterParts): Router {
   async function storedAgain(messageId: string): Promise<StoredMessage | undefined> {
     const message = await readInbox(db, messageId);
     if (!message) return undefined;
-    const { connection, score } = await readStanding(db, message.from);
+    const { connection, score: known } = await readStanding(db, message.from);
+    const score = (await readCallerScore(db, message.from)) ?? known;
     return { ...message, connected: connection !== undefined, score, broadcast: false };
   }
 
