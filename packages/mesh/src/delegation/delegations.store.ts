@@ -132,7 +132,9 @@ export async function readDelegations(tx: Read, limit: number): Promise<Delegati
 
 /** What an earlier run left open, with what tells its processes from others'. */
 export async function readOpen(tx: Read): Promise<{ delegation: Delegation; mark: string | null }[]> {
-  const rows = await tx.all<DelegationRow>("SELECT * FROM mesh_delegations WHERE state <> 'ended'");
+  const rows = await tx.all<DelegationRow>(
+    "SELECT * FROM mesh_delegations WHERE state <> 'ended' ORDER BY granted_at_ms, id",
+  );
   return rows.map((row) => ({ delegation: fromRow(row), mark: row.mark }));
 }
 

@@ -4,6 +4,8 @@ import type { Journal, JournalEvent } from "@darkmatter/store";
 /** An act that is on disk, and the hash by which others may name it. */
 export interface RecordedEvent extends JournalEvent {
   readonly hash: string;
+  /** The key of who did it in the agent's place. */
+  readonly actor?: string;
 }
 
 /** A journal whose entries have hashes, as a ledger's commits do, without its chains. */
@@ -26,7 +28,8 @@ export function memoryJournal(name: string, rows: Journal): MemoryJournal {
       await rows.append(tx, event);
       appended++;
       const hash = sha256Hex(`${name} ${appended} ${JSON.stringify(event)}`);
-      tx.afterCommit(() => void events.push({ ...event, hash }));
+      const by = tx.actor && { actor: tx.actor.publicKey };
+      tx.afterCommit(() => void events.push({ ...event, hash, ...by }));
       return hash;
     },
   };

@@ -21,6 +21,7 @@ import {
   type ToolHarness,
   toolHarness,
 } from "@darkmatter/surface/testing";
+import type { Helpers } from "../delegation/helpers.ts";
 import { createMesh, type Mesh } from "../mesh.ts";
 import type { MeshConfig } from "../ports.ts";
 import type { CustomRouting } from "../router/custom.ts";
@@ -104,6 +105,8 @@ export interface TestNodeOptions {
   /** With a wallet on the chain behind this URL. */
   readonly solanaRpc?: string;
   readonly customRouting?: CustomRouting;
+  /** What helpers need; without it none are started. */
+  readonly helpers?: Helpers;
 }
 
 /** One node over a wire that is given. */
@@ -131,6 +134,7 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     webRtc: options.webRtc,
     wallets: options.solanaRpc ? [createSolanaWallet({ signer, wire, rpcUrl: options.solanaRpc })] : [],
     customRouting: options.customRouting,
+    helpers: options.helpers,
     report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
   });
   const onError = ({ route, error }: { route: string; error: unknown }) =>
@@ -198,6 +202,7 @@ export async function memoryNetwork<Name extends string>(options: {
   /** Settings of one node alone. */
   readonly configOf?: Partial<Record<Name, Partial<MeshConfig>>>;
   /** The owner's own routers at one node. */
+  readonly helpersOf?: Partial<Record<Name, Helpers>>;
   readonly customRoutingOf?: Partial<Record<Name, CustomRouting>>;
   /** A chain on which every node has a wallet. */
   readonly solana?: FakeSolana;
@@ -221,6 +226,7 @@ export async function memoryNetwork<Name extends string>(options: {
     const config = { displayName: name, ...options.config, ...options.configOf?.[name] };
     const db = options.dbOf?.[name];
     const customRouting = options.customRoutingOf?.[name];
+    const helpers = options.helpersOf?.[name];
     const seed = random.bytes(32);
     const node = await testNode({
       clock,
@@ -232,6 +238,7 @@ export async function memoryNetwork<Name extends string>(options: {
       ...(db && { db }),
       ...(options.solana && { solanaRpc: SOLANA_RPC }),
       ...(customRouting && { customRouting }),
+      ...(helpers && { helpers }),
       ...(channels && { webRtc: channels.on(host) }),
       ...(options.lan && { multicast: options.lan.multicastOf({ address: () => host.address }) }),
     });
