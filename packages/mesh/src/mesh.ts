@@ -58,6 +58,7 @@ import { createLanes } from "./messages/lanes.ts";
 import { messageJobs } from "./messages/messages.jobs.ts";
 import { messageRoutes } from "./messages/messages.routes.ts";
 import { messageTools } from "./messages/messages.tools.ts";
+import { olderTools, wakesWaiting } from "./messages/older.tools.ts";
 import { createOutbox } from "./messages/outbox.ts";
 import { createReceiving } from "./messages/receive.ts";
 import { createReplying } from "./messages/reply.ts";
@@ -387,7 +388,7 @@ function createServices(
     send: sending.send,
   });
   payments.onConfirmed(antimatter.begin);
-  const onStored: readonly OnStored[] = [payments.onStored, antimatter.onStored, router.onStored];
+  const onStored: readonly OnStored[] = [wakesWaiting(waiting), payments.onStored, antimatter.onStored, router.onStored];
   const glance = createGlance(
     db,
     () => presence.status(),
@@ -484,6 +485,7 @@ function toolTable(services: Services, changes: Changes): ToolTable {
   const tools: readonly Tool[] = [
     ...identityTools(services),
     ...messageTools(services),
+    ...olderTools(services),
     ...connectionTools(services),
     ...discoveryTools(services),
     ...diagnosisTools(services),

@@ -12,6 +12,16 @@ import { readSent } from "./sent.store.ts";
 /** A client that asked for progress hears that we still wait, so that it does not give up. */
 const PROGRESS_EVERY_MS = 10 * SECOND_MS;
 
+/** What is waited for. */
+export interface Awaited {
+  /** Where `waiting` tells that it may have come. */
+  readonly key: string;
+  /** What there is by now; `undefined` when that is nothing yet. */
+  look(): Promise<JsonObject | undefined>;
+  /** For a client that asked for progress. */
+  readonly notice: string;
+}
+
 /** Waits until a message of ours is answered or expires, or the time is over. Holds up nothing else. */
 export async function waitForResponse(
   services: Services,
@@ -19,6 +29,21 @@ export async function waitForResponse(
   timeoutSeconds: number,
   call: ToolCall,
 ): Promise<JsonObject> {
+  const look = () => settled(services, messageId);
+  const awaited = { key: messageId, look, notice: "Waiting for a response" };
+  const outcome = await waitFor(services, awaited, timeoutSeconds, call);
+  if (outcome) return outcome;
+  const known = await knownNow(services, messageId);
+  return (await look()) ?? timedOut(messageId, timeoutSeconds, known);
+}
+
+/** What is waited for, as soon as it is there; `undefined` when the time is over. Throws TOO_MANY. */
+export async function waitFor(
+  services: Services,
+  awaited: Awaited,
+  timeoutSeconds: number,
+  call: ToolCall,
+): Promise<JsonObject | undefined> {
   const { clock } = services.ports;
   const startMs = clock.monotonic();
   const timeoutMs = timeoutSeconds * SECOND_MS;
@@ -31,35 +56,32 @@ export async function waitForResponse(
     // A timer may end a little early: what the clock says afterwards does not tell.
     const isLast = leftMs <= untilNoticeMs;
     const pause = clock.deadline(Math.max(0, Math.min(leftMs, untilNoticeMs)));
-    const outcome = await touchedOr(services, messageId, AbortSignal.any([call.signal, pause]));
+    const outcome = await touchedOr(services, awaited, AbortSignal.any([call.signal, pause]));
     if (outcome) return outcome;
     call.signal.throwIfAborted();
     // A receipt touches the message too, which is no reason to tell the client that we still wait.
     if (!pause.aborted) continue;
-    if (isLast) {
-      const known = await knownNow(services, messageId);
-      return (await settled(services, messageId)) ?? timedOut(messageId, timeoutSeconds, known);
-    }
+    if (isLast) return undefined;
     noticeMs += PROGRESS_EVERY_MS;
     const waitedMs = clock.monotonic() - startMs;
-    await call.progress(waitedMs / SECOND_MS, timeoutSeconds, "Waiting for a response");
+    await call.progress(waitedMs / SECOND_MS, timeoutSeconds, awaited.notice);
   }
 }
 
-/** Returns when the message is settled, touched, or `stop` aborts. Throws TOO_MANY when nobody else may wait. */
+/** Returns when it is there, touched, or `stop` aborts. Throws TOO_MANY when nobody else may wait. */
 async function touchedOr(
-  services: Services,
-  messageId: string,
+  { waiting }: Services,
+  { key, look }: Awaited,
   stop: AbortSignal,
 ): Promise<JsonObject | undefined> {
   const leave = new AbortController();
   // Registered before we look: what comes in between wakes us.
-  const touched = services.waiting.next(messageId, AbortSignal.any([stop, leave.signal])).then(
+  const touched = waiting.next(key, AbortSignal.any([stop, leave.signal])).then(
     () => undefined,
     (reason: unknown) => reason,
   );
   try {
-    const outcome = await settled(services, messageId);
+    const outcome = await look();
     if (outcome) return outcome;
     const reason = await touched;
     if (hasCode(reason, "TOO_MANY")) throw reason;
