@@ -15,3 +15,4 @@ export { meshMigrations } from "./schema.ts";
 export { parseStateFile, type StateFile } from "./state-file/state-file.ts";
 export type { StateFiles } from "./state-file/state-files.ts";
 export { createSolanaWallet } from "./wallets/adapters/solana.ts";
+export { readUnread, type Unread } from "./waking/unread.ts";

@@ -13,6 +13,7 @@ import type { MeshPorts } from "../ports.ts";
 import type { Presence } from "../presence/presence.ts";
 import type { Giving } from "../receipts/giving.ts";
 import type { Alertness, Look } from "./alertness.ts";
+import { mayWake } from "./unread.ts";
 import {
   insertWaiter,
   noteAsk,
@@ -251,8 +252,7 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
 
   return {
     async wake(tx, { messageId, broadcast, connected, score }) {
-      if (broadcast || score < 0) return;
-      if (!connected && score < config.agent.minTrust) return;
+      if (broadcast || !mayWake(connected, score, config.agent.minTrust)) return;
       await note(tx, "message", messageId);
     },
 

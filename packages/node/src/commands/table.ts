@@ -6,6 +6,7 @@ import { a2aCommands } from "./a2a.ts";
 import { owningOptions } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { hookCommands } from "./hook.ts";
 import { careCommands } from "./ledger-care.ts";
 import { eraseCommand } from "./ledger-erase.ts";
 import { exportCommands } from "./ledger-export.ts";
@@ -54,6 +55,7 @@ export function commandTable(main: MainOptions): Command[] {
     ...careCommands(main),
     ...stateCommands(main),
     ...passportCommands(main),
+    ...hookCommands(main),
     ...serveCommands(),
   ].map(usageAware);
 }
