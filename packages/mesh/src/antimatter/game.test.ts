@@ -25,7 +25,7 @@ function table(count: number, odd: Record<number, (body: JsonObject) => JsonObje
 /** A peer that always picks the same, and reveals what it is told to. */
 const fixed = (pick: number, reveals: JsonObject = { peer_pick: pick, peer_nonce: NONCE }) => {
   const bound = commitmentOf(pick, NONCE) ?? "";
-  return (body: JsonObject) =>
+  return (body: JsonObject): JsonObject =>
     body.phase === "commit" ? { peer_commitment: bound, session_token: "t" } : reveals;
 };
 
@@ -52,7 +52,7 @@ test("it is a match exactly when a peer picked what the holder picked", async ()
 
 test("a peer that reveals another pick than it was bound to is named, and its pick does not count", async () => {
   let saw = 0;
-  const liar = (body: JsonObject) => {
+  const liar = (body: JsonObject): JsonObject => {
     if (body.phase === "commit") return { peer_commitment: commitmentOf(0, NONCE) ?? "", session_token: "t" };
     saw = Number(body.orchestrator_pick);
     return { peer_pick: saw, peer_nonce: NONCE };
