@@ -14,5 +14,5 @@ export type { CustomRouter, CustomRouting } from "./router/custom.ts";
 export { meshMigrations } from "./schema.ts";
 export { parseStateFile, type StateFile } from "./state-file/state-file.ts";
 export type { StateFiles } from "./state-file/state-files.ts";
+export { readUnread, readUnread, type Unread, type Unread } from "./waking/unread.ts";
 export { createSolanaWallet } from "./wallets/adapters/solana.ts";
-export { readUnread, type Unread } from "./waking/unread.ts";
