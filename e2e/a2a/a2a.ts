@@ -6,6 +6,7 @@ import { stdioAgent } from "../agents.ts";
 import { type Checks, sleep, until } from "../checks.ts";
 import { createWorld, freePorts, type Home, type NodeProcess, type World } from "../world.ts";
 import { answersOf, leave, leaving, officialClient, verifiedCard } from "./client.ts";
+import { checkHelper } from "./helper.ts";
 import { checkBodies, checkReadme } from "./raw.ts";
 
 const QUESTION = "Which berth is free on Tuesday?";
@@ -31,6 +32,7 @@ export async function runA2a(checks: Checks): Promise<void> {
   await checkRefusals(checks, place);
   await checkBodies(checks, place);
   await checkReadme(checks, place);
+  await checkHelper(checks, world);
 }
 
 /** A token as the owner gets it from the command. */
