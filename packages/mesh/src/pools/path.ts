@@ -17,9 +17,11 @@ export function checkedPath(path: string): string | undefined {
   const query = mark < 0 ? undefined : path.slice(mark + 1);
   const normal = normalised(mark < 0 ? path : path.slice(0, mark));
   if (normal === undefined || !isPlain(normal)) return undefined;
-  if (query === undefined) return normal;
+  if (!query) return normal;
   const read = normalised(query);
-  return read !== undefined && !hasDotSegment(read.split(/[/?&=;]/)) ? `${normal}?${query}` : undefined;
+  if (read === undefined || hasDotSegment(read.split(/[/?&=;]/))) return undefined;
+  // URL parsers write an apostrophe so (WHATWG URL, special-query percent-encode set).
+  return `${normal}?${query.replaceAll("'", "%27")}`;
 }
 
 /** Whether a checked path is an allowed one or lies below it: `/v1` allows `/v1/chat` and not `/v1x`. */
@@ -39,7 +41,17 @@ function normalised(text: string): string | undefined {
     if (code < 0x20 || code === 0x7f || "/\\%?#".includes(character)) isBad = true;
     return code < 0x80 && UNRESERVED.test(character) ? character : `%${pair.toUpperCase()}`;
   });
-  return isBad ? undefined : normal;
+  return isBad || !isUtf8(normal) ? undefined : normal;
+}
+
+/** Overlong forms are not: `%c0%ae` was a dot to servers of old. */
+function isUtf8(escaped: string): boolean {
+  try {
+    decodeURIComponent(escaped);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Only the last segment may be empty: a slash at the end. */
