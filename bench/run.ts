@@ -1,6 +1,7 @@
-// npm run bench [-- anchor|heal|ledger|messages|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
+// npm run bench [-- anchor|context|heal|ledger|messages|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
 // The last line is "N passed, N failed".
 import { measureAnchor } from "./anchor.ts";
+import { measureContext } from "./context.ts";
 import { measureHeal } from "./heal.ts";
 import { measureLedger } from "./ledger/ledger.ts";
 import { createFigures, type Figures } from "./lib/figures.ts";
@@ -15,6 +16,7 @@ const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }
   tools: measureTools,
   ledger: measureLedger,
   anchor: measureAnchor,
+  context: measureContext,
   heal: measureHeal,
   webrtc: measureWebRtc,
 };

@@ -1,7 +1,7 @@
 export type { OutboundRequest, PendingRequest } from "./connections/connection.ts";
 export { findOutbound } from "./connections/requests.store.ts";
 export type { Said } from "./conversation/entry.ts";
-export { feedText, rankedFeed, scoreOf } from "./conversation/feed.ts";
+export { contextFeed, feedText, rankedFeed, scoreOf } from "./conversation/feed.ts";
 export { readPacket, signalBytes } from "./discovery/beacon.ts";
 export { decide, inOrder } from "./router/decision.ts";
 export { Rule } from "./router/rule.ts";

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@darkmatter/core";
 import type { Migration, Read, Write } from "@darkmatter/store";
-import type { ConversationEntry, EntryType, Said } from "./entry.ts";
+import type { ConversationEntry, EntryType, Ranked, Said } from "./entry.ts";
 
 export const conversationMigrations: readonly Migration[] = [
   {
@@ -10,13 +10,13 @@ export const conversationMigrations: readonly Migration[] = [
       `CREATE TABLE mesh_conversation (
          seq INTEGER PRIMARY KEY,
          message_id TEXT NOT NULL,
-         content TEXT NOT NULL,
          from_agent_id TEXT NOT NULL,
          to_agent_ids TEXT NOT NULL,
          at TEXT NOT NULL,
          entry_type TEXT NOT NULL,
          direction TEXT NOT NULL,
          trust REAL NOT NULL,
+         content TEXT NOT NULL,
          metadata TEXT NOT NULL
        )`,
       "CREATE INDEX mesh_conversation_broadcasts ON mesh_conversation (direction, seq) WHERE entry_type = 'broadcast'",
@@ -69,15 +69,28 @@ export async function readEntries(tx: Read, limit: number): Promise<Conversation
   }));
 }
 
-/** The newest `limit` entries as a feed needs them, oldest first; of each content `contentMax` code points. */
-export async function readSaid(tx: Read, limit: number, contentMax: number): Promise<Said[]> {
-  const rows = await tx.all<Omit<EntryRow, "metadata">>(
-    `SELECT message_id, substr(content, 1, +?) AS content, from_agent_id, to_agent_ids, at, entry_type, direction, trust
+/** What the newest `limit` entries are ranked by. Long words lie last in a row, so that this reads none of them. */
+export async function readRanked(tx: Read, limit: number): Promise<Array<Ranked & { seq: number }>> {
+  return tx.all<Ranked & { seq: number }>(
+    `SELECT seq, message_id AS messageId, at, entry_type AS entryType, direction, trust
      FROM mesh_conversation ORDER BY seq DESC LIMIT +?`,
-    contentMax,
     limit,
   );
-  return rows.reverse().map((row) => ({
+}
+
+/** Some entries as a feed shows them, by their number; of each content `contentMax` code points. */
+export async function readSaid(
+  tx: Read,
+  seqs: readonly number[],
+  contentMax: number,
+): Promise<Map<number, Said>> {
+  const rows = await tx.all<Omit<EntryRow, "metadata"> & { seq: number }>(
+    `SELECT seq, message_id, substr(content, 1, +?) AS content, from_agent_id, to_agent_ids, at, entry_type, direction, trust
+     FROM mesh_conversation WHERE seq IN (SELECT value FROM json_each(?))`,
+    contentMax,
+    JSON.stringify(seqs),
+  );
+  const saidOf = (row: (typeof rows)[number]): Said => ({
     messageId: row.message_id,
     content: row.content,
     from: row.from_agent_id,
@@ -86,7 +99,8 @@ export async function readSaid(tx: Read, limit: number, contentMax: number): Pro
     entryType: row.entry_type,
     direction: row.direction,
     trust: row.trust,
-  }));
+  });
+  return new Map(rows.map((row) => [row.seq, saidOf(row)]));
 }
 
 /** What connected agents call themselves. */

@@ -20,9 +20,14 @@ export interface ConversationEntry {
   readonly metadata: JsonObject;
 }
 
-/** What a feed is made of: an entry without what only its receiver reads. */
-export interface Said
-  extends Pick<ConversationEntry, "messageId" | "content" | "from" | "to" | "at" | "trust"> {
+/** What decides how much an entry matters to an agent. */
+export type Ranked = {
+  readonly messageId: string;
+  readonly at: string;
+  readonly trust: number;
   readonly entryType: string;
   readonly direction: string;
-}
+};
+
+/** An entry as a feed shows it. */
+export interface Said extends Ranked, Pick<ConversationEntry, "content" | "from" | "to"> {}

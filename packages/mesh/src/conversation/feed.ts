@@ -1,8 +1,8 @@
 import { HOUR_MS, isoTime, parseTime } from "@darkmatter/core";
 import type { Read } from "@darkmatter/store";
 import { oneLine } from "../answers.ts";
-import { readNames, readSaid } from "./conversation.store.ts";
-import { CONVERSATION_ENTRIES_MAX, type Said } from "./entry.ts";
+import { readNames, readRanked, readSaid } from "./conversation.store.ts";
+import { CONVERSATION_ENTRIES_MAX, type Ranked, type Said } from "./entry.ts";
 
 /** Whose feed it is, and when. */
 export interface FeedView {
@@ -13,9 +13,9 @@ export interface FeedView {
 }
 
 /** What an agent should remember of what was said, each list from the most to the least important. */
-export interface Feed {
-  readonly direct: readonly Said[];
-  readonly network: readonly Said[];
+export interface Feed<Entry> {
+  readonly direct: readonly Entry[];
+  readonly network: readonly Entry[];
 }
 
 /** Of each kind. */
@@ -32,20 +32,20 @@ const TARGETS_SHOWN = 3;
 const ID_CHARACTERS = 12;
 
 /** How much a word matters now: the newer, the more trusted its author, the more it was meant for us (mesh.md 14). */
-export function scoreOf(said: Said, { nowMs, respondingTo }: FeedView): number {
+export function scoreOf(said: Ranked, { nowMs, respondingTo }: FeedView): number {
   const ageMs = Math.max(0, nowMs - (parseTime(said.at) ?? nowMs));
   const boost = said.messageId === respondingTo ? ANSWERED_BOOST : (BOOSTS[said.entryType] ?? 1);
   return 2 ** (-ageMs / HALF_LIFE_MS) * Math.max(TRUST_MIN, (said.trust + 1) / 2) * boost;
 }
 
 /** The best of what was said, what peers told everybody apart. A message counts once, at its best. */
-export function rankedFeed(log: readonly Said[], view: FeedView): Feed {
+export function rankedFeed<Entry extends Ranked>(log: readonly Entry[], view: FeedView): Feed<Entry> {
   const scored = log.map((said) => ({ said, score: scoreOf(said, view) }));
   const seen = new Set<string>();
   const ranked = scored
     .sort((one, other) => other.score - one.score)
     .filter(({ said: { messageId } }) => !seen.has(messageId) && seen.add(messageId));
-  const isNews = ({ entryType, direction }: Said) => entryType === "broadcast" && direction === "inbound";
+  const isNews = ({ entryType, direction }: Ranked) => entryType === "broadcast" && direction === "inbound";
   const best = (ofNews: boolean) =>
     ranked
       .map(({ said }) => said)
@@ -55,7 +55,7 @@ export function rankedFeed(log: readonly Said[], view: FeedView): Feed {
 }
 
 /** The feed as text, from the least to the most important: what stands last is read best. Empty without any entry. */
-export function feedText(feed: Feed, self: string, names: ReadonlyMap<string, string>): string {
+export function feedText(feed: Feed<Said>, self: string, names: ReadonlyMap<string, string>): string {
   const block = (heading: string, list: readonly Said[]) =>
     list.length === 0 ? [] : [[heading, ...list.map((said) => line(said, self, names)).reverse()].join("\n")];
   return [...block("RECENT CONVERSATION:", feed.direct), ...block("NETWORK ACTIVITY:", feed.network)].join(
@@ -68,9 +68,12 @@ export function feedText(feed: Feed, self: string, names: ReadonlyMap<string, st
  * it can end. It is the words of other agents all the same: to be put inside a labelled block.
  */
 export async function contextFeed(tx: Read, view: FeedView): Promise<string> {
-  const log = await readSaid(tx, CONVERSATION_ENTRIES_MAX, CONTENT_CODE_POINTS + 1);
+  const { direct, network } = rankedFeed(await readRanked(tx, CONVERSATION_ENTRIES_MAX), view);
+  const seqs = [...direct, ...network].map(({ seq }) => seq);
+  const said = await readSaid(tx, seqs, CONTENT_CODE_POINTS + 1);
+  const whole = (list: typeof direct) => list.flatMap(({ seq }) => said.get(seq) ?? []);
   const names = new Map((await readNames(tx)).map(({ agentId, name }) => [agentId, name]));
-  return feedText(rankedFeed(log, view), view.self, names);
+  return feedText({ direct: whole(direct), network: whole(network) }, view.self, names);
 }
 
 function line(said: Said, self: string, names: ReadonlyMap<string, string>): string {

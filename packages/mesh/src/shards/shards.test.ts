@@ -1,4 +1,4 @@
-import { HOUR_MS, type JsonObject, MINUTE_MS } from "@darkmatter/core";
+import { HOUR_MS, type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { strangersShard } from "../testing/shard-author.ts";
@@ -156,22 +156,35 @@ test("a message more, which moves a score across no threshold, pushes nothing", 
 });
 
 test("peers that are dead do not hold up the others, and get it once they are heard", async () => {
-  await using net = await memoryNetwork({ nodes: ["ana"], config: { maxConnections: 60 } });
+  await using net = await memoryNetwork({ nodes: ["ana"] });
   const { ana } = net.nodes;
   const peers = Array.from({ length: 40 }, (_, at) =>
     stranger(net.clock, net.hosts.ana, { port: 9000 + at, seed: 100 + at }),
   );
-  for (const peer of peers) await peer.post(ana, "connection_request", peer.request());
-  const [first, ...rest] = peers;
-  const last = rest.at(-1);
-  for (const peer of peers.slice(0, -1)) peer.answers(() => [503]);
-  const { pushed_to } = await share(ana);
-  expect(pushed_to).toEqual([last?.id]);
+  const [first, last] = [peers[0], peers.at(-1)];
+  net.hosts.ana.listen(8999, () => new Promise(() => {}));
+  for (const peer of peers) {
+    const isDead = peer !== first && peer !== last;
+    const place = isDead && { from_agent_url: `http://127.0.0.1:8999/${peer.id}` };
+    await peer.post(ana, "connection_request", peer.request({ ...place }));
+  }
+  first?.answers(() => [503]);
+  const sharing = share(ana);
+  await net.clock.advance(5 * SECOND_MS);
+  await sharing;
+  await net.clock.advance(MINUTE_MS);
+  // Known as dead, they come last from now on: who is there has it at once.
+  const again = share(ana);
+  await net.clock.advance(SECOND_MS);
+  expect(last?.heardAt("shard_push")).toHaveLength(2);
+  await net.clock.advance(4 * SECOND_MS);
+  expect(await again).toMatchObject({ pushed_to: [last?.id] });
+  await net.clock.advance(MINUTE_MS);
   first?.answers(() => undefined);
   const before = first?.heardAt("shard_push").length ?? 0;
   await first?.post(ana, "message", first.message());
   await net.settle();
-  expect(first?.heardAt("shard_push").length).toBe(before + 1);
+  expect(first?.heardAt("shard_push").length).toBe(before + 2);
 });
 
 test("shards are renewed every 12 hours, so that mirrors live as long as their author", async () => {

@@ -49,6 +49,10 @@ export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
   let thresholds: readonly number[] = [];
   /** Agents that did not answer. */
   const missed = createMissed(clock);
+  /** Those that did not answer when last asked: they come after all others, who need not wait for them. */
+  const away = new Set<string>();
+  const presentFirst = (agentIds: readonly string[]) =>
+    [...agentIds].sort((one, other) => Number(away.has(one)) - Number(away.has(other)));
   /** Agents connected a moment ago, who may hear of it only after our shards came; and how often to try yet. */
   const fresh = new Map<string, number>();
   const pauses = createBackoff(ports);
@@ -64,14 +68,16 @@ export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
     if (outcome.kind === "unconfirmed") return "refused";
     if (outcome.kind === "failed" || outcome.answer.status === NOT_READY) {
       missed.add(peer.agentId);
+      away.add(peer.agentId);
       return "missed";
     }
+    away.delete(peer.agentId);
     return outcome.answer.status < 400 ? "taken" : "refused";
   }
 
   async function pushToAll(shard: Shard, took: string[]): Promise<void> {
     const trusted = await readTrusted(db, shard.trustThreshold);
-    await inParallel(trusted, PARALLEL_CALLS_MAX, async (agentId) => {
+    await inParallel(presentFirst(trusted), PARALLEL_CALLS_MAX, async (agentId) => {
       const peer = await connections.get(db, agentId);
       if (peer && (await push(peer, shard)) === "taken") took.push(agentId);
     });
@@ -82,6 +88,7 @@ export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
     const score = await impressions.scoreOf(db, agentId);
     if (!peer) {
       fresh.delete(agentId);
+      away.delete(agentId);
       return;
     }
     let refused = false;
@@ -161,8 +168,8 @@ export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
     },
 
     async shareAll() {
-      const peers = await connections.all(db);
-      await inParallel(peers, PARALLEL_CALLS_MAX, ({ agentId }) => tell(agentId));
+      const peers = (await connections.all(db)).map(({ agentId }) => agentId);
+      await inParallel(presentFirst(peers), PARALLEL_CALLS_MAX, tell);
     },
   };
 }
