@@ -7,6 +7,7 @@ export {
   type StartedProcess,
   TAIL_CHARACTERS_MAX,
 } from "./delegation/processes.ts";
+export { PROFILES } from "./delegation/profiles.ts";
 export { INSTRUCTIONS } from "./instructions.ts";
 export { createMesh, type Mesh } from "./mesh.ts";
 export type { Listening, MeshConfig, MeshPorts, Report } from "./ports.ts";
@@ -14,5 +15,5 @@ export type { CustomRouter, CustomRouting } from "./router/custom.ts";
 export { meshMigrations } from "./schema.ts";
 export { parseStateFile, type StateFile } from "./state-file/state-file.ts";
 export type { StateFiles } from "./state-file/state-files.ts";
-export { readUnread, readUnread, type Unread, type Unread } from "./waking/unread.ts";
+export { readUnread, type Unread } from "./waking/unread.ts";
 export { createSolanaWallet } from "./wallets/adapters/solana.ts";
