@@ -29,6 +29,8 @@ export interface FakeSolana {
   /** Every transaction that was sent, repetitions too, and those that landed. */
   readonly sent: readonly string[];
   readonly landed: readonly Landed[];
+  /** What it was only asked about. */
+  readonly rehearsed: readonly string[];
   /** The names of all calls. */
   readonly calls: string[];
   /** The blockhash it hands out; `undefined`, as at first, another for each that asks. */
@@ -58,6 +60,7 @@ export function fakeSolana(): FakeSolana {
   const bank = new SolanaBank();
   const sent: string[] = [];
   const landed: Landed[] = [];
+  const rehearsed: string[] = [];
   const calls: string[] = [];
   const held: SentTransaction[] = [];
   const faults: SolanaFault[] = [];
@@ -147,6 +150,7 @@ export function fakeSolana(): FakeSolana {
     },
     sendTransaction: (bytes) => send(String(bytes)),
     simulateTransaction(bytes) {
+      rehearsed.push(String(bytes));
       const err = bank.run(decodeTransaction(String(bytes), false), false);
       return { ...context(), value: { err, logs: [], unitsConsumed: 150, accounts: null, returnData: null } };
     },
@@ -170,6 +174,7 @@ export function fakeSolana(): FakeSolana {
     bank,
     sent,
     landed,
+    rehearsed,
     calls,
     blockhash: undefined,
     isDown: false,

@@ -51,6 +51,16 @@ test("a transfer is signed without being sent, lands once when sent, and is told
   });
 });
 
+test("a transfer is rehearsed without a signature: what is only asked about cannot land", async () => {
+  const { chain, wallet } = world();
+  await wallet.prepare(sol(5n));
+  expect(chain.rehearsed).toHaveLength(1);
+  const [bytes = ""] = chain.rehearsed;
+  expect(Buffer.from(bytes, "base64").subarray(1, 65)).toEqual(Buffer.alloc(64));
+  await expect(wallet.submit(bytes)).rejects.toMatchObject({ code: "CHAIN_UNREACHABLE" });
+  expect(chain.landed).toEqual([]);
+});
+
 test("lamports beyond what a float holds arrive exactly", async () => {
   const { chain, wallet } = world();
   chain.bank.lamports.set(wallet.address, 20_000_000_000_000_003n);
