@@ -2,6 +2,8 @@ export type { OutboundRequest, PendingRequest } from "./connections/connection.t
 export { findOutbound } from "./connections/requests.store.ts";
 export type { Said } from "./conversation/entry.ts";
 export { contextFeed, feedText, rankedFeed, scoreOf } from "./conversation/feed.ts";
+export { commandLine, helperEnvironment } from "./delegation/profiles.ts";
+export { promptFor } from "./delegation/prompt.ts";
 export { readPacket, signalBytes } from "./discovery/beacon.ts";
 export { decide, inOrder } from "./router/decision.ts";
 export { Rule } from "./router/rule.ts";

@@ -10,6 +10,7 @@ import { outbound } from "./outbound.ts";
 import { router } from "./router.ts";
 import { sealed } from "./sealed.ts";
 import { domainSignatures, messageSignature } from "./signatures.ts";
+import { spawn } from "./spawn.ts";
 import { stateFile } from "./state-file.ts";
 import { statusLine } from "./status-line.ts";
 import { timestamps, validation } from "./texts.ts";
@@ -26,6 +27,7 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   connection_proof: connectionProof,
   timestamps,
   validation,
+  spawn,
   state_file: stateFile,
   status_line: statusLine,
   router,

@@ -5,7 +5,6 @@ export const LATER_FILES: Readonly<Record<string, string>> = {
   antimatter: "fees",
   solana: "wallets",
   solana_tx: "wallets",
-  spawn: "delegated agents",
 };
 
 /** Endpoints of those layers. */

@@ -29,7 +29,7 @@ export function delegationTools({ db, delegations, ports }: Services): Tool[] {
             on: delegations.isOn(),
             client: ports.config.client,
             command: name,
-            command_found: found,
+            command_found: found ?? null,
             max_concurrent: limits.maxConcurrent,
             max_per_hour: limits.maxPerHour,
             timeout_seconds: limits.timeoutMs / 1000,

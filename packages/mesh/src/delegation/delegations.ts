@@ -44,8 +44,8 @@ export interface Delegations {
   /** Whether helpers are started, as the owner last said; the environment decides until then. */
   isOn(): boolean;
   setOn(tx: Write, isOn: boolean): Promise<void>;
-  /** The program that would be started, and whether it is there. */
-  command(): Promise<{ readonly name: string; readonly found: boolean }>;
+  /** The program that would be started, and whether it is there, where that can be known. */
+  command(): Promise<{ readonly name: string; readonly found: boolean | undefined }>;
   /** Ends a helper and everything it started. Throws NOT_FOUND for one that does not run. */
   end(delegationId: string): Promise<void>;
   /** The end of what a helper wrote, while it is remembered. */
@@ -81,8 +81,8 @@ export function createDelegations(ports: MeshPorts, needs: DelegationNeeds): Del
 
   async function findCommand() {
     const name = commandName();
-    const path = await helpers?.processes.find(name);
-    commandFound = path !== undefined;
+    if (!helpers) return { name, found: undefined };
+    commandFound = (await helpers.processes.find(name)) !== undefined;
     return { name, found: commandFound };
   }
 

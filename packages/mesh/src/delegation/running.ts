@@ -101,6 +101,10 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
     };
   }
 
+  /** The name a peer gives itself; who only asks to be connected gave it with its request. */
+  const nameIn = async (work: Work) =>
+    work.kind === "request" ? work.request.displayName : needs.nameOf(peerOf(work));
+
   /** Starts the process. Whatever goes wrong on the way ends the helper, which was counted before. */
   async function begin(one: Live, { processes, folders, cwd, env }: Helpers): Promise<void> {
     const { delegation, work, token } = one.launch;
@@ -113,7 +117,7 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
       folder: folders.pathOf(delegation.id),
       tools: one.grant.scope.tools,
     };
-    const [context, name] = await Promise.all([needs.context(), needs.nameOf(peerOf(work))]);
+    const [context, name] = await Promise.all([needs.context(), nameIn(work)]);
     const prompt = promptFor(work, { name, context }, random);
     const { command, args, stdin } = commandLine(config.client, settings, access, prompt);
     const path = await processes.find(command);

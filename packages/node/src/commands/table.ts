@@ -21,6 +21,7 @@ import { serveCommands } from "./serve.ts";
 import { serviceCommands } from "./service.ts";
 import { setupCommand } from "./setup.ts";
 import { shardCommands } from "./shards.ts";
+import { spawnCommands } from "./spawn.ts";
 import { stateCommands } from "./state.ts";
 import { statusCommand } from "./status.ts";
 import { upCommand } from "./up.ts";
@@ -44,8 +45,9 @@ export function commandTable(main: MainOptions): Command[] {
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),
-    ...rulesCommands(main),
     ...shardCommands(main),
+    ...rulesCommands(main),
+    ...spawnCommands(main),
     ...a2aCommands(main),
     ...poolCommands(main),
     ...historyCommands(main),

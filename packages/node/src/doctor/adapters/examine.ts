@@ -8,6 +8,7 @@ import { type Finding, fail, ok, warn } from "../finding.ts";
 import { askOwner, askState } from "./ask-node.ts";
 import { checkClients } from "./check-clients.ts";
 import { checkDatabase } from "./check-database.ts";
+import { checkHelpers } from "./check-helpers.ts";
 import { checkHome } from "./check-home.ts";
 import { checkKey } from "./check-key.ts";
 import { checkOwner } from "./check-owner.ts";
@@ -30,6 +31,7 @@ const ORDER = [
     "owner",
     "port",
     "client",
+    "helpers",
     "node",
     "discovery",
   ],
@@ -48,9 +50,18 @@ export async function examine(
   const { config, findings: settings } = settingsFindings();
   const clients = within("client", FAR_MS, () => checkClients(typed));
   const home = within("home", NEAR_MS, () => checkHome(homeFolder(options, process.env)));
+  const helpers = config ? within("helpers", NEAR_MS, () => checkHelpers(config, typed)) : [];
   const { findings: key, agent } = await checkKey(options, typed);
   const rest = agent ? await agentFindings(options, agent, config, version, typed, within) : [];
-  const all = [programFinding(version), ...settings, ...key, ...(await home), ...(await clients), ...rest];
+  const all = [
+    programFinding(version),
+    ...settings,
+    ...key,
+    ...(await home),
+    ...(await clients),
+    ...(await helpers),
+    ...rest,
+  ];
   return all.toSorted((a, b) => ORDER.indexOf(a.check) - ORDER.indexOf(b.check));
 }
 
