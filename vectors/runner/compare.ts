@@ -61,7 +61,8 @@ function fieldDifferences(key: string, actual: JsonObject, expected: Json, manne
   const value = actual[key];
   const pattern = manner.patterns?.[key];
   if (pattern !== undefined) {
-    const fits = typeof value === "string" && new RegExp(pattern).test(value);
+    const isPlain = typeof value === "string" || typeof value === "number";
+    const fits = isPlain && new RegExp(pattern).test(String(value));
     return fits ? [] : [`: ${shown(value)} does not match ${pattern}`];
   }
   if (CAPABILITIES.has(key)) return [];

@@ -17,3 +17,4 @@ export { parseStateFile, type StateFile } from "./state-file/state-file.ts";
 export type { StateFiles } from "./state-file/state-files.ts";
 export { readUnread, type Unread } from "./waking/unread.ts";
 export { createSolanaWallet } from "./wallets/adapters/solana.ts";
+export type { WalletProvider } from "./wallets/wallet.ts";

@@ -1,3 +1,8 @@
+export { playGame } from "./antimatter/game.ts";
+export { commitmentOf, isCommitted } from "./antimatter/picks.ts";
+export { HOPS_MAX as SIGNAL_HOPS_MAX, nextStep } from "./antimatter/routing.ts";
+export { createSessions } from "./antimatter/sessions.ts";
+export { type Candidate, chooseVeteran, drawFraction } from "./antimatter/veterans.ts";
 export type { OutboundRequest, PendingRequest } from "./connections/connection.ts";
 export { findOutbound } from "./connections/requests.store.ts";
 export type { Said } from "./conversation/entry.ts";

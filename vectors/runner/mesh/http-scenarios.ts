@@ -2,6 +2,7 @@ import { isJsonObject, type Json, type JsonObject, parseTime } from "@darkmatter
 import { expanded, replaced } from "../expand.ts";
 import { type Findings, type Outcome, ran } from "../outcome.ts";
 import { alikeRequest } from "./alike.ts";
+import { drawnPicks } from "./antimatter.ts";
 import { peersReply } from "./impression-replies.ts";
 import { laterScenario } from "./left-out.ts";
 import { learn, liveRequest } from "./live-values.ts";
@@ -68,10 +69,11 @@ async function playStep(found: Findings, step: Step, state: Play): Promise<void>
   const answer = await send(request, state);
   found.equal("status", answer.status, expected.status);
   if (answer.status === expected.status) {
-    if (typeof expected.body === "string") found.equal("text", answer.text.trim(), expected.body);
+    const drawn = drawnPicks(expected.body);
+    if (typeof drawn.body === "string") found.equal("text", answer.text.trim(), drawn.body);
     else {
-      const patterns = step.response.match_regex ?? {};
-      const wanted = movedBack(replaced(expected.body, live), state.queuedMore);
+      const patterns = { ...drawn.patterns, ...step.response.match_regex };
+      const wanted = movedBack(replaced(drawn.body, live), state.queuedMore);
       found.like("answer", answer.json, wanted, { patterns });
       learn(step, answer.json, state);
     }

@@ -1,5 +1,6 @@
 import type { Kind } from "../outcome.ts";
 import { anchor } from "./anchor.ts";
+import { antimatter } from "./antimatter.ts";
 import { beacons } from "./beacons.ts";
 import { contextFeed } from "./context-feed.ts";
 import { httpScenarios } from "./http-scenarios.ts";
@@ -31,6 +32,7 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   state_file: stateFile,
   status_line: statusLine,
   router,
+  antimatter,
   http_scenarios: httpScenarios,
   outbound,
   peer_lookup: peerLookup,

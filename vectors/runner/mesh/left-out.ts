@@ -2,14 +2,12 @@ import { isJsonObject, type JsonObject } from "@darkmatter/core";
 
 /** Files about layers that are not built yet, and what those are. */
 export const LATER_FILES: Readonly<Record<string, string>> = {
-  antimatter: "fees",
   solana: "wallets",
   solana_tx: "wallets",
 };
 
 /** Endpoints of those layers. */
 const LATER_PATHS: ReadonlyArray<readonly [RegExp, string]> = [
-  [/\/(antimatter|gas)_(match|signal|result)\b/, "fees"],
 ];
 
 /** Why a scenario of requests is not run yet; `undefined` for one that is. */

@@ -1,5 +1,6 @@
 import { fromHex, type Json, type JsonObject, parseJson, type Random } from "@darkmatter/core";
 import { seededRandom, type VirtualClock, virtualClock } from "@darkmatter/core/testing";
+import type { WalletProvider } from "@darkmatter/mesh";
 import { type TestNode, testNode } from "@darkmatter/mesh/testing";
 import type { Handler, WebRtc, Wire } from "@darkmatter/net";
 import { type MemoryHost, memoryInternet } from "@darkmatter/net/testing";
@@ -28,6 +29,9 @@ export interface WorldOptions {
   isDown?(call: Call): boolean;
   /** What chance brings, in hex; each is drawn once, by who asks for that many bytes. */
   readonly chance?: readonly string[];
+  readonly wallets?: readonly WalletProvider[];
+  /** The first whole numbers it brings, each to who asks for one below that bound. */
+  readonly picks?: ReadonlyArray<{ readonly below: number; readonly value: number }>;
 }
 
 /** One node in an in-memory internet where everybody else is scripted and every call is recorded. */
@@ -68,7 +72,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const calls: Call[] = [];
   const url = new URL(setup.node.public_url);
   const wire = recordingWire(clock, calls, options);
-  const random = scripted(seededRandom(1), options.chance ?? []);
+  const random = scripted(seededRandom(1), options.chance ?? [], options.picks ?? []);
   const node = await testNode({
     clock,
     random,
@@ -78,6 +82,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     port: Number(url.port) || 80,
     // With a slash at its end, which no answer may show.
     webRtc: ANSWERING,
+    ...(options.wallets && { wallets: options.wallets }),
     config: { publicUrl: `${setup.node.public_url}/`, anchors: setup.anchors ?? setup.node.anchors ?? [] },
   });
   await furnish(node, setup, options.nowMs);
@@ -106,10 +111,19 @@ export async function openWorld(options: WorldOptions): Promise<World> {
 }
 
 /** Chance that first brings what is written down. */
-function scripted(random: Random, chance: readonly string[]): Random {
+function scripted(
+  random: Random,
+  chance: readonly string[],
+  picks: NonNullable<WorldOptions["picks"]>,
+): Random {
   const left = [...chance];
+  const numbers = [...picks];
   return {
-    integer: (below) => random.integer(below),
+    integer(below) {
+      const at = numbers.findIndex((one) => one.below === below);
+      const [drawn] = at < 0 ? [] : numbers.splice(at, 1);
+      return drawn?.value ?? random.integer(below);
+    },
     bytes(count) {
       const at = left.findIndex((hex) => hex.length === 2 * count);
       const [hex] = at < 0 ? [] : left.splice(at, 1);

@@ -27,6 +27,7 @@ import type { MeshConfig } from "../ports.ts";
 import type { CustomRouting } from "../router/custom.ts";
 import { meshMigrations } from "../schema.ts";
 import { createSolanaWallet } from "../wallets/adapters/solana.ts";
+import type { WalletProvider } from "../wallets/wallet.ts";
 import type { FakeSolana } from "./fake-solana.ts";
 import { type MemoryJournal, memoryJournal } from "./memory-journal.ts";
 
@@ -104,6 +105,8 @@ export interface TestNodeOptions {
   readonly webRtc?: WebRtc;
   /** With a wallet on the chain behind this URL. */
   readonly solanaRpc?: string;
+  /** In the place of a wallet on a chain. */
+  readonly wallets?: readonly WalletProvider[];
   readonly customRouting?: CustomRouting;
   /** What helpers need; without it none are started. */
   readonly helpers?: Helpers;
@@ -132,7 +135,9 @@ export async function testNode(options: TestNodeOptions): Promise<TestNode> {
     serving: () => handler,
     multicast: options.multicast,
     webRtc: options.webRtc,
-    wallets: options.solanaRpc ? [createSolanaWallet({ signer, wire, rpcUrl: options.solanaRpc })] : [],
+    wallets:
+      options.wallets ??
+      (options.solanaRpc ? [createSolanaWallet({ signer, wire, rpcUrl: options.solanaRpc })] : []),
     customRouting: options.customRouting,
     helpers: options.helpers,
     report: (event, context) => reports.push(`${event} ${JSON.stringify(context)}`),
