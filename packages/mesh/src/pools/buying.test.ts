@@ -252,7 +252,7 @@ test.each([
     ...wrong,
   };
   await expect(
-    world.ana.tool("owner_pool_add_provider", provider as JsonObject, OWNER),
+    world.ana.tool("owner_pool_add_provider", provider as unknown as JsonObject, OWNER),
   ).resolves.not.toMatchObject({
     success: true,
   });
