@@ -15,6 +15,7 @@ import { spawn } from "./spawn.ts";
 import { stateFile } from "./state-file.ts";
 import { statusLine } from "./status-line.ts";
 import { timestamps, validation } from "./texts.ts";
+import { wallets, walletTransactions } from "./wallets.ts";
 
 /** What runs the cases of each file, by the file's name. */
 export const MESH_KINDS: Readonly<Record<string, Kind>> = {
@@ -28,6 +29,8 @@ export const MESH_KINDS: Readonly<Record<string, Kind>> = {
   connection_proof: connectionProof,
   timestamps,
   validation,
+  solana: wallets,
+  solana_tx: walletTransactions,
   spawn,
   state_file: stateFile,
   status_line: statusLine,

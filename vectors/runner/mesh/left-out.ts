@@ -2,8 +2,6 @@ import { isJsonObject, type JsonObject } from "@darkmatter/core";
 
 /** Files about layers that are not built yet, and what those are. */
 export const LATER_FILES: Readonly<Record<string, string>> = {
-  solana: "wallets",
-  solana_tx: "wallets",
 };
 
 /** Endpoints of those layers. */

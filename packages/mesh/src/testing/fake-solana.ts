@@ -31,6 +31,8 @@ export interface FakeSolana {
   readonly landed: readonly Landed[];
   /** What it was only asked about. */
   readonly rehearsed: readonly string[];
+  /** The accounts that were looked at. */
+  readonly looked: readonly string[];
   /** The names of all calls. */
   readonly calls: string[];
   /** The blockhash it hands out; `undefined`, as at first, another for each that asks. */
@@ -61,6 +63,7 @@ export function fakeSolana(): FakeSolana {
   const sent: string[] = [];
   const landed: Landed[] = [];
   const rehearsed: string[] = [];
+  const looked: string[] = [];
   const calls: string[] = [];
   const held: SentTransaction[] = [];
   const faults: SolanaFault[] = [];
@@ -138,6 +141,7 @@ export function fakeSolana(): FakeSolana {
     }),
     getBalance: (name) => ({ ...context(), value: bank.lamports.get(String(name)) ?? 0n }),
     getAccountInfo(name) {
+      looked.push(String(name));
       const found = account(String(name));
       const value = found && {
         ...found,
@@ -175,6 +179,7 @@ export function fakeSolana(): FakeSolana {
     sent,
     landed,
     rehearsed,
+    looked,
     calls,
     blockhash: undefined,
     isDown: false,
