@@ -51,7 +51,8 @@ function checkpointTool(services: LedgerServices): Tool {
   return tool({
     name: "darkmatter_ledger_checkpoint",
     title: "Sign the log as it is",
-    description: "Signs this node's log as it is now, and asks the connected agents to witness it.",
+    description:
+      "Use this to sign this node's log as it is now, and to ask the connected agents to witness it.",
     input: z.object({}),
     annotations: SIGNS,
     visible: () => false,
@@ -86,7 +87,7 @@ function eraseTool({ ports, surroundings }: LedgerServices): Tool {
     name: "darkmatter_ledger_erase",
     title: "Erase what was kept of an act",
     description:
-      "Erases values of a commit, or of every commit about a message. The chain of commits stays whole.",
+      "Use this to erase values of a commit, or of every commit about a message. The chain of commits stays whole.",
     input: z.object({ what: name, fields: names.optional() }),
     annotations: ERASES,
     visible: () => false,

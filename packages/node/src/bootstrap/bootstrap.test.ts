@@ -144,12 +144,12 @@ test("the Node that is installed is the one this program is tested with", () => 
   }
 });
 
-test("an agent that asks is told where the program lies, and not shown the tool before", async () => {
+test("an agent that asks is told where the program lies", async () => {
   const tool = templateTool(
     async () => BUNDLE,
     () => "http://127.0.0.1:8100",
+    () => false,
   );
-  expect(tool.visible()).toBe(false);
   const call = {
     session: "s",
     callId: undefined,

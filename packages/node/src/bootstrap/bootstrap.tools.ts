@@ -13,15 +13,19 @@ const CORE_PRIMITIVES = [
   "discovery: the document at /.well-known/darkmatter.json",
 ];
 
-/** The tool by which an agent helps another to install the program (mesh.md 15). Hidden until it is called. */
-export function templateTool(bundle: BundleSource, base: () => string | undefined): Tool {
+/** The tool by which an agent helps another to install the program (mesh.md 15). */
+export function templateTool(
+  bundle: BundleSource,
+  base: () => string | undefined,
+  isLonely: () => boolean,
+): Tool {
   return tool({
     name: "darkmatter_get_server_template",
     title: "Help another agent install DarkMatter",
     description: "Use this to tell an agent without DarkMatter how to install it from this node.",
     input: z.object({}),
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-    visible: () => false,
+    visible: isLonely,
     async handle(): Promise<ToolResult> {
       const url = base();
       if (url === undefined) return { success: false, error: "This node does not listen yet." };

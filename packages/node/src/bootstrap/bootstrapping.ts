@@ -13,9 +13,12 @@ export interface BootstrapPorts {
 
 /** A layer that also hands out the program it is part of. */
 export function bootstrapping(layer: Layer, { bundle, clock, base }: BootstrapPorts): Layer {
+  // Whoever looks for other agents may want to make one.
+  const looking = layer.tools.tools.find(({ name }) => name === "darkmatter_discover_local");
+  const isLonely = () => looking?.visible() ?? false;
   return {
     ...layer,
     routes: [...layer.routes, ...bootstrapRoutes(bundle, clock)],
-    tools: { ...layer.tools, tools: [...layer.tools.tools, templateTool(bundle, base)] },
+    tools: { ...layer.tools, tools: [...layer.tools.tools, templateTool(bundle, base, isLonely)] },
   };
 }
