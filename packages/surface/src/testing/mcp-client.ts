@@ -48,12 +48,17 @@ function createClient(era: Era, onChanged: () => void) {
   return new ModernClient(INFO, { listChanged, versionNegotiation: { mode: { pin: era } } });
 }
 
-/** An official client of an era over HTTP: `http://127.0.0.1:8100/mcp`. */
-export async function connectMcpHttp(era: Era, url: string): Promise<McpTestClient> {
+/** An official client of an era over HTTP: `http://127.0.0.1:8100/mcp`, with headers of its own if it has any. */
+export async function connectMcpHttp(
+  era: Era,
+  url: string,
+  requestInit: RequestInit = {},
+): Promise<McpTestClient> {
   const changes = counter();
   const client = createClient(era, changes.add);
   const target = new URL(url);
-  await client.connect((era === "2025-11-25" ? new LegacyHttp(target) : new ModernHttp(target)) as never);
+  const Http = era === "2025-11-25" ? LegacyHttp : ModernHttp;
+  await client.connect(new Http(target, { requestInit }) as never);
   return wrapped(era, client, changes);
 }
 
