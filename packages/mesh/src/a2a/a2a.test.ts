@@ -81,7 +81,11 @@ test("what a caller said and was answered stands in the journal, under no agent'
   const acts = ana.journal.events.filter(({ messageId }) => messageId === message?.message_id);
   expect(acts).toMatchObject([
     { act: "message.received", peer: null, fields: { content: "for the record", caller: "a2a:phone" } },
-    { act: "message.answered", peer: null, fields: { response: "noted", direction: "outbound" } },
+    {
+      act: "message.answered",
+      peer: null,
+      fields: { response: "noted", direction: "outbound", caller: "a2a:phone" },
+    },
   ]);
 });
 
@@ -478,4 +482,24 @@ test("what the owner's rules drop fails, and the journal names no agent for it",
     ["message.received", null],
     ["receipt.given", null],
   ]);
+});
+
+test("an answer that a crash left between its task and the inbox is brought to its end, and not given anew", async () => {
+  const { net, ana } = await oneNode();
+  await using _ = net;
+  const caller = await a2aCaller(ana);
+  const { id } = await caller.leave("asked once");
+  await ana.db.write((tx) => tx.run("UPDATE mesh_inbox SET answer = 'told'"));
+  expect(await caller.fails("CancelTask", { id })).toBe(-32002);
+  const proof = { first: true };
+  const row = ["told", JSON.stringify(proof), net.clock.now()];
+  const sql = "UPDATE mesh_a2a_messages SET answer = ?, proof = ?, answered_at_ms = ?";
+  await ana.db.write((tx) => tx.run(sql, ...row));
+  await ana.job("messages.finish-answers");
+  expect(await ana.db.all("SELECT * FROM mesh_inbox")).toEqual([]);
+  expect(await caller.call("GetTask", { id })).toMatchObject({
+    status: { state: "TASK_STATE_COMPLETED" },
+    artifacts: [{ parts: [{ text: "told" }], metadata: { darkmatter: proof } }],
+  });
+  expect(ana.journal.events.filter(({ act }) => act === "message.answered")).toHaveLength(1);
 });

@@ -23,7 +23,7 @@ export function createCalls(tasks: Tasks, following: Following): (call: Call) =>
   async function sendMessage({ token, params, signal }: Call): Promise<CallAnswer> {
     const request = parseSend(params);
     const { id } = await tasks.send(token, request);
-    if (!request.returnImmediately) await following.end(id, signal);
+    if (!request.returnImmediately) await following.end(token, id, signal);
     return { value: { task: await tasks.get(token, { id, historyLength: request.historyLength }) } };
   }
 

@@ -116,6 +116,21 @@ test("a message that is waited for comes back with its answer, or as it stands a
   expect(await slow).toMatchObject({ task: { status: { state: "TASK_STATE_SUBMITTED" } } });
 });
 
+test("waiting takes a place as a stream does; without one the task comes back at once", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"] });
+  const { ana } = net.nodes;
+  const caller = await a2aCaller(ana);
+  const { id } = await caller.leave("hello");
+  const streams = [];
+  for (let at = 0; at < STREAMS_PER_TOKEN_MAX; at++) {
+    streams.push(await opened(ana, caller, "SubscribeToTask", { id }));
+  }
+  expect(await caller.call("SendMessage", { message: a2aMessage("at once?") })).toMatchObject({
+    task: { status: { state: "TASK_STATE_SUBMITTED" } },
+  });
+  for (const stream of streams) stream.leave();
+});
+
 test("the other binding tells the same", async () => {
   await using net = await memoryNetwork({ nodes: ["ana"] });
   const { ana } = net.nodes;

@@ -7,7 +7,7 @@ import type { Token } from "./token.ts";
 
 /** How long a SendMessage that waits for its answer is held. */
 export const BLOCKING_MS = 30 * SECOND_MS;
-/** Streams at once: of one token, and of all. */
+/** Streams and waits at once: of one token, and of all. */
 export const STREAMS_PER_TOKEN_MAX = 10;
 export const STREAMS_MAX = 100;
 /** A stream ends by itself after this; its caller subscribes again. */
@@ -15,8 +15,11 @@ const STREAM_MS = HOUR_MS;
 
 /** Telling callers what becomes of their tasks while it does. */
 export interface Following {
-  /** Resolves when a task has ended, after `BLOCKING_MS`, or when its caller left. */
-  end(taskId: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when a task has ended, after `BLOCKING_MS`, or when its caller left. A wait takes a place as a stream does;
+   * without one it does not wait.
+   */
+  end(token: Token, taskId: string, signal: AbortSignal): Promise<void>;
   /** A place for one stream. Throws BUSY. */
   take(token: Token): Disposable;
   /** The task, then what changes of it, up to its end. Gives the place back. */
@@ -65,6 +68,23 @@ export function createFollowing(
     };
   }
 
+  function placeFor({ id }: Token): Disposable | undefined {
+    const all = [...places.values()].reduce((sum, count) => sum + count, 0);
+    const own = places.get(id) ?? 0;
+    if (own >= STREAMS_PER_TOKEN_MAX || all >= STREAMS_MAX) return undefined;
+    places.set(id, own + 1);
+    let isTaken = true;
+    return {
+      [Symbol.dispose]() {
+        if (!isTaken) return;
+        isTaken = false;
+        const left = (places.get(id) ?? 1) - 1;
+        if (left > 0) places.set(id, left);
+        else places.delete(id);
+      },
+    };
+  }
+
   async function* tell(
     taskId: string,
     historyLength: number | undefined,
@@ -91,7 +111,9 @@ export function createFollowing(
     wake,
     stop: () => stopped.abort(),
 
-    async end(taskId, caller) {
+    async end(token, taskId, caller) {
+      using place = placeFor(token);
+      if (!place) return;
       const signal = AbortSignal.any([caller, stopped.signal, clock.deadline(BLOCKING_MS)]);
       using changes = hearing(signal);
       for (;;) {
@@ -102,22 +124,10 @@ export function createFollowing(
       }
     },
 
-    take({ id }) {
-      const all = [...places.values()].reduce((sum, count) => sum + count, 0);
-      const own = places.get(id) ?? 0;
-      if (own >= STREAMS_PER_TOKEN_MAX || all >= STREAMS_MAX)
-        throw a2aError("BUSY", "Too many streams are open.");
-      places.set(id, own + 1);
-      let isTaken = true;
-      return {
-        [Symbol.dispose]() {
-          if (!isTaken) return;
-          isTaken = false;
-          const left = (places.get(id) ?? 1) - 1;
-          if (left > 0) places.set(id, left);
-          else places.delete(id);
-        },
-      };
+    take(token) {
+      const place = placeFor(token);
+      if (!place) throw a2aError("BUSY", "Too many streams are open.");
+      return place;
     },
 
     follow(taskId, historyLength, caller, place) {

@@ -126,14 +126,15 @@ export function createReplying(
         trust: 0,
         metadata: message.metadata,
       });
+      // An answer goes to whoever wrote the message, past all who passed it on.
+      const author = agentOrNull(authorOf(message));
       const commit = await journal.append(tx, {
         act: "message.answered",
         trace: message.messageId,
-        // An answer goes to whoever wrote the message, past all who passed it on.
-        peer: agentOrNull(authorOf(message)),
+        peer: author,
         messageId: message.messageId,
         peerCommit,
-        fields: { response, direction: "outbound" },
+        fields: { response, direction: "outbound", ...(author === null && { caller: message.from }) },
       });
       await giving.acted(tx, message, "replied", commit ?? null);
       tx.afterCommit(changed);

@@ -21,9 +21,15 @@ export function namesIn({ bundles }: Pick<TogetherReport, "bundles">): Names {
 export function statementText(statement: Statement, names: Names): string {
   const { agentId, agentName, peer, content } = statement;
   const who = agentText(agentId, agentName);
-  const other = peer === null ? "nobody" : agentText(peer, names.get(peer) ?? null);
+  const other = peer === null ? callerText(statement) : agentText(peer, names.get(peer) ?? null);
   const words = content === null ? "" : `: ${JSON.stringify(brief(content, WORDS_MAX))}`;
   return `${who} ${deedText(statement, other)}${words}`;
+}
+
+/** Somebody who is no agent and came with a token of the owner's, as far as that is disclosed. */
+function callerText({ disclosed }: Statement): string {
+  const caller = disclosed.find(({ name }) => name === "caller")?.value;
+  return typeof caller === "string" ? brief(caller, 60) : "nobody";
 }
 
 function deedText(statement: Statement, other: string): string {
