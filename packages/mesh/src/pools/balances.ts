@@ -45,7 +45,7 @@ export function createBalances({
   async function noted(tx: Write, call: OpenCall, token: AccessToken, provider: Provider, cost: Amount) {
     await journal.append(tx, {
       act: "pool.spent",
-      trace: call.callId,
+      trace: token.consumer,
       peer: token.consumer,
       fields: { pool: provider.poolId, provider: provider.providerId, cost: amountText(cost) },
     });
