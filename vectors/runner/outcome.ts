@@ -2,9 +2,10 @@ import type { Json } from "@darkmatter/core";
 import { differences, type Manner } from "./compare.ts";
 
 /** What became of one case. */
-export type Outcome =
-  | { readonly kind: "ran"; readonly name: string; readonly problems: readonly string[] }
-  | { readonly kind: "left out"; readonly name: string; readonly reason: string };
+export interface Outcome {
+  readonly name: string;
+  readonly problems: readonly string[];
+}
 
 /** Collects what a case found wrong; a case goes on after a finding, so that one run shows all. */
 export interface Findings {
@@ -37,7 +38,7 @@ export async function ran(name: string, body: (found: Findings) => unknown): Pro
   } catch (error) {
     wrong(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
-  return { kind: "ran", name, problems };
+  return { name, problems };
 }
 
 function shown(value: unknown): string {

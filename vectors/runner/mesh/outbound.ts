@@ -3,7 +3,6 @@ import { findOutbound } from "@darkmatter/mesh/testing";
 import { expanded, replaced } from "../expand.ts";
 import { type Findings, type Outcome, ran } from "../outcome.ts";
 import { isFeeCase, playFeeCase } from "./fee-cases.ts";
-import { laterCall } from "./left-out.ts";
 import { isCutOff, type Keys, opened, plaintextOf, withoutAfter } from "./relayed-calls.ts";
 import type { Setup } from "./setup.ts";
 import { checkComplete, checkSignature } from "./signed-calls.ts";
@@ -41,9 +40,7 @@ export async function* outbound(document: Json): AsyncIterable<Outcome> {
   };
   const nowMs = parseTime(now) ?? 0;
   for (const one of cases) {
-    const reason = laterCall(one as unknown as JsonObject);
-    if (reason) yield { kind: "left out", name: one.name, reason };
-    else if (isFeeCase(one)) yield ran(one.name, (found) => playFeeCase(found, one, nowMs));
+    if (isFeeCase(one)) yield ran(one.name, (found) => playFeeCase(found, one, nowMs));
     else if (one.cases) yield ran(one.name, (found) => checkWebhooks(found, one, peers, nowMs));
     else yield ran(one.name, (found) => play(found, one, peers, nowMs));
   }
