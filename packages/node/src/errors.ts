@@ -57,7 +57,7 @@ const KINDS = {
     "This installation cannot hand its program out.",
     "Run the node from a clone with everything installed (npm ci), or from a bundle.",
   ),
-  NOT_CONFIRMED: kind("Nothing was erased.", "Confirm it on a terminal, or say --yes."),
+  NOT_CONFIRMED: kind("Nothing was done.", "Confirm it on a terminal, or say --yes."),
 } satisfies Record<string, ErrorKind>;
 
 export type NodeErrorCode = keyof typeof KINDS;

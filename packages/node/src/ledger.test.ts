@@ -136,7 +136,7 @@ test("what is erased is in no file of a running node, and the chain still verifi
 
   expect(await command(ana, "erase", message)).toMatchObject({
     code: 1,
-    said: { error: "Nothing was erased." },
+    said: { error: "Nothing was done." },
   });
   const erased = await typed(ana, "erase", message, "--yes");
   expect([erased.code, erased.err]).toEqual([0, ""]);

@@ -2,7 +2,6 @@ import { dirname } from "node:path";
 import type { Duplex } from "node:stream";
 import { HOUR_MS, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
-import { createSolanaWallet } from "@darkmatter/mesh";
 import {
   createMulticast,
   createPortMapper,
@@ -41,6 +40,7 @@ import { listenRelay } from "./relay.ts";
 import { loadRouters } from "./router-module.ts";
 import { readStateOnce, stateFilePath, writeState } from "./state-file.ts";
 import type { OwnNode } from "./thin-session.ts";
+import { walletsOf } from "./wallets.ts";
 
 /** A call is sent again within seconds of a takeover; its result is kept far longer than any session waits. */
 const CALL_KEPT_MS = HOUR_MS;
@@ -165,9 +165,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
         ? createPortMapper({ clock: systemClock, random: systemRandom, wire })
         : undefined,
     webRtc,
-    wallets: config.solanaRpc
-      ? [createSolanaWallet({ signer: options.signer, wire, rpcUrl: config.solanaRpc })]
-      : [],
+    wallets: walletsOf(config, options.signer, wire),
     customRouting,
     bundleFiles: bundleFilesIn(places.exports),
     helpers: helpersOf(options),

@@ -22,6 +22,7 @@ import { type OwnerCard, readOwnerCard } from "./owner-card.ts";
 import { findOwner } from "./owner-search.ts";
 import { type Agent, assemblyOf, type OwningOptions, openAgent, ownAgent, passportSearch } from "./owning.ts";
 import { openToolClient, type ToolClient } from "./tool-client.ts";
+import { walletsOf } from "./wallets.ts";
 
 /** What a command does its work with. */
 export interface Visit extends ToolClient {
@@ -136,6 +137,7 @@ export async function openLayer(
   await (purpose === "read" ? requireMigrated(db, migrations) : migrate(db, migrations));
   const wire = createUndiciWire();
   undo.defer(() => wire.close());
+  const config = parseConfig(process.env);
   const layer = assembly.create({
     db,
     wire,
@@ -143,7 +145,8 @@ export async function openLayer(
     random: systemRandom,
     signer: agent.signer,
     verifier: createVerifier(),
-    config: { ...parseConfig(process.env), passportPath: agent.passportPath },
+    config: { ...config, passportPath: agent.passportPath },
+    wallets: walletsOf(config, agent.signer, wire),
     listening: () => (card?.port ? { host: card.host, port: card.port } : undefined),
     bundleFiles: bundleFilesIn(agent.places.exports),
     report: () => undefined,

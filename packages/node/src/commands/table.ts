@@ -25,6 +25,7 @@ import { spawnCommands } from "./spawn.ts";
 import { stateCommands } from "./state.ts";
 import { statusCommand } from "./status.ts";
 import { upCommand } from "./up.ts";
+import { walletCommands } from "./wallet.ts";
 
 /** Every command, in the order help shows them. */
 export function commandTable(main: MainOptions): Command[] {
@@ -45,6 +46,7 @@ export function commandTable(main: MainOptions): Command[] {
     statusCommand(main),
     ...peerCommands(main),
     ...messageCommands(main),
+    ...walletCommands(main),
     ...shardCommands(main),
     ...rulesCommands(main),
     ...spawnCommands(main),
