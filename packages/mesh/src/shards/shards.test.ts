@@ -19,7 +19,7 @@ test("a shard goes to the peers trusted enough, who have a read-only copy of it"
   await net.connect("ana", "bo");
   await net.connect("ana", "cy");
   await ana.tool("set_impression", { agent_id: bo.id, score: 0.5 });
-  await bo.tool("set_impression", { agent_id: ana.id, score: 0.5 });
+  for (const node of [bo, cy]) await node.tool("set_impression", { agent_id: ana.id, score: 0.5 });
   const made = await share(ana, { trust_threshold: 0.4 });
   expect(made).toMatchObject({
     success: true,

@@ -32,6 +32,8 @@ export interface Sharing {
 const SHARE_WITHIN_MS = 5 * SECOND_MS;
 /** How often a peer that refuses right after we connected is tried, in a minute or two. */
 const FRESH_TRIES = 6;
+/** Shards left with a relay at once for one agent: it holds few things for each, and messages matter more. */
+const HANDED_ON_MAX = 5;
 /** A peer that is not ready yet. */
 const NOT_READY = 503;
 
@@ -59,13 +61,14 @@ export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
   /** Agents being told now, and whether there is news for them meanwhile. */
   const telling = new Map<string, { again: boolean }>();
 
-  async function push(peer: Connection, shard: Shard): Promise<"taken" | "refused" | "missed"> {
+  async function push(peer: Connection, shard: Shard): Promise<"taken" | "handed on" | "refused" | "missed"> {
     // One that came with a state file may lack it.
     const dmSig = () => shard.digestSignatureHex ?? signText(signer, digestText(shard));
     const body = { ...wireShard(shard), ...(speaks(peer, "shards/1") && { dm_sig: dmSig() }) };
     const request = { method: "POST", path: "shard_push", body, timeoutMs: TIMEOUT_MS.post } as const;
     const outcome = await transports.call(peer, request);
-    if (outcome.kind === "unconfirmed") return "refused";
+    // A relay has it: whether it was taken is told by nobody.
+    if (outcome.kind === "unconfirmed") return "handed on";
     if (outcome.kind === "failed" || outcome.answer.status === NOT_READY) {
       missed.add(peer.agentId);
       away.add(peer.agentId);
@@ -92,6 +95,7 @@ export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
       return;
     }
     let refused = false;
+    let handedOn = 0;
     for (const shard of await readOwnShards(db, score)) {
       const became = await push(peer, shard);
       if (became === "missed") {
@@ -99,6 +103,7 @@ export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
         return;
       }
       refused ||= became === "refused";
+      if (became === "handed on" && ++handedOn >= HANDED_ON_MAX) break;
     }
     noteFresh(agentId, refused);
   }
