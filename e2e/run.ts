@@ -15,6 +15,7 @@ import { runLan } from "./lan/lan.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
 import { runNat } from "./nat/nat.ts";
+import { runSociety } from "./society/society.ts";
 import { runStranger } from "./stranger/stranger.ts";
 import { runWire } from "./wire/wire.ts";
 
@@ -30,6 +31,7 @@ const SUITES = {
   nat: (all: Checks) => runNat(all, { short: isShort("nat") }),
   anchor: runAnchor,
   heal: (all: Checks) => runHeal(all, { short: isShort("heal") }),
+  society: runSociety,
   stranger: (all: Checks) => runStranger(all, { short: isShort("stranger") }),
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
 };

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Checks, until } from "../checks.ts";
+import { gone, type World } from "../world.ts";
+import { CLIENTS, type Member, type Members, NAMES, type Name } from "./members.ts";
+
+const ANSWER_WITHIN_S = 45;
+
+// biome-ignore lint/suspicious/noExplicitAny: what a stand-in wrote down is looked into by checks
+export type Record_ = any;
+
+/** Everything the stand-ins of a member wrote down, oldest first. */
+export function recordsOf({ records }: Member): Record_[] {
+  return readdirSync(records)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => JSON.parse(readFileSync(join(records, name), "utf8")));
+}
+
+/** A message to each member is handed to a helper, which reads it, answers and ends. */
+export async function checkHelping({ check }: Checks, world: World, members: Members): Promise<void> {
+  const [first, ...rest] = NAMES;
+  // Side by side: whoever waits for an answer is awake, so that the first is asked by another afterwards.
+  await Promise.all(rest.map((name) => checkHelper(check, members[name], members[first as Name])));
+  await checkHelper(check, members[first as Name], members[rest[0] as Name]);
+  await check("society: nothing was written into any project, and no token lies anywhere", async () => {
+    for (const name of NAMES) {
+      const { home, node } = members[name];
+      const files = readdirSync(home.project).filter((file) => file !== ".darkmatter");
+      assert.deepEqual(files, []);
+      const [record] = recordsOf(members[name]);
+      const token = String(record.env.DARKMATTER_MCP_TOKEN);
+      assert.match(token, /^[\w-]{32,}$/);
+      const refused = await fetch(`${node.url}/mcp`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: "{}",
+      });
+      assert.equal(refused.status, 401, "a token is worth nothing once its helper has ended");
+      const flag = record.argv.findIndex((one: string) => /^--mcp-config(-file)?$/.test(one));
+      const config = flag === -1 ? undefined : record.argv[flag + 1];
+      if (config) assert.equal(existsSync(config), false, "the helper's file is gone");
+    }
+    assert.equal(world.sockets().length, NAMES.length);
+  });
+}
+
+/** One message from a sender to a member that sleeps. */
+async function checkHelper(check: Checks["check"], member: Member, sender: Member): Promise<void> {
+  const [client, program] = CLIENTS[member.name];
+  await check(`society: a message to ${member.name} is answered by a helper of ${client}`, async () => {
+    const content = `What do you see from the ${member.name} tower?`;
+    const sent = await sender.agent.ask("send_message", { content, target_agent_id: member.node.agentId });
+    const wait = { message_id: sent.message_id, timeout_seconds: ANSWER_WITHIN_S };
+    const timeoutMs = (ANSWER_WITHIN_S + 5) * 1000;
+    const said = await sender.agent.ask("wait_for_response", wait, { timeoutMs });
+    assert.equal(said.responses?.[0]?.response, `${program} read: ${content}`, JSON.stringify(said));
+    await until("the stand-in has written down what it was given", () => recordsOf(member).length === 1);
+    const [record] = recordsOf(member);
+    assert.equal(record.error, undefined, record.error);
+    await gone(record.pid);
+    checkRecord(record, member, sent.message_id, content);
+    await until("the sender knows that the agent was woken, and by what", async () => {
+      const { ladder } = await sender.agent.ask("get_sent_message", { message_id: sent.message_id });
+      return ladder.some((one: Record_) =>
+        one.rungs.some(
+          ({ rung, detail, signed }: Record_) => rung === "woken" && signed && /delegat|help/.test(detail),
+        ),
+      );
+    });
+  });
+}
+
+/** Flags that skip a client's permission prompts. */
+const AUTONOMOUS = /dangerously|--force|--trust\b|--yolo|--full-auto|--yes\b|bypass/;
+const ENV_OF_OTHERS = ["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CURSOR_AGENT", "OPENCODE"];
+const REMOVED: Partial<Record<Name, readonly string[]>> = {
+  ana: ENV_OF_OTHERS.slice(0, 2),
+  bo: ENV_OF_OTHERS.slice(2, 3),
+  fay: ENV_OF_OTHERS.slice(3),
+};
+
+function checkRecord(record: Record_, member: Member, messageId: string, content: string): void {
+  const flags = record.argv.filter((one: string) => one !== record.prompt).join(" ");
+  assert.doesNotMatch(flags, AUTONOMOUS, "no flag skips the permission prompts");
+  assert.ok(!record.argv.join(" ").includes(record.env.DARKMATTER_MCP_TOKEN), "no token on the command line");
+  assert.equal(record.cwd, member.home.project);
+  for (const name of REMOVED[member.name] ?? []) assert.equal(record.env[name], undefined, name);
+  assert.equal(record.env.DARKMATTER_AGENT_ENABLED, "false");
+  assert.equal(record.env.DARKMATTER_ENTRYPOINT_AUTOSTART, "false");
+  assert.equal(record.env.DARKMATTER_PASSPORT, undefined);
+  assert.ok(record.prompt.includes(messageId));
+  assert.equal(record.message.content, content);
+  assert.ok(record.tools.length <= 12, `it sees ${record.tools}`);
+  for (const [what, result] of Object.entries<Record_>(record.tried)) {
+    assert.equal(result.success, false, `a helper could: ${what}: ${JSON.stringify(result)}`);
+  }
+}
