@@ -108,7 +108,9 @@ earlier (signed: checkpoint [witness]: witness_signatures [hash]: proof) signed 
 witness_sig text: witnessed_at bool: sig_valid pk: public_key_pem) evidence (hash: agent_id signed: first
 second) server (=Ed25519: algorithm pk: public_key text: use text?: pubkey_url) disclosure (hash: commit text:
 salt name any: value) witnessed (hash: agent_id signed: checkpoint sig: witness_sig text: witnessed_at)
-payload (text: act message_id? fields: fields hash?: peer hash: peer_commit?) dm_sig (=dm_sig: scheme line:
+payload (text: act message_id? fields: fields hash?: peer hash: peer_commit? delegate: delegate?)
+delegate (hash: public_key grant sig: sig) scope (text: message_id? request_id? any: tools peers)
+grant (hash: child_public_key scope: scope zoned: not_before not_after sig: sig) dm_sig (=dm_sig: scheme line:
 timestamp webhook hash: from to content_hash metadata_hash sig: signature) older (text: scheme line: timestamp
 null: to webhook metadata_hash hash: from content_hash sig: signature) receipt (hash: agent_id from_agent_id
 content_hash hash?: commit message: message_id zoned: at detail?: detail rung: rung sig: sig) attestation
@@ -191,6 +193,15 @@ def is_receipt(p, r, contents):
     lines = ["darkmatter.receipt.v1", r.agent_id, r.message_id, r.from_agent_id, r.content_hash, r.rung, r.at]
     return is_signed(r.agent_id, r.sig, "\n".join(
         [*lines, r.commit or "-", "-" if r.detail is None else H(r.detail)]))
+def is_delegate(p, at, granted, me):  # a grant that stays closed is named, and no more
+    for g in (g for g in granted if H(canon_jcs(g)) == p.delegate.grant):
+        need(fit(g, "grant") and g.child_public_key == p.delegate.public_key, "child_public_key")
+        start, end, now = map(datetime.datetime.fromisoformat, (g.not_before, g.not_after, at))
+        need(start - datetime.timedelta(seconds=1) <= now <= end, "not_before, not_after")
+        need(g.scope.message_id in (None, p.message_id), "message_id")
+        lines = ["darkmatter.grant.v1", me, g.child_public_key, canon_jcs(g.scope), g.not_before, g.not_after]
+        need(is_signed(me, g.sig, "\n".join(lines)), "sig")
+    return is_signed(p.delegate.public_key, p.delegate.sig, H(canon_1(p.without("delegate"))))
 def opens(commitment, d):
     text = "\n".join(("darkmatter.field.v1", d.salt, d.name, canon_1(d.value)))
     return bool(FORMS["hash"](f"'{d.salt}")) and commitment == H(text)
@@ -262,6 +273,10 @@ def log_claims(b, key):
         yield "disclosures", who, last < (at, d.name) and opens(p.fields.get(d.name), d)
         last, said[d.name] = (at, d.name), d.value
     sent = [got["content"] for _, _, p, got in steps.values() if p.act == "message.sent" and "content" in got]
+    granted = [got["grant"] for _, _, p, got in steps.values() if p.act == "delegation.granted" and "grant" in got]
+    for c in b.commits:
+        if c.payload and c.payload.delegate:
+            yield "agent_signatures", c.id, holds(is_delegate, c.payload, c.timestamp, granted, key)
     for _, who, p, said in steps.values():
         for name in p.fields.keys() - said.keys():
             for phase in {SPECIAL.get(name, "disclosures"), "disclosures"}: yield phase, who, None
