@@ -247,10 +247,12 @@ test("no word of a peer stands in any tool's description, or in the instructions
   await using _ = net;
   await ana.tool("set_status", { status: "inactive" });
   await ana.tool("status");
-  for (const { name } of ana.mesh.tools.tools)
-    await ana.tool(name.replace("darkmatter_", ""), {}, { session: "all" });
+  const tools = ana.mesh.tools.tools.filter(({ audience }) => audience !== "owner");
+  // Called only to be seen: one that waits for a message is not waited for.
+  const call = { session: "all", signal: AbortSignal.abort() };
+  for (const { name } of tools) await ana.tool(name.replace("darkmatter_", ""), {}, call);
   const listed = ana.tools.list("all");
-  expect(listed).toHaveLength(ana.mesh.tools.tools.length);
+  expect(listed).toHaveLength(tools.length);
   expect(JSON.stringify(listed)).not.toContain("EVIL");
   expect(ana.mesh.tools.instructions).not.toContain("EVIL");
 });
