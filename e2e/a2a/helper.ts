@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { TaskState } from "@a2a-js/sdk";
-import { type Checks, sleep } from "../checks.ts";
+import type { Checks } from "../checks.ts";
 import { freePorts, type Home, type World } from "../world.ts";
 import { answersOf, leave, officialClient } from "./client.ts";
 
@@ -40,11 +40,21 @@ export async function checkHelper({ check }: Checks, world: World): Promise<void
       const task = await leave(waking, "What do you see?", { wait: true });
       assert.equal(task.status?.state, TaskState.TASK_STATE_COMPLETED);
       assert.deepEqual(answersOf(task), ["A helper read: What do you see?"]);
-      await sleep(500);
+      await requireProven(world, home, task.artifacts[0]?.artifactId ?? "");
       const { status } = await plain.getTask({ tenant: "", id: quiet.id });
       assert.equal(status?.state, TaskState.TASK_STATE_SUBMITTED);
     },
     ANSWERED_MS,
   );
   await node.stop();
+}
+
+/** What the helper answered in the agent's place verifies, by its grant. */
+async function requireProven(world: World, home: Home, messageId: string): Promise<void> {
+  const path = join(world.folder, "bo-proof.json");
+  const exported = await world.command(home, "export", messageId, "-o", path, "--disclose", "all");
+  assert.equal(exported.code, 0, JSON.stringify(exported.json));
+  const { code, json } = await world.command(home, "verify", path);
+  assert.equal(code, 0, JSON.stringify(json));
+  assert.equal(json.verdict, "verified");
 }
