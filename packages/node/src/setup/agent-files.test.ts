@@ -43,7 +43,8 @@ test("the Claude Code plugin names itself, and starts this program", () => {
 test("each hook of the plugin starts a command there is", () => {
   const { hooks } = json(`${PLUGIN}/hooks/hooks.json`);
   expect(Object.keys(hooks)).toEqual(["SessionStart", "UserPromptSubmit", "Stop"]);
-  for (const [{ hooks: all }] of Object.values(hooks) as { hooks: { type: string; command: string }[] }[][]) {
+  const groups = Object.values(hooks).flat() as { hooks: { type: string; command: string }[] }[];
+  for (const { hooks: all } of groups) {
     for (const hook of all) {
       expect(hook.type).toBe("command");
       expect(COMMANDS).toContain(commandIn(hook.command));
