@@ -1,20 +1,40 @@
-import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import {
+  type Command,
+  type CommandInput,
+  EXIT_FAILURE,
+  EXIT_OK,
+  EXIT_USAGE,
+  type ExitCode,
+} from "@darkmatter/surface";
 import { createProgress } from "../adapters/progress.ts";
 import { examine } from "../doctor/adapters/examine.ts";
 import type { Finding, Level } from "../doctor/finding.ts";
 import type { MainOptions } from "../main-options.ts";
 import { plain } from "../plain.ts";
 import { owningOptions } from "./context.ts";
+import { doctorWake } from "./doctor-wake.ts";
 
 export function doctorCommand(main: MainOptions): Command {
   return {
     name: "doctor",
     summary:
       "check key, state, node, clients and every way to every peer; say what to do about each that is wrong",
-    arguments: [],
+    arguments: [
+      {
+        name: "what",
+        required: false,
+        summary: "wake: send this agent a real message and say whether it wakes, and by what",
+      },
+    ],
     options: [],
-    run: (input) => doctor(input, main),
+    run: (input) => (input.args.what === undefined ? doctor(input, main) : special(input, main)),
   };
+}
+
+async function special(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  if (input.args.what === "wake") return doctorWake(input, main);
+  input.out.error(`The doctor knows no "${plain(input.args.what)}".`, "Try: darkmatter doctor wake");
+  return EXIT_USAGE;
 }
 
 async function doctor(input: CommandInput, main: MainOptions): Promise<ExitCode> {
