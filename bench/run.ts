@@ -1,11 +1,14 @@
-// npm run bench [-- anchor|context|heal|ledger|messages|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
+// npm run bench [-- anchor|antimatter|context|heal|ledger|messages|pool|spawn|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
 // The last line is "N passed, N failed".
 import { measureAnchor } from "./anchor.ts";
+import { measureAntimatter } from "./antimatter.ts";
 import { measureContext } from "./context.ts";
 import { measureHeal } from "./heal.ts";
 import { measureLedger } from "./ledger/ledger.ts";
 import { createFigures, type Figures } from "./lib/figures.ts";
 import { measureMessages } from "./messages.ts";
+import { measurePool } from "./pool.ts";
+import { measureSpawn } from "./spawn.ts";
 import { measureStart } from "./start.ts";
 import { measureTools } from "./tools.ts";
 import { measureWebRtc } from "./webrtc.ts";
@@ -19,6 +22,9 @@ const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }
   context: measureContext,
   heal: measureHeal,
   webrtc: measureWebRtc,
+  spawn: measureSpawn,
+  antimatter: measureAntimatter,
+  pool: measurePool,
 };
 
 const args = process.argv.slice(2);
