@@ -93,8 +93,9 @@ export function createRequests(ports: MeshPorts, identity: Identity, connections
       const known = await connections.get(tx, peer.agentId);
       const welcome = isLocalUrl(peer.url) && caller.local && (await connections.hasRoom(tx));
       if (known || welcome) {
-        // @NOTE a repeated request is unsigned: it completes what we lack and replaces nothing (S7).
-        await connections.open(tx, peer, { identityVerified: false });
+        // @NOTE a repeated request is unsigned: it completes what we lack and replaces nothing (S7). It brings no
+        // wallet either: whoever names a peer would be paid in its place.
+        await connections.open(tx, known ? { ...peer, wallets: {} } : peer, { identityVerified: false });
         const details = writePeerDetails(await identity.details(tx, peer.url), "acceptance");
         const message = known ? "Already connected." : "Auto-accepted (local network).";
         return { answer: { auto_accepted: true, ...details, message }, queued: undefined };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SECOND_MS } from "@darkmatter/core";
 import type { VirtualClock } from "@darkmatter/core/testing";
 import { expect, test } from "vitest";
-import { fakeSolana, memoryNetwork, type TestNode } from "../testing.ts";
+import { fakeSolana, memoryNetwork, stranger, type TestNode } from "../testing.ts";
 
 const SOL = 1_000_000_000n;
 
@@ -298,6 +298,20 @@ test("the superagent is who the agent chose, else the owner's, else the first an
     reset_to_default: true,
   });
   expect(await ana.tool("set_superagent", { url: "file:///etc/passwd" })).toMatchObject({ success: false });
+});
+
+test("whoever names a peer in an unsigned request is not paid in its place", async () => {
+  const { chain, net, ana, from } = await paired();
+  await using _ = net;
+  const cleo = stranger(net.clock, net.hosts.ana);
+  await cleo.post(ana, "connection_request", cleo.request());
+  const forged = cleo.request({ wallets: { solana: from.split("").reverse().join("") } });
+  expect((await cleo.post(ana, "connection_request", forged)).status).toBe(200);
+  expect(await ana.tool("send_sol", { agent_id: cleo.id, amount: 1 })).toMatchObject({
+    success: false,
+    error: expect.stringMatching(/told no Solana wallet/),
+  });
+  expect(chain.sent).toEqual([]);
 });
 
 test("a peer that left before the payment was there is not told, and nothing is tried for ever", async () => {
