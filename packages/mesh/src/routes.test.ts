@@ -4,6 +4,7 @@ import { callHandler, type HandlerAnswer } from "@darkmatter/surface/testing";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { memoryNetwork, type Stranger, stranger, type TestNode } from "./testing.ts";
+import { strangersShard } from "./testing/shard-author.ts";
 
 const LIMITLESS = { rateGlobal: -1, ratePerConnection: -1, inboxMax: 10_000 };
 
@@ -87,6 +88,7 @@ function validBody({ ana, bo, sentId, net }: Lively, path: string): JsonObject {
       path: [bo.id],
     },
     antimatter_result: { signal_id: "am-1", resolution: "match", destination_wallet: "", resolved_by: bo.id },
+    shard_push: strangersShard(net.clock, bo),
     sdp_relay: { target_agent_id: ana.id, from_agent_id: bo.id, offer_data: offer },
     sdp_relay_deliver: { from_agent_id: bo.id, offer_data: offer, relay_agent_id: bo.id },
     set_impression: { agent_id: bo.id, score: 0.5, note: "n" },
@@ -132,6 +134,7 @@ async function rowsOf({ ana }: Lively): Promise<string> {
     "updates",
     "responses",
     "impressions",
+    "shards",
     "settings",
   ];
   const counts = tables.map((table) => ana.db.all(`SELECT * FROM mesh_${table}`));
@@ -148,6 +151,7 @@ async function countOf({ ana }: Lively): Promise<unknown> {
     "updates",
     "responses",
     "impressions",
+    "shards",
     "settings",
   ];
   const counts = tables.map((table) => `(SELECT count(*) FROM mesh_${table}) AS ${table}`);
@@ -386,6 +390,7 @@ test("every route but the known public ones is of this machine alone", async () 
     "POST /__darkmatter__/peer_update",
     "POST /__darkmatter__/sdp_relay",
     "POST /__darkmatter__/sdp_relay_deliver",
+    "POST /__darkmatter__/shard_push",
     "POST /__darkmatter__/webhook/:message_id",
     "POST /__darkmatter__/webrtc_offer",
   ]);
