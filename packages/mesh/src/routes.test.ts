@@ -3,8 +3,8 @@ import type { Route } from "@darkmatter/surface";
 import { callHandler, type HandlerAnswer } from "@darkmatter/surface/testing";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { memoryNetwork, type Stranger, stranger, type TestNode } from "./testing.ts";
 import { strangersShard } from "./testing/shard-author.ts";
+import { memoryNetwork, type Stranger, stranger, type TestNode } from "./testing.ts";
 
 const LIMITLESS = { rateGlobal: -1, ratePerConnection: -1, inboxMax: 10_000 };
 
