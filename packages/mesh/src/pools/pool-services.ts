@@ -2,10 +2,10 @@ import type { Background } from "../background.ts";
 import type { Connections } from "../connections/connections.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Transports } from "../transports/transport.ts";
-import { type Balances, createBalances } from "./balances.ts";
+import { createBalances } from "./balances.ts";
 import { type Buying, createBuying, type PoolCredit } from "./buying.ts";
 import { type Consuming, createConsuming } from "./consuming.ts";
-import { createHandlers, type Handlers } from "./handlers.ts";
+import { createHandlers } from "./handlers.ts";
 import { createOwnHandlers } from "./own-handlers.ts";
 import { createPools, type PoolSharing, type Pools } from "./pools.ts";
 import { createProxy, type PoolProxy } from "./proxy.ts";
@@ -16,8 +16,6 @@ export interface PoolServices {
   readonly buying: Buying;
   readonly proxy: PoolProxy;
   readonly consuming: Consuming;
-  readonly poolBalances: Balances;
-  readonly poolHandlers: Handlers;
 }
 
 export function createPoolServices(
@@ -31,20 +29,17 @@ export function createPoolServices(
   },
 ): PoolServices {
   const { background, connections, transports, shards, credit } = services;
-  const poolBalances = createBalances(ports);
-  const poolHandlers = createHandlers();
-  const own = createOwnHandlers(poolHandlers, ports.report);
+  const handlers = createHandlers();
+  const own = createOwnHandlers(handlers, ports.report);
   return {
     pools: createPools(ports, shards, background),
     buying: createBuying(ports, connections, credit),
     proxy: createProxy(ports, {
-      balances: poolBalances,
-      handlers: poolHandlers,
+      balances: createBalances(ports),
+      handlers,
       connections,
       loadHandler: (pool) => own.load(pool),
     }),
     consuming: createConsuming(ports, transports),
-    poolBalances,
-    poolHandlers,
   };
 }

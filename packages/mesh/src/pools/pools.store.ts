@@ -1,6 +1,5 @@
 import type { JsonObject } from "@darkmatter/core";
 import type { Migration, Read, SqlValue, Write } from "@darkmatter/store";
-import type { Amount } from "./amount.ts";
 import type { AccessToken, Policy, Pool, Provider, TokenSource } from "./pool.ts";
 
 /** Amounts are texts of whole billionths: SQLite's integers end where JavaScript's still are exact. */
@@ -57,12 +56,6 @@ export const poolMigrations: readonly Migration[] = [
          source TEXT NOT NULL
        )`,
       "CREATE INDEX mesh_pool_tokens_pool ON mesh_pool_tokens (pool_id)",
-      // Calls under way: what was taken from a balance for each, and not yet settled.
-      `CREATE TABLE mesh_pool_calls (
-         call_id TEXT PRIMARY KEY,
-         token_id TEXT NOT NULL,
-         reserved TEXT NOT NULL
-       ) WITHOUT ROWID`,
       // What this agent bought of others.
       `CREATE TABLE mesh_pool_purchases (
          seq INTEGER PRIMARY KEY,
@@ -312,30 +305,6 @@ export async function updateToken(tx: Write, token: AccessToken): Promise<void> 
     ...values,
     token.tokenId,
   );
-}
-
-/** What a call under way has taken from its token's balance. */
-export interface OpenCall {
-  readonly callId: string;
-  readonly tokenId: string;
-  readonly reserved: Amount;
-}
-
-type CallRow = { call_id: string; token_id: string; reserved: string };
-
-export async function insertCall(tx: Write, { callId, tokenId, reserved }: OpenCall): Promise<void> {
-  const sql = "INSERT INTO mesh_pool_calls (call_id, token_id, reserved) VALUES (?, ?, ?)";
-  await tx.run(sql, callId, tokenId, String(reserved));
-}
-
-export async function readCalls(tx: Read): Promise<OpenCall[]> {
-  const rows = await tx.all<CallRow>("SELECT * FROM mesh_pool_calls");
-  return rows.map((row) => ({ callId: row.call_id, tokenId: row.token_id, reserved: BigInt(row.reserved) }));
-}
-
-/** Whether it was still open. */
-export async function deleteCall(tx: Write, callId: string): Promise<boolean> {
-  return (await tx.run("DELETE FROM mesh_pool_calls WHERE call_id = ?", callId)) > 0;
 }
 
 export async function readPurchase(tx: Read, peer: string, poolId: string): Promise<string | undefined> {

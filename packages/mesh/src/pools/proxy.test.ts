@@ -231,14 +231,18 @@ test("whoever leaves in the middle of a call pays for it, and the provider is no
   expect(await world.providers()).toMatchObject([{ failures: 0 }]);
 });
 
-test("what a crash left reserved is given back at the next start", async () => {
+test("what a call under way has set aside is nobody else's, and a process that ends in between took nothing", async () => {
   await using world = await poolWorld({ 9001: () => new Promise(() => undefined) });
-  const token = await world.give(1);
+  const token = await world.give(0.01);
   void world.call(token);
   await world.net.clock.settle();
-  expect(await world.balance(token)).toBe(0.99);
-  await world.ana.mesh.start();
-  expect(await world.balance(token)).toBe(1);
+  expect((await world.call(token)).status).toBe(402);
+  expect(await world.balance(token)).toBe(0.01);
+  await world.net.clock.advance(30_001);
+  expect(world.heard).toHaveLength(1);
+  void world.call(token);
+  await world.net.clock.settle();
+  expect(world.heard).toHaveLength(2);
 });
 
 test("bodies of any shape are answered, never with 500", async () => {

@@ -5,20 +5,13 @@ import type { Connections } from "../connections/connections.ts";
 import type { Body } from "../fields.ts";
 import type { MeshPorts } from "../ports.ts";
 import { type Amount, amountNumber, parseAmount } from "./amount.ts";
-import type { Balances } from "./balances.ts";
+import type { Balances, Reserve } from "./balances.ts";
 import type { Cost, PoolHandler, ProxyRequest, ProxyResult } from "./handler.ts";
 import type { Handlers } from "./handlers.ts";
 import { readHeaders } from "./headers.ts";
 import { checkedPath, isBelow } from "./path.ts";
 import { type AccessToken, type Pool, type Provider, sameToken } from "./pool.ts";
-import {
-  countCall,
-  type OpenCall,
-  readCredential,
-  readPool,
-  readProviders,
-  readToken,
-} from "./pools.store.ts";
+import { countCall, readCredential, readPool, readProviders, readToken } from "./pools.store.ts";
 import { watched } from "./stream.ts";
 import { forwardTo, METHODS } from "./upstream.ts";
 
@@ -92,7 +85,7 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
       const refused = handler.validateRequest?.(provider, method, path, headers, body) ?? null;
       if (refused !== null) return failure(400, refused);
       const estimate = costOf(handler.estimateCost?.(provider, method, path, body), provider.pricePerCall);
-      const reserved = await db.write((tx) => balances.reserve(tx, token.tokenId, estimate));
+      const reserved = await balances.reserve(db, token.tokenId, estimate);
       if (!reserved) break;
       const leftMs = endsAt - clock.monotonic();
       const timeoutMs = at < providers.length - 1 ? leftMs * SHARE : leftMs;
@@ -109,9 +102,10 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
   async function serve(
     provider: Provider,
     { handler, request, gone }: Call,
-    reserved: OpenCall,
+    reserved: Reserve,
     timeoutMs: number,
   ): Promise<Answer | { readonly reason: string }> {
+    let isStreaming = false;
     const stop = new AbortController();
     const leave = () => stop.abort(gone.reason);
     gone.addEventListener("abort", leave, { once: true });
@@ -122,48 +116,48 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
       const forward = forwardTo(wire, { provider, credentialValue, timeoutMs, signal });
       const result = await handler.proxy(provider, request, forward);
       if (result.streaming && result.bodyStream) {
+        isStreaming = true;
         return streamAnswer(provider, reserved, result, result.bodyStream, { stop, gone });
       }
-      const cost = costOf(result.cost, reserved.reserved);
+      const cost = costOf(result.cost, reserved.amount);
       const balance = await db.write((tx) => balances.settle(tx, reserved, provider, cost));
       return wholeAnswer(result, balance);
     } catch (error) {
       return await failedBy(provider, reserved, error, gone);
     } finally {
+      if (!isStreaming) balances.release(reserved);
       gone.removeEventListener("abort", leave);
     }
   }
 
   /** Who leaves in the middle of a call pays what was set aside: the provider may have done its work. */
-  async function failedBy(provider: Provider, reserved: OpenCall, error: unknown, gone: AbortSignal) {
+  async function failedBy(provider: Provider, reserved: Reserve, error: unknown, gone: AbortSignal) {
     await db.write(async (tx) => {
       if (gone.aborted && hasCode(error, "ABORTED")) {
-        await balances.settle(tx, reserved, provider, reserved.reserved);
-      } else {
-        await balances.refund(tx, reserved);
-        await countCall(tx, provider, "failures");
-      }
+        await balances.settle(tx, reserved, provider, reserved.amount);
+      } else await countCall(tx, provider, "failures");
     });
     return { reason: shownReason(error) };
   }
 
   function streamAnswer(
     provider: Provider,
-    reserved: OpenCall,
+    reserved: Reserve,
     result: ProxyResult,
     source: AsyncIterable<Uint8Array>,
     { stop, gone }: { stop: AbortController; gone: AbortSignal },
   ): Answer {
     async function ended(whole: boolean): Promise<void> {
-      const cost = costOf(result.finalCost?.(whole) ?? result.cost, reserved.reserved);
+      const cost = costOf(result.finalCost?.(whole) ?? result.cost, reserved.amount);
       try {
         await db.write(async (tx) => {
           await balances.settle(tx, reserved, provider, cost);
           if (!whole && !gone.aborted) await countCall(tx, provider, "failures");
         });
       } catch (error) {
-        // The start after this one gives the reserve back.
         report("pool.unsettled", { call: reserved.callId, reason: reasonOf(error) });
+      } finally {
+        balances.release(reserved);
       }
     }
     const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
