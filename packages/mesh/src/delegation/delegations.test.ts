@@ -327,12 +327,15 @@ test("a connection request is handed only of a trusted agent that proved its key
 /** The service by itself: what it is asked and what comes of it. */
 async function alone() {
   const clock = virtualClock({ startMs: Date.parse("2026-03-05T12:00:00Z") });
+  /** How far the wall clock has gone without anybody being woken for it. */
+  const leap = { ms: 0 };
   const db = await memoryDatabase(meshMigrations);
   const fake = fakeHelpers();
   const signer = createSigner("11".repeat(32));
   const journal = memoryJournal(signer.agentId, createSqlJournal(clock));
   const config = { ...TEST_CONFIG };
-  const ports = { db, clock, random: seededRandom(1), signer, journal, config, helpers: fake.helpers };
+  const wall = { ...clock, now: () => clock.now() + leap.ms };
+  const ports = { db, clock: wall, random: seededRandom(1), signer, journal, config, helpers: fake.helpers };
   const background = createBackground(() => undefined);
   const needs = { background, context: async () => "", nameOf: async () => null, changed: () => undefined };
   const service = createDelegations(
@@ -348,8 +351,20 @@ async function alone() {
   await db.write((tx) => writeImpression(tx, { about: peer, score: 1, note: "", negativeSince: null }));
   const hand = (messageId: string, from = peer) =>
     db.write((tx) => service.hand(tx, { kind: "message", message: { messageId, from, content: "" } }));
-  return { ...fake, service, db, clock, hand, journal, peer };
+  return { ...fake, service, db, clock, hand, journal, peer, leap };
 }
+
+test("a token is looked at when it is shown: nothing need have noticed that its time is over", async () => {
+  const { hand, clock, service, started, leap } = await alone();
+  await hand("m-1");
+  await clock.settle();
+  const token = started[0]?.token ?? "";
+  const helper = service.delegateOf(token);
+  expect(helper?.actor.sign("x")).toMatch(/^[0-9a-f]{128}$/);
+  leap.ms = 300_000;
+  expect(service.delegateOf(token)).toBeUndefined();
+  expect([helper?.mayAct(), helper?.actor.sign("x")]).toEqual([false, undefined]);
+});
 
 test("of two that hand the same message at once one starts a helper", async () => {
   const { hand, started, clock } = await alone();
