@@ -197,7 +197,6 @@ export function createMesh(ports: MeshPorts): Mesh {
       await db.write(async (tx: Write) => {
         await identity.initialise(tx);
         await presence.restart(tx);
-        await services.poolBalances.recover(tx);
       });
       await presence.load(db);
       await limits.load(db);
