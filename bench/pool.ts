@@ -1,0 +1,104 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
+import { type Figures, median } from "./lib/figures.ts";
+import { firstLine } from "./lib/first-line.ts";
+import { endChild, makeHome, startChild } from "./lib/home.ts";
+
+const SIZES = {
+  whole: { rounds: 20, calls: 60, warmUp: 300 },
+  short: { rounds: 6, calls: 40, warmUp: 150 },
+};
+const CONSUMER = "ab".repeat(32);
+const BODY = JSON.stringify({ model: "m", messages: [{ role: "user", content: "hello" }] });
+const JSON_TYPE = { "content-type": "application/json" };
+
+/**
+ * What a call by a pool costs beyond the call itself: consumer → node → API beside consumer → API, one call at a time,
+ * over kept connections. Counted: reading and writing the JSON and base 64 around it, the path and header rules, and two
+ * durable commits (the reserve; what it cost, with its entry in the ledger). The consumer's own node is not counted: it
+ * reads and writes a second time what this consumer does.
+ */
+export async function measurePool(figures: Figures, { short }: { readonly short: boolean }): Promise<void> {
+  const size = short ? SIZES.short : SIZES.whole;
+  const apiScript = join(import.meta.dirname, "children", "api.ts");
+  const apiChild = startChild(apiScript, [], { stdio: ["ignore", "pipe", "inherit"] });
+  const api = await firstLine<{ url: string }>(apiChild);
+  await using home = makeHome({});
+  const { url } = await firstLine<{ url: string }>(
+    home.start(["up", "--json"], ["ignore", "pipe", "inherit"]),
+  );
+  using client = openClient();
+  const call = await openPool(client, url, api.url);
+  const direct = () => client.post(`${api.url}/v1/chat`, BODY);
+  const proxied = () => client.post(`${url}/__darkmatter__/pool_proxy`, call);
+
+  for (let at = 0; at < size.warmUp; at++) await proxied();
+  for (let at = 0; at < size.warmUp; at++) await direct();
+  const times = { direct: [] as number[], proxied: [] as number[] };
+  for (let round = 0; round < size.rounds; round++) {
+    for (let at = 0; at < size.calls; at++) times.direct.push(await timed(direct));
+    for (let at = 0; at < size.calls; at++) times.proxied.push(await timed(proxied));
+  }
+  figures.add("pool.direct_ms", median(times.direct), "ms");
+  figures.add("pool.proxied_ms", median(times.proxied), "ms");
+  const overhead = median(times.proxied) - median(times.direct);
+  figures.add("pool.proxy_overhead_ms", overhead, "ms", { most: 2, noisy: true });
+
+  const total = size.warmUp * 2 + size.rounds * size.calls * 2;
+  const { calls } = JSON.parse(await client.post(`${api.url}/calls`, "")) as { calls: number };
+  figures.add("pool.calls_lost", total - calls, "calls", { most: 0 });
+  await endChild(apiChild);
+}
+
+async function timed(call: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await call();
+  return performance.now() - start;
+}
+
+function openClient() {
+  const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+  return {
+    async post(url: string, body: string): Promise<string> {
+      const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+      const headers = { ...JSON_TYPE, "content-length": Buffer.byteLength(body) };
+      request(url, { method: "POST", agent, headers }, resolve).on("error", reject).end(body);
+      const answer = await promise;
+      const pieces: Buffer[] = [];
+      for await (const piece of answer) pieces.push(piece as Buffer);
+      const text = Buffer.concat(pieces).toString("utf8");
+      if (answer.statusCode !== 200) throw new Error(`${url} answered ${answer.statusCode}: ${text}`);
+      return text;
+    },
+    [Symbol.dispose]: () => agent.destroy(),
+  };
+}
+
+/** Makes a pool with one provider by the node's local routes, as curl does; the body of a call to it. */
+async function openPool(
+  client: ReturnType<typeof openClient>,
+  url: string,
+  baseUrl: string,
+): Promise<string> {
+  const act = async (path: string, body: object) =>
+    JSON.parse(await client.post(`${url}/__darkmatter__/pools${path}`, JSON.stringify(body))) as Record<
+      string,
+      string
+    >;
+  const { pool_id: poolId = "" } = await act("", { name: "bench", tags: ["pool"] });
+  await act(`/${poolId}/providers`, {
+    base_url: baseUrl,
+    allowed_paths: ["/v1"],
+    price_per_call: 0.000001,
+    credential_value: "Bearer bench",
+  });
+  const { token_id: token } = await act(`/${poolId}/tokens`, { consumer_agent_id: CONSUMER, amount: 1000 });
+  return JSON.stringify({
+    pool_id: poolId,
+    access_token: token,
+    method: "POST",
+    path: "/v1/chat",
+    headers: JSON_TYPE,
+    body: BODY,
+  });
+}
