@@ -170,7 +170,7 @@ test("the table names every route once, with a summary and a guard against an un
   for (const route of ana.mesh.routes) {
     expect(route.summary).toMatch(/\.$/);
     if (route.path.endsWith("admin_update")) continue;
-    const path = route.path.replace(/:\w+/, "x");
+    const path = route.path.replace(/(?<=\/):\w+/, "x");
     expect((await call(ana, route, path, {})).status, route.path).toBe(503);
   }
 });
@@ -366,16 +366,20 @@ test("every route but the known public ones is of this machine alone", async () 
   await using _ = lively.net;
   const open: string[] = [];
   for (const { method, path } of lively.ana.mesh.routes) {
-    const call = { method, path: path.replace(/:\w+/, "x"), body: "", remote: "8.8.8.8" };
+    const call = { method, path: path.replace(/(?<=\/):\w+/, "x"), body: "", remote: "8.8.8.8" };
     if ((await callHandler(lively.ana.handler, call)).status !== 403) open.push(`${method} ${path}`);
   }
   expect(open.sort()).toEqual([
+    "GET /.well-known/agent-card.json",
     "GET /.well-known/darkmatter.json",
     "GET /__darkmatter__/impression/:agent_id",
     "GET /__darkmatter__/network_info",
     "GET /__darkmatter__/peer_lookup/:agent_id",
     "GET /__darkmatter__/status",
     "GET /__darkmatter__/webhook/:message_id",
+    // These ask for a token.
+    "GET /a2a/tasks",
+    "GET /a2a/tasks/:task",
     "GET /mcp/__darkmatter__/impression/:agent_id",
     "POST /__darkmatter__/antimatter_match",
     "POST /__darkmatter__/antimatter_result",
@@ -393,6 +397,10 @@ test("every route but the known public ones is of this machine alone", async () 
     "POST /__darkmatter__/shard_push",
     "POST /__darkmatter__/webhook/:message_id",
     "POST /__darkmatter__/webrtc_offer",
+    "POST /a2a",
+    "POST /a2a/message:send",
+    "POST /a2a/message:stream",
+    "POST /a2a/tasks/:task",
   ]);
 });
 

@@ -503,3 +503,14 @@ test("an answer that a crash left between its task and the inbox is brought to i
   });
   expect(ana.journal.events.filter(({ act }) => act === "message.answered")).toHaveLength(1);
 });
+
+test("every way in asks for a token before anything else", async () => {
+  const { net, ana } = await oneNode();
+  await using _ = net;
+  const paths = ana.mesh.routes.filter(({ path }) => path.startsWith("/a2a"));
+  expect(paths).toHaveLength(6);
+  for (const { method, path } of paths) {
+    const asked = await callHandler(ana.handler, { method, path: path.replace(":task", "x"), body: "{" });
+    expect(asked.status, path).toBe(401);
+  }
+});
