@@ -1,4 +1,4 @@
-// npm run bench [-- anchor|antimatter|context|heal|ledger|messages|pool|pool|spawn|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
+// npm run bench [-- anchor|antimatter|context|heal|ledger|messages|pool|spawn|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
 // The last line is "N passed, N failed".
 import { measureAnchor } from "./anchor.ts";
 import { measureAntimatter } from "./antimatter.ts";
@@ -9,7 +9,6 @@ import { createFigures, type Figures } from "./lib/figures.ts";
 import { measureMessages } from "./messages.ts";
 import { measurePool } from "./pool.ts";
 import { measureSpawn } from "./spawn.ts";
-import { measurePool } from "./pool.ts";
 import { measureStart } from "./start.ts";
 import { measureTools } from "./tools.ts";
 import { measureWebRtc } from "./webrtc.ts";
@@ -23,7 +22,6 @@ const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }
   context: measureContext,
   heal: measureHeal,
   webrtc: measureWebRtc,
-  pool: measurePool,
   spawn: measureSpawn,
   antimatter: measureAntimatter,
   pool: measurePool,

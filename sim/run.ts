@@ -3,12 +3,14 @@
 //   --seed S               one seed; prints its trace hash, the same on every run and machine
 //   --plan FILE            a kept plan
 //   --scenario NAME, --list
+//   antimatter             who wins fees, against what the rules promise; the table of docs/antimatter.md
 //   --nodes N --minutes M --no-hostile --no-routers --no-hub --no-faults --trace FILE --short
 // The last line is "N passed, N failed".
 import { createWriteStream } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { createFigures } from "../bench/lib/figures.ts";
+import { simulateFees } from "./antimatter.ts";
 import { measure } from "./figures.ts";
 import { readPlan } from "./kept.ts";
 import { type Plan, planOf } from "./plan.ts";
@@ -23,7 +25,8 @@ const MINUTES = 10;
 const SEEDS = 20;
 const SHORT = { seeds: [1, 2], nodes: 5, minutes: 2 };
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seeds: { type: "string" },
     from: { type: "string", default: "1" },
@@ -53,6 +56,7 @@ const settings = {
 process.exitCode = await main();
 
 async function main(): Promise<number> {
+  if (positionals.length > 0) return only(positionals);
   if (values.list) {
     for (const { name, title } of SCENARIOS) console.log(`${name.padEnd(24)} ${title}`);
     return 0;
@@ -63,6 +67,14 @@ async function main(): Promise<number> {
   if (values.short) return short();
   if (values.figures) return figures(undefined);
   return whole();
+}
+
+async function only(parts: readonly string[]): Promise<number> {
+  if (parts.some((part) => part !== "antimatter")) {
+    console.error(`There is no ${parts.join(", ")}; there is: antimatter`);
+    return 2;
+  }
+  return ended(await simulateFees(values.short));
 }
 
 async function one(given: Plan): Promise<number> {
@@ -95,7 +107,11 @@ async function whole(): Promise<number> {
     return ended({ passed, failed });
   }
   const scenarios = await runScenarios(undefined);
-  return figures({ passed: passed + scenarios.passed, failed: failed + scenarios.failed });
+  const fees = await simulateFees(true);
+  return figures({
+    passed: passed + scenarios.passed + fees.passed,
+    failed: failed + scenarios.failed + fees.failed,
+  });
 }
 
 async function short(): Promise<number> {
@@ -103,7 +119,11 @@ async function short(): Promise<number> {
   const { seeds, ...rest } = SHORT;
   const twice = await runTwice(workers, seeds, { ...settings, ...rest });
   const scenarios = await runScenarios(undefined, true);
-  return ended({ passed: twice.passed + scenarios.passed, failed: twice.failed + scenarios.failed });
+  const fees = await simulateFees(true);
+  return ended({
+    passed: twice.passed + scenarios.passed + fees.passed,
+    failed: twice.failed + scenarios.failed + fees.failed,
+  });
 }
 
 async function figures(before: { passed: number; failed: number } | undefined): Promise<number> {
