@@ -25,6 +25,7 @@ import { type PeerAddress, readPeerAddresses, readWitnesses } from "./connection
 import { createPeerUpdates } from "./connections/peer-updates.ts";
 import { createPeerUrls } from "./connections/peer-urls.ts";
 import { createRequests } from "./connections/requests.ts";
+import { contextFeed } from "./conversation/feed.ts";
 import { delegateOf } from "./delegation/delegate-table.ts";
 import { delegationJobs } from "./delegation/delegation.jobs.ts";
 import { delegationTools } from "./delegation/delegation.tools.ts";
@@ -350,7 +351,8 @@ function createServices(
   const forwarding = createForwarding(ports, connections, callbacks, outbox, giving, changed);
   const delegations = createDelegations(ports, {
     background,
-    context: async () => "",
+    context: (respondingTo) =>
+      contextFeed(db, { self: ports.signer.agentId, nowMs: ports.clock.now(), respondingTo }),
     nameOf: async (agentId) => (await connections.get(db, agentId))?.displayName ?? null,
     changed,
   });
@@ -387,7 +389,12 @@ function createServices(
     send: sending.send,
   });
   payments.onConfirmed(antimatter.begin);
-  const onStored: readonly OnStored[] = [wakesWaiting(waiting), payments.onStored, antimatter.onStored, router.onStored];
+  const onStored: readonly OnStored[] = [
+    wakesWaiting(waiting),
+    payments.onStored,
+    antimatter.onStored,
+    router.onStored,
+  ];
   const glance = createGlance(
     db,
     () => presence.status(),

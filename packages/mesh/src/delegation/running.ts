@@ -22,8 +22,8 @@ const TAILS_MAX = 20;
 /** What the service asks of the rest of the mesh. */
 export interface DelegationNeeds {
   readonly background: Background;
-  /** The context feed as it is printed; peers' words. */
-  context(): Promise<string>;
+  /** The context feed for the message or request of this id, as it is printed; peers' words. */
+  context(subject: string): Promise<string>;
   /** The name a connected agent gives itself. */
   nameOf(agentId: string): Promise<string | null>;
   changed(): void;
@@ -117,7 +117,7 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
       folder: folders.pathOf(delegation.id),
       tools: one.grant.scope.tools,
     };
-    const [context, name] = await Promise.all([needs.context(), nameIn(work)]);
+    const [context, name] = await Promise.all([needs.context(delegation.subject), nameIn(work)]);
     const prompt = promptFor(work, { name, context }, random);
     const { command, args, stdin } = commandLine(config.client, settings, access, prompt);
     const path = await processes.find(command);
