@@ -38,7 +38,7 @@ const ACTS: readonly (readonly [what: string, rows: string, commits: string])[] 
   ],
 ];
 
-export async function judgeLedgers(sides: readonly Side[]): Promise<LedgerVerdict> {
+export async function judgeLedgers(sides: readonly Pick<Side, "home">[]): Promise<LedgerVerdict> {
   const verdicts = await Promise.all(sides.map(judgeLedger));
   return {
     commits: verdicts.reduce((sum, { commits }) => sum + commits, 0),
@@ -48,7 +48,7 @@ export async function judgeLedgers(sides: readonly Side[]): Promise<LedgerVerdic
   };
 }
 
-async function judgeLedger(side: Side): Promise<LedgerVerdict> {
+async function judgeLedger(side: Pick<Side, "home">): Promise<LedgerVerdict> {
   using db = openForReading(side);
   const [commits = 0] = db.ids("SELECT count(*) AS id FROM ledger_commits").map(Number);
   const counted = db.ids(`SELECT max(size) AS id FROM (SELECT size FROM ledger_tail
@@ -69,7 +69,7 @@ async function judgeLedger(side: Side): Promise<LedgerVerdict> {
 }
 
 /** What `darkmatter fsck` says of a ledger whose node has ended; empty when it is sound. */
-async function fsck({ home }: Side): Promise<string[]> {
+async function fsck({ home }: Pick<Side, "home">): Promise<string[]> {
   const child = home.start(["fsck", "--json"], ["ignore", "pipe", "inherit"]);
   const [said] = await Promise.all([text(child.stdout as NodeJS.ReadableStream), once(child, "exit")]);
   const report = JSON.parse(said) as {

@@ -31,16 +31,18 @@ export interface Side extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-const SETTINGS = {
+export const SETTINGS = {
   DARKMATTER_RATE_GLOBAL: "-1",
   DARKMATTER_RATE_PER_CONNECTION: "-1",
   DARKMATTER_INBOX_MAX: "100000",
   DARKMATTER_LIFELINE: "3",
 };
 
-export async function startSide(): Promise<Side> {
+export async function startSide(settings: Readonly<Record<string, string>> = {}): Promise<Side> {
   // A port of its own, so that peers find the node again whoever serves it.
-  const home = withLifeline(makeHome({ ...SETTINGS, DARKMATTER_PORT: String((await freePorts(1))[0]) }));
+  const home = withLifeline(
+    makeHome({ ...SETTINGS, ...settings, DARKMATTER_PORT: String((await freePorts(1))[0]) }),
+  );
   const takeoversMs: number[] = [];
   const endedAlone: string[] = [];
   const expected = new WeakSet<ChildProcess>();
@@ -110,7 +112,7 @@ export async function startSide(): Promise<Side> {
 }
 
 /** Gives each process a fourth pipe: it stops when this runner is gone, however that went. */
-function withLifeline(home: Home): Home {
+export function withLifeline(home: Home): Home {
   return { ...home, start: (args, stdio) => home.start(args, [...(stdio as IOType[]), "pipe"]) };
 }
 
@@ -119,7 +121,7 @@ function ownerPid(home: Home): number {
   return (JSON.parse(readFileSync(card, "utf8")) as { pid: number }).pid;
 }
 
-function ended(child: ChildProcess): Promise<void> {
+export function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve();
     child.once("exit", () => resolve());

@@ -80,7 +80,7 @@ export function commitsOf(act: string, what: string): string {
   ) LEFT JOIN ledger_fields USING (position) WHERE act = '${act}'`;
 }
 
-export function openForReading({ home }: Side) {
+export function openForReading({ home }: Pick<Side, "home">) {
   const db = new DatabaseSync(home.database(), { readOnly: true });
   return {
     ids: (sql: string) =>
@@ -92,7 +92,7 @@ export function openForReading({ home }: Side) {
   };
 }
 
-function repeated(ids: readonly string[]): string[] {
+export function repeated(ids: readonly string[]): string[] {
   const seen = new Set<string>();
   return ids.filter((id) => seen.has(id) || !seen.add(id));
 }
