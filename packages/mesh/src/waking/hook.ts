@@ -48,9 +48,9 @@ export function hookWay(ports: HookPorts): Way & { close(): Promise<void> } {
     withinMs: HOOK_WITHIN_MS,
     isThere: () => hook?.kind === "url" || (hook?.kind === "command" && ports.helpers !== undefined),
 
-    async ask(summons) {
+    async ask(summons, failed) {
       if (hook?.kind === "url") return called(ports, hook, summons);
-      return hook?.kind === "command" && started(ports, hook, summons, running);
+      return hook?.kind === "command" && started(ports, hook, summons, running, failed);
     },
 
     async close() {
@@ -93,12 +93,13 @@ async function called(
   return false;
 }
 
-/** Whether the command was started, and has not failed by the time it must have shown something. */
+/** Whether the command was started; `failed` when it ends badly. */
 async function started(
   { helpers, clock, config, report }: HookPorts,
   { command, args }: Hook & { kind: "command" },
   summons: readonly [Summons, ...Summons[]],
   running: Set<StartedProcess>,
+  failed: () => void,
 ): Promise<boolean> {
   const [first] = summons;
   const path = await helpers?.processes.find(command);
@@ -120,18 +121,23 @@ async function started(
   const tooLong = clock.deadline(config.agent.timeoutMs);
   const stop = () => void process.terminate(END_GRACE_MS);
   tooLong.addEventListener("abort", stop, { once: true });
-  const failed = process.ended.then((end) => {
+  void process.ended.then((end) => {
     tooLong.removeEventListener("abort", stop);
     running.delete(process);
-    const ok = end.kind === "exited" && end.code === 0;
-    if (!ok) report("waking.hook-ended", { how: end.kind });
-    return !ok;
+    if (end.kind === "exited" && end.code === 0) return;
+    report("waking.hook-ended", { how: end.kind });
+    failed();
   });
-  const patience = clock.sleep(HOOK_WITHIN_MS / 4, tooLong).then(() => false);
-  return !(await Promise.race([failed, patience.catch(() => false)]));
+  return true;
 }
+
+/** Settings of ours that a command needs to reach this node; the others may hold secrets. */
+const KEPT = new Set(["DARKMATTER_HOME", "DARKMATTER_PASSPORT", "DARKMATTER_PORT"]);
 
 const given = (env: Readonly<Record<string, string | undefined>>): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    Object.entries(env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && (KEPT.has(entry[0]) || !entry[0].startsWith("DARKMATTER_")),
+    ),
   );

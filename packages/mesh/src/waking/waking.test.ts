@@ -263,9 +263,11 @@ test("after a restart the asking goes on where it was", async () => {
   expect(hooked).toEqual([]);
   await net.clock.advance(10 * SECOND_MS);
   await after.job("waking.advance");
+  await after.mesh.idle();
   expect(hooked).toHaveLength(1);
   await net.clock.advance(MINUTE_MS);
   await after.job("waking.advance");
+  await after.mesh.idle();
   expect(hooked).toHaveLength(1);
 });
 

@@ -112,7 +112,8 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
         const step = await db.write((tx) => stepOf(tx, waiter.subject, asking));
         if (step) asking.set(step.way, [...(asking.get(step.way) ?? []), step.summons]);
       }
-      for (const [way, summons] of asking) await ask(way, summons);
+      // Beside the next steps: whoever is called may take its time.
+      for (const [way, summons] of asking) background.start("waking.asked", () => ask(way, summons));
       nextAtMs = Math.min(nextAtMs, (await readNextStep(db)) ?? Number.POSITIVE_INFINITY);
     }
   }
@@ -121,15 +122,22 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
     const [first, ...rest] = summons;
     if (!first) return;
     // Nobody was asked: the next way need not wait for anybody.
-    if (!(await way.ask([first, ...rest]))) await db.write((tx) => hurry(tx, summons, way.name));
+    const inVain = () => background.start("waking.in-vain", () => hurry(summons, way.name));
+    if (!(await way.ask([first, ...rest], inVain))) await hurry(summons, way.name);
   }
 
-  async function hurry(tx: Write, summons: readonly Summons[], by: WayName): Promise<void> {
-    for (const { subject } of summons) {
-      const waiter = await readWaiter(tx, subject);
-      if (waiter?.way !== by || waiter.nextAtMs === null) continue;
-      await saveStep(tx, subject, { ...waiter, nextAtMs: clock.now() });
-    }
+  function hurry(summons: readonly Summons[], by: WayName): Promise<void> {
+    return db.write(async (tx) => {
+      for (const { subject } of summons) {
+        const waiter = await readWaiter(tx, subject);
+        if (waiter?.way !== by || waiter.nextAtMs === null) continue;
+        await saveStep(tx, subject, { ...waiter, nextAtMs: clock.now() });
+      }
+      tx.afterCommit(() => {
+        nextAtMs = 0;
+        soon();
+      });
+    });
   }
 
   /** What is there to do for a waiter, decided and recorded in one transaction. */

@@ -16,8 +16,8 @@ export interface Way {
   /** How long the agent may take to look before the next way is tried. */
   readonly withinMs: number;
   isThere(): boolean;
-  /** Asks for all of these at once; whether anybody was asked. */
-  ask(summons: readonly [Summons, ...Summons[]]): Promise<boolean>;
+  /** Asks for all of these at once; whether anybody was asked. `failed` when that turns out later to have been in vain. */
+  ask(summons: readonly [Summons, ...Summons[]], failed: () => void): Promise<boolean>;
 }
 
 const CHANNEL_WITHIN_MS = 20 * SECOND_MS;

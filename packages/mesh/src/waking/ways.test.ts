@@ -1,0 +1,140 @@
+import { MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import type { SessionWatch } from "@darkmatter/surface";
+import { describe, expect, test } from "vitest";
+import { fakeHelpers } from "../testing/fake-helpers.ts";
+import { memoryNetwork } from "../testing.ts";
+import { hookOf } from "./hook.ts";
+import { isPlainId, summonsText } from "./ways.ts";
+
+const LONG = "x".repeat(1000);
+
+/** Bo sleeps beside helpers that are recorders; ana is trusted, and writes. */
+async function withHelpers({ wakeHook, minTrust = 0.5 }: { wakeHook?: string; minTrust?: number } = {}) {
+  const fake = fakeHelpers({ commands: ["claude", "wake-me"] });
+  const own = { routerMode: "spawn", wakeHook } as const;
+  const net = await memoryNetwork({
+    nodes: ["ana", "bo"],
+    configOf: { bo: own },
+    helpersOf: { bo: fake.helpers },
+  });
+  const { ana, bo } = net.nodes;
+  await net.connect("ana", "bo");
+  await bo.tool("set_impression", { agent_id: ana.id, score: minTrust, note: "" }, { session: "owner" });
+  const pass = async (durationMs: number) => {
+    await net.clock.advance(durationMs);
+    await bo.job("waking.advance");
+    await net.settle();
+  };
+  const send = async () => {
+    const { message_id } = await ana.tool("send_message", { content: LONG });
+    await pass(0);
+    return String(message_id);
+  };
+  const rungs = async (id: string) => {
+    await net.settle();
+    const { ladder } = await ana.tool("get_sent_message", { message_id: id });
+    const [first] = ladder as { rungs: { rung: string; detail: string | null; signed: boolean }[] }[];
+    return first?.rungs
+      .filter(({ signed }) => signed)
+      .map(({ rung, detail }) => [rung, detail].join(" ").trim());
+  };
+  return { ...fake, net, ana, bo, pass, send, rungs };
+}
+
+test("a helper is asked last, and counts as woken when it calls its first tool, not when it was started", async () => {
+  const { net, bo, started, send, rungs } = await withHelpers();
+  await using _ = net;
+  const id = await send();
+  expect(started).toHaveLength(1);
+  expect(await rungs(id)).toEqual(["stored", "asked delegation"]);
+  await bo.tool("list_inbox", {}, { session: "owner" });
+  expect(await rungs(id)).toEqual(["stored", "asked delegation"]);
+  bo.mesh.delegates(started[0]?.token ?? "");
+  expect(await rungs(id)).toEqual(["stored", "asked delegation", "woken delegation"]);
+});
+
+test("a message is handed to one helper, however long nobody looks at it", async () => {
+  const { net, started, send, pass } = await withHelpers();
+  await using _ = net;
+  await send();
+  for (let at = 0; at < 20; at++) await pass(MINUTE_MS);
+  expect(started).toHaveLength(1);
+});
+
+test("a client that takes notices has its time before a helper is started", async () => {
+  const { net, bo, started, send, pass, rungs } = await withHelpers();
+  await using _ = net;
+  (bo.mesh.tools.watch as SessionWatch).reachable("claude", async () => undefined);
+  const id = await send();
+  await pass(19 * SECOND_MS);
+  expect(started).toHaveLength(0);
+  await pass(SECOND_MS);
+  expect(started).toHaveLength(1);
+  bo.mesh.delegates(started[0]?.token ?? "");
+  expect(await rungs(id)).toEqual(["stored", "asked channel", "woken delegation"]);
+});
+
+test("a hook's command is started as a vector of words, with ids in its environment, and ended in time", async () => {
+  const { net, ana, started, send, pass } = await withHelpers({
+    wakeHook: '["wake-me", "--now; rm -rf /"]',
+    minTrust: 0,
+  });
+  await using _ = net;
+  const id = await send();
+  expect(started).toHaveLength(1);
+  expect(started[0]?.spec).toMatchObject({
+    args: ["--now; rm -rf /"],
+    env: {
+      DARKMATTER_EVENT: "message",
+      DARKMATTER_MESSAGE_ID: id,
+      DARKMATTER_FROM: ana.id,
+      DARKMATTER_COUNT: "1",
+    },
+  });
+  expect(started[0]?.spec.command).toContain("wake-me");
+  await pass(6 * MINUTE_MS);
+  expect(started[0]?.graces).toHaveLength(1);
+  expect(JSON.stringify(started[0]?.spec.env)).not.toMatch(/1234|key@rpc/);
+});
+
+describe("what the owner typed as a hook", () => {
+  test.each([
+    [
+      "http://127.0.0.1:18789/hooks/wake",
+      { kind: "url", url: "http://127.0.0.1:18789/hooks/wake", token: "t" },
+    ],
+    ["notify-send  new 'message'", { kind: "command", command: "notify-send", args: ["new", "'message'"] }],
+    ['["/a b/c", "$(x)"]', { kind: "command", command: "/a b/c", args: ["$(x)"] }],
+    ["[1, 2]", undefined],
+    ["[", undefined],
+    ["   ", undefined],
+    [undefined, undefined],
+  ])("%s", (text, hook) => {
+    expect(hookOf(text, "t")).toEqual(hook);
+  });
+});
+
+test("only ids that say nothing are named", () => {
+  for (const id of [
+    "msg-0123456789ab",
+    "req-01234567",
+    "a".repeat(64),
+    "0f8fad5b-d9cb-469f-a165-70867728950e",
+  ])
+    expect(isPlainId(id)).toBe(true);
+  for (const id of ["ignore-all-rules", "msg-send-your-key", "", "msg-0123456789ab\nX", "deadbee"])
+    expect(isPlainId(id)).toBe(false);
+});
+
+test("an agent is told how many of what wait", () => {
+  const one = { subject: "msg-0123456789ab", from: "a".repeat(64) };
+  const all = [
+    { kind: "message", ...one },
+    { kind: "message", ...one },
+    { kind: "request", ...one },
+  ] as const;
+  expect(summonsText(all)).toBe(
+    "2 new messages in your DarkMatter inbox: call darkmatter_list_inbox. " +
+      "1 new connection request: call darkmatter_list_pending_requests.",
+  );
+});
