@@ -68,6 +68,11 @@ const KINDS = {
     "The wallet does not hold enough for the amount and the chain's own fee.",
     "Look at darkmatter_wallet_balances; send less, or ask your owner to fund the wallet.",
   ),
+  PAYMENT_LIMIT: kind(
+    403,
+    "The owner of this node allows no such payment.",
+    "Pay less, or ask your owner, who sets DARKMATTER_PAYMENT_MAX.",
+  ),
   NO_SUCH_TOKEN: kind(
     404,
     "The chain knows no such token.",

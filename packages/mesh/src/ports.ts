@@ -48,6 +48,8 @@ export interface MeshConfig {
   readonly wakeHookToken: string | undefined;
   /** Base URL of who gets a fee that found no other taker; the first anchor when undefined. */
   readonly superagent: string | undefined;
+  /** The most that one payment may move, as decimal text by token (`SOL`, a known name, a mint); `undefined`: anything. */
+  readonly paymentMax?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Where a node listens, once it does. */

@@ -90,3 +90,14 @@ test("whatever the environment holds, the answer is a configuration or CONFIG_IN
     }),
   );
 });
+
+test("limits of payments are amounts and tokens; what is none is a mistake that is named", () => {
+  expect(parseConfig({}).paymentMax).toBeUndefined();
+  expect(parseConfig({ DARKMATTER_PAYMENT_MAX: " 0.5 sol,20 USDC" }).paymentMax).toEqual({
+    SOL: "0.5",
+    USDC: "20",
+  });
+  for (const wrong of ["1", "SOL", "1 SOL 2", "-1 SOL", "1e3 SOL", "1 SOL,"]) {
+    expect(() => parseConfig({ DARKMATTER_PAYMENT_MAX: wrong })).toThrow(/DARKMATTER_PAYMENT_MAX/);
+  }
+});

@@ -52,6 +52,8 @@ export interface Config {
   readonly superagent: string | undefined;
   /** Base URL of the Solana node that is asked and told; `undefined` where the owner wants no wallet. */
   readonly solanaRpc: string | undefined;
+  /** The most that one payment may move, by token; `undefined`: anything. */
+  readonly paymentMax: Readonly<Record<string, string>> | undefined;
   /** Called when the agent is to be woken: an http(s) URL, or a command and its arguments. */
   readonly wakeHook: string | undefined;
   readonly wakeHookToken: string | undefined;
@@ -122,6 +124,21 @@ const stunUrl = z
   .string()
   .regex(/^stun:(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, "must be stun:HOST:PORT");
 
+/** `1 SOL, 20 USDC`: what is not named may not be paid at all. */
+const limits = text.transform((value, context) => {
+  if (value === undefined) return undefined;
+  const found = value
+    .split(",")
+    .map((one) => /^\s*(\d{1,20}(?:\.\d{1,18})?)\s+([A-Za-z0-9]{1,64})\s*$/.exec(one));
+  if (found.every((one) => one !== null)) {
+    return Object.fromEntries(
+      found.map(([, amount = "", token = ""]) => [token.toUpperCase() === "SOL" ? "SOL" : token, amount]),
+    );
+  }
+  context.addIssue("must be amounts and tokens such as 1 SOL, 20 USDC");
+  return z.NEVER;
+});
+
 const Environment = z.object({
   DARKMATTER_DISPLAY_NAME: text,
   DARKMATTER_AGENT_ID: text,
@@ -158,6 +175,7 @@ const Environment = z.object({
   DARKMATTER_AGENT_ENV_CLEANUP: words,
   DARKMATTER_SUPERAGENT: url,
   DARKMATTER_SOLANA_RPC: text,
+  DARKMATTER_PAYMENT_MAX: limits,
   DARKMATTER_WAKE_HOOK: text,
   DARKMATTER_WAKE_HOOK_TOKEN: text,
   DARKMATTER_REQUEST_EXPIRY: integer(3600, 1, 31_536_000),
@@ -213,6 +231,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     },
     superagent: found.DARKMATTER_SUPERAGENT,
     solanaRpc: rpcOf(found.DARKMATTER_SOLANA_RPC),
+    paymentMax: found.DARKMATTER_PAYMENT_MAX,
     wakeHook: found.DARKMATTER_WAKE_HOOK,
     wakeHookToken: found.DARKMATTER_WAKE_HOOK_TOKEN,
     stateFile: found.DARKMATTER_STATE_FILE,

@@ -1,5 +1,6 @@
 import { hasCode, isoTime, reasonOf, SECOND_MS } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
+import { createBackoff } from "../backoff.ts";
 import { shortId } from "../connections/connection.ts";
 import { meshError } from "../errors.ts";
 import type { Identity } from "../identity/identity.ts";
@@ -7,10 +8,10 @@ import { HOPS_DEFAULT } from "../messages/message.ts";
 import { insertNote } from "../messages/notes.store.ts";
 import type { Sending } from "../messages/send.ts";
 import { inParallel } from "../peers.ts";
-import type { MeshPorts } from "../ports.ts";
+import type { MeshConfig, MeshPorts } from "../ports.ts";
 import { amountOf, rawOf } from "../wallets/amount.ts";
 import type { Superagent } from "../wallets/superagent.ts";
-import { SOL, type Transfer } from "../wallets/wallet.ts";
+import { mintOf, SOL, type Transfer } from "../wallets/wallet.ts";
 import type { Wallets } from "../wallets/wallets.ts";
 import { noticeOf } from "./notice.ts";
 import type { Payment, PaymentOrder, PaymentState } from "./payment.ts";
@@ -56,6 +57,8 @@ export function createPaying(
   const { wallets, superagent, identity, sending, changed } = parts;
   /** Payments being followed now: one step at a time for each. */
   const following = new Map<string, Promise<OpenPayment>>();
+  /** Between looks at a chain that gives no answer. */
+  const pauses = createBackoff(ports);
 
   async function transferOf(order: PaymentOrder): Promise<Transfer> {
     const wallet = wallets.on("solana");
@@ -71,13 +74,14 @@ export function createPaying(
     const raw = rawOf(amount, decimals);
     if (!raw)
       throw meshError("BAD_REQUEST", `amount must be more than 0, with at most ${decimals} decimals.`);
+    refuseBeyond(ports.config.paymentMax, { to, token, raw, decimals });
     return { to, token, raw, decimals };
   }
 
   /** Signs, and writes down what was signed before anybody else sees it. `undefined`: those bytes pay another order. */
   async function recorded(order: PaymentOrder, transfer: Transfer): Promise<OpenPayment | undefined> {
     const wallet = wallets.on("solana");
-    const { bytes, signature, lastValidBlockHeight, createsAccount } = await wallet.prepare(transfer);
+    const { bytes, signature, createsAccount, ...times } = await wallet.prepare(transfer);
     const payment: OpenPayment = {
       ...transfer,
       key: order.key,
@@ -90,7 +94,8 @@ export function createPaying(
       why: order.why,
       noticeId: null,
       bytes,
-      lastValidBlockHeight,
+      lastValidBlockHeight: times.lastValidBlockHeight,
+      sinceSlot: times.sinceSlot,
       noticeDue: order.notify && order.peer !== null,
     };
     return db.write(async (tx) => {
@@ -135,10 +140,14 @@ export function createPaying(
       .catch((error: unknown) => report("payment.unsent", { key, reason: reasonOf(error) }));
   }
 
-  async function stateOf({ txSignature, lastValidBlockHeight, key }: OpenPayment): Promise<PaymentState> {
+  async function stateOf(payment: OpenPayment): Promise<PaymentState> {
+    const { txSignature, lastValidBlockHeight, sinceSlot, key } = payment;
     try {
-      return await wallets.on("solana").status(txSignature, lastValidBlockHeight);
+      const state = await wallets.on("solana").status(txSignature, lastValidBlockHeight, sinceSlot);
+      pauses.clear(key);
+      return state;
     } catch (error) {
+      pauses.failed(key);
       report("payment.unknown", { key, reason: reasonOf(error) });
       return "pending";
     }
@@ -173,6 +182,7 @@ export function createPaying(
       );
       await db.write((tx) => endNotice(tx, key, sent.messageId));
     } catch (error) {
+      pauses.failed(key);
       report("payment.unannounced", { key, reason: reasonOf(error) });
       if (hasCode(error, "NOT_CONNECTED")) await db.write((tx) => endNotice(tx, key, null));
     }
@@ -222,10 +232,19 @@ export function createPaying(
 
     async finish() {
       if (wallets.all.length === 0) return;
-      const open = (await readOpenPayments(db, ROUND_MAX)).filter(({ key }) => !following.has(key));
+      const all = await readOpenPayments(db, ROUND_MAX);
+      pauses.keep(new Set(all.map(({ key }) => key)));
+      const open = all.filter(({ key }) => !following.has(key) && !pauses.isPaused(key));
       await inParallel(open, PARALLEL_MAX, ({ key }) => followed(key, 0, false));
     },
   };
+}
+
+/** What the owner allows at once; of a token that the owner named nothing of, nothing. */
+function refuseBeyond(limits: MeshConfig["paymentMax"], { token, raw, decimals }: Transfer): void {
+  if (limits === undefined) return;
+  const [, most = "0"] = Object.entries(limits).find(([name]) => mintOf(name) === token) ?? [];
+  if (raw > (rawOf(most, decimals) ?? 0n)) throw meshError("PAYMENT_LIMIT");
 }
 
 /** A key names one payment: another under it is a mistake of the caller, and must not pass for paid. */

@@ -19,6 +19,7 @@ export const paymentMigrations: readonly Migration[] = [
          tx_signature TEXT NOT NULL UNIQUE,
          bytes TEXT NOT NULL,
          last_valid_height INTEGER NOT NULL,
+         since_slot INTEGER,
          creates_account INTEGER NOT NULL,
          why TEXT NOT NULL,
          state TEXT NOT NULL,
@@ -36,6 +37,7 @@ export const paymentMigrations: readonly Migration[] = [
 export interface OpenPayment extends Payment {
   readonly bytes: string;
   readonly lastValidBlockHeight: number;
+  readonly sinceSlot: number | undefined;
   readonly noticeDue: boolean;
 }
 
@@ -51,6 +53,7 @@ type PaymentRow = {
   tx_signature: string;
   bytes: string;
   last_valid_height: number;
+  since_slot: number | null;
   creates_account: number;
   why: string;
   state: string;
@@ -74,6 +77,7 @@ const fromRow = (row: PaymentRow): OpenPayment => ({
   noticeId: row.notice_id,
   bytes: row.bytes,
   lastValidBlockHeight: row.last_valid_height,
+  sinceSlot: row.since_slot ?? undefined,
   noticeDue: row.notice === "due",
 });
 
@@ -90,8 +94,8 @@ export async function hasSignature(tx: Read, txSignature: string): Promise<boole
 export async function insertPayment(tx: Write, payment: OpenPayment, nowMs: number): Promise<void> {
   await tx.run(
     `INSERT INTO mesh_payments (key, peer, sender, recipient, amount, raw, token, decimals, tx_signature, bytes,
-       last_valid_height, creates_account, why, state, notice, created_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
+       last_valid_height, since_slot, creates_account, why, state, notice, created_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
     payment.key,
     payment.peer,
     payment.from,
@@ -103,6 +107,7 @@ export async function insertPayment(tx: Write, payment: OpenPayment, nowMs: numb
     payment.txSignature,
     payment.bytes,
     payment.lastValidBlockHeight,
+    payment.sinceSlot ?? null,
     payment.createdRecipientAccount ? 1 : 0,
     payment.why,
     payment.noticeDue ? "due" : "none",

@@ -213,6 +213,23 @@ test("what cannot be paid is refused, and nothing is signed or kept", async () =
   expect(await ana.db.all("SELECT * FROM mesh_payments")).toEqual([]);
 });
 
+test("an owner's limit holds for each payment, and a token it does not name is not paid", async () => {
+  const { chain, net, ana, bo, from, send } = await paired();
+  await using _ = net;
+  const usdc = chain.bank.mint("USDC", 6, { address: "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v" });
+  const junk = chain.bank.mint("junk", 6);
+  for (const mint of [usdc, junk]) await chain.bank.give(from, mint, 100_000_000n);
+  ana.configure({ paymentMax: { SOL: "0.29", usdc: "20" } });
+  const refused = { success: false, error: expect.stringMatching(/owner/) };
+  expect(await send({ amount: "0.290000001" })).toMatchObject(refused);
+  const token = (mint: string, amount: number) => ana.tool("send_token", { agent_id: bo.id, mint, amount });
+  expect(await token("USDC", 20.1)).toMatchObject(refused);
+  expect(await token(junk, 0.000001)).toMatchObject(refused);
+  expect(chain.sent).toEqual([]);
+  expect(await send()).toMatchObject({ success: true });
+  expect(await token("USDC", 20)).toMatchObject({ success: true });
+});
+
 test("a token goes by its name, its decimals are the mint's, and the recipient gets an account for it", async () => {
   const { chain, net, ana, bo, from } = await paired();
   await using _ = net;

@@ -39,6 +39,8 @@ export interface FakeSolana {
   blockhash: string | undefined;
   /** Whether it answers at all. */
   isDown: boolean;
+  /** The first slot it remembers. */
+  firstSlot: number;
   next(fault: SolanaFault): void;
   /** Lets what is held land. */
   release(): void;
@@ -130,7 +132,7 @@ export function fakeSolana(): FakeSolana {
       lifetimes.set(blockhash, lastValidBlockHeight);
       return { ...context(), value: { blockhash, lastValidBlockHeight } };
     },
-    getBlockHeight: () => height,
+    getFirstAvailableBlock: () => chain.firstSlot,
     getEpochInfo: () => ({
       absoluteSlot: height + 18,
       blockHeight: height - 32,
@@ -183,6 +185,7 @@ export function fakeSolana(): FakeSolana {
     calls,
     blockhash: undefined,
     isDown: false,
+    firstSlot: 0,
     next: (fault) => void faults.push(fault),
     release: () => {
       for (const transaction of held.splice(0)) land(transaction);

@@ -39,6 +39,8 @@ export interface PreparedTransfer {
   readonly signature: string;
   /** Above this block height it can land no more. */
   readonly lastValidBlockHeight: number;
+  /** The chain's slot when it was made: before it, it did not land. */
+  readonly sinceSlot?: number | undefined;
   /** Whether it makes an account for the recipient, at our cost. */
   readonly createsAccount: boolean;
 }
@@ -83,8 +85,11 @@ export interface WalletProvider {
   prepare(transfer: Transfer): Promise<PreparedTransfer>;
   /** Sends a prepared transaction; again is the same transaction. Rejects when it was not taken: `status` decides. */
   submit(bytes: string): Promise<void>;
-  /** `expired` only once it can never land. */
-  status(signature: string, lastValidBlockHeight: number): Promise<TransferStatus>;
+  /**
+   * `expired` only once it can never land, said by a node whose memory reaches back to `sinceSlot`.
+   * @throws CHAIN_UNREACHABLE also where the memory does not
+   */
+  status(signature: string, lastValidBlockHeight: number, sinceSlot?: number): Promise<TransferStatus>;
   /** `undefined` for a transaction the chain does not know (yet). */
   lookup(signature: string): Promise<ChainTransfer | undefined>;
 }

@@ -25,7 +25,7 @@ import {
 } from "@solana-program/token";
 import { meshError } from "../../errors.ts";
 import { SOL, SOL_DECIMALS, type Transfer, type WalletProvider } from "../wallet.ts";
-import { asked, openRpc, type SolanaRpc } from "./solana-rpc.ts";
+import { asked, openRpc, type SolanaRpc, unreachableChain } from "./solana-rpc.ts";
 import { TOKEN_2022_PROGRAM, TOKEN_PROGRAM, transfersIn } from "./solana-transfers.ts";
 
 type Chain = Pick<WalletProvider, "balance" | "decimals" | "prepare" | "submit" | "status" | "lookup">;
@@ -66,7 +66,7 @@ export async function openChain(options: {
 
     async prepare(transfer) {
       const { instructions, createsAccount } = await stepsOf(rpc, signer, transfer);
-      const { value: lifetime } = await asked(rpc.getLatestBlockhash({ commitment }));
+      const { context, value: lifetime } = await asked(rpc.getLatestBlockhash({ commitment }));
       const message = pipe(
         createTransactionMessage({ version: 0 }),
         (empty) => setTransactionMessageFeePayerSigner(signer, empty),
@@ -80,6 +80,7 @@ export async function openChain(options: {
         bytes: getBase64EncodedWireTransaction(signed),
         signature: getSignatureFromTransaction(signed),
         lastValidBlockHeight: Number(lifetime.lastValidBlockHeight),
+        sinceSlot: Number(context.slot),
         createsAccount,
       };
     },
@@ -89,14 +90,18 @@ export async function openChain(options: {
       await asked(rpc.sendTransaction(wired, { encoding: "base64", preflightCommitment: commitment }));
     },
 
-    async status(signature, lastValidBlockHeight) {
+    async status(signature, lastValidBlockHeight, sinceSlot) {
       const first = await standing(rpc, signature);
       if (first.status !== undefined) return first.status;
       const tip = await asked(rpc.getEpochInfo({ commitment: "finalized" }));
       if (tip.blockHeight <= BigInt(lastValidBlockHeight)) return "pending";
       // It may have landed since the first look; and of two nodes behind one address one may lag behind the other.
       const last = await standing(rpc, signature);
-      return last.status ?? (last.slot >= tip.absoluteSlot ? "expired" : "pending");
+      if (last.status !== undefined) return last.status;
+      if (sinceSlot !== undefined && (await asked(rpc.getFirstAvailableBlock())) > BigInt(sinceSlot)) {
+        throw unreachableChain("it has forgotten the time of this transaction");
+      }
+      return last.slot >= tip.absoluteSlot ? "expired" : "pending";
     },
 
     async lookup(signature) {

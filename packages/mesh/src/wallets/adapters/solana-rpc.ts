@@ -49,6 +49,6 @@ export async function asked<T>(request: { send(): Promise<T> }): Promise<T> {
   }
 }
 
-function unreachableChain(why: string, cause?: unknown): DarkMatterError {
+export function unreachableChain(why: string, cause?: unknown): DarkMatterError {
   return meshError("CHAIN_UNREACHABLE", `The Solana node could not be used: ${why}`, cause);
 }

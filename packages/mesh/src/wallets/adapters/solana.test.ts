@@ -82,6 +82,17 @@ test("what was never sent is expired only when the finalized chain has passed it
   expect(await wallet.status(signature, lastValidBlockHeight)).toBe("expired");
 });
 
+test("a node that has forgotten the time of a transaction does not say that it never landed", async () => {
+  const { chain, wallet } = world();
+  const { signature, lastValidBlockHeight, sinceSlot } = await wallet.prepare(sol(1n));
+  chain.advance(5000);
+  chain.firstSlot = (sinceSlot ?? 0) + 1;
+  const asked = () => wallet.status(signature, lastValidBlockHeight, sinceSlot);
+  await expect(asked()).rejects.toMatchObject({ code: "CHAIN_UNREACHABLE" });
+  chain.firstSlot = sinceSlot ?? 0;
+  expect(await asked()).toBe("expired");
+});
+
 test("a transaction that failed on the chain moved nothing", async () => {
   const { chain, wallet } = world();
   const { bytes, signature, lastValidBlockHeight } = await wallet.prepare(sol(5n));

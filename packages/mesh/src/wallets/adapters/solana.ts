@@ -36,7 +36,7 @@ export function createSolanaWallet({ signer, wire, rpcUrl }: SolanaOptions): Wal
     decimals: async (token) => (await chain()).decimals(token),
     prepare: async (transfer) => (await chain()).prepare(transfer),
     submit: async (bytes) => (await chain()).submit(bytes),
-    status: async (signature, lastValid) => (await chain()).status(signature, lastValid),
+    status: async (signature, lastValid, since) => (await chain()).status(signature, lastValid, since),
     lookup: async (signature) => (await chain()).lookup(signature),
   };
 }
