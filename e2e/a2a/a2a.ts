@@ -7,6 +7,7 @@ import { type Checks, sleep, until } from "../checks.ts";
 import { createWorld, freePorts, type Home, type NodeProcess, type World } from "../world.ts";
 import { answersOf, leave, leaving, officialClient, verifiedCard } from "./client.ts";
 import { checkHelper } from "./helper.ts";
+import { requireProven } from "./proof.ts";
 import { checkBodies, checkReadme } from "./raw.ts";
 
 const QUESTION = "Which berth is free on Tuesday?";
@@ -197,13 +198,7 @@ async function checkProof({ check }: Checks, place: Place): Promise<void> {
     const client = await officialClient(place.node.url, place.token);
     await leave(client, "For the record?");
     const id = await replied(place, "For the record.");
-    const path = `${world.folder}/a2a-proof.json`;
-    const exported = await world.command(home, "export", id, "-o", path, "--force", "--disclose", "all");
-    assert.equal(exported.code, 0, JSON.stringify(exported.json));
-    const { code, json } = await world.command(home, "verify", path);
-    assert.deepEqual(json.problems ?? [], []);
-    assert.equal(code, 0, JSON.stringify(json));
-    assert.equal(json.verdict, "verified");
+    await requireProven(world, home, id);
   });
 }
 

@@ -5,6 +5,7 @@ import { TaskState } from "@a2a-js/sdk";
 import type { Checks } from "../checks.ts";
 import { freePorts, type Home, type World } from "../world.ts";
 import { answersOf, leave, officialClient } from "./client.ts";
+import { requireProven } from "./proof.ts";
 
 const HELPER = resolve(import.meta.dirname, "children/helper.ts");
 const ANSWERED_MS = 25_000;
@@ -47,14 +48,4 @@ export async function checkHelper({ check }: Checks, world: World): Promise<void
     ANSWERED_MS,
   );
   await node.stop();
-}
-
-/** What the helper answered in the agent's place verifies, by its grant. */
-async function requireProven(world: World, home: Home, messageId: string): Promise<void> {
-  const path = join(world.folder, "bo-proof.json");
-  const exported = await world.command(home, "export", messageId, "-o", path, "--disclose", "all");
-  assert.equal(exported.code, 0, JSON.stringify(exported.json));
-  const { code, json } = await world.command(home, "verify", path);
-  assert.equal(code, 0, JSON.stringify(json));
-  assert.equal(json.verdict, "verified");
 }
