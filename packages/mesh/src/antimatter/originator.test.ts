@@ -14,7 +14,7 @@ import {
 } from "../testing/fee-world.ts";
 import type { Stranger } from "../testing/stranger.ts";
 import { type TestNode, testNode } from "../testing.ts";
-import { readSignal } from "./antimatter.store.ts";
+import { readLog, readSignal } from "./antimatter.store.ts";
 import { WATCHDOG_MS } from "./signal.ts";
 
 const WINNER = walletNumber(77);
@@ -67,6 +67,31 @@ test("a payment's fee is played for, and the winner has it exactly once", async 
   expect(await scoreOf(bo, cy.id)).toBe(0.505);
   expect(await scoreOf(bo, ana.id)).toBe(0.01);
   expect(bo.reports).toEqual([]);
+});
+
+test("a payer that means another fee costs itself trust, and the fee is the network's", async () => {
+  await using world = await feeWorld({ nodes: ["ana", "bo"] });
+  const { ana, bo } = world.nodes;
+  await world.net.connect("ana", "bo");
+  const metadata = {
+    type: "solana_payment",
+    amount: 2,
+    token: "SOL",
+    from_wallet: await walletOf(ana),
+    to_wallet: await walletOf(bo),
+    antimatter_eligible: true,
+    antimatter_rate: 0.5,
+  };
+  const paid = await ana.tool("send_sol", { agent_id: bo.id, amount: 2, notify: false });
+  const notice = { ...metadata, tx_signature: paid.tx_signature };
+  await ana.tool("send_message", { content: "paid", target_agent_id: bo.id, metadata: notice });
+  await world.settle();
+  for (const job of ["payments.check", "antimatter.attend"]) await bo.job(job);
+  await world.settle();
+
+  expect(await logOf(bo)).toEqual(["rate_disagreement", "antimatter_initiated", "antimatter_kept"]);
+  expect((await readLog(bo.db))[1]).toMatchObject({ amount: 0.02, original_tx: paid.tx_signature });
+  expect(await scoreOf(bo, ana.id)).toBe(-0.02);
 });
 
 test("an agent of our kind is handed the signal with a signed step, and may tell its end", async () => {
