@@ -1,6 +1,7 @@
-import { isoTime } from "@darkmatter/core";
+import { HOUR_MS, isoTime } from "@darkmatter/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { fakeHelpers } from "../testing/fake-helpers.ts";
 import { memoryNetwork, stranger } from "../testing.ts";
 import type { Said } from "./entry.ts";
 import { contextFeed, feedText, rankedFeed, scoreOf } from "./feed.ts";
@@ -66,7 +67,10 @@ test("nobody is called as we are, and a name is letters and digits", () => {
 
 test("whatever peers say, an entry is one bounded line whose quotes are ours", () => {
   const trap = fc.constantFrom('"', "\n", "\r\n", "\u2028", "\u202e", "→", ":", "]", "a", " ");
-  const wild = fc.string({ unit: fc.oneof(trap, fc.string({ unit: "binary", maxLength: 2 })), maxLength: 300 });
+  const wild = fc.string({
+    unit: fc.oneof(trap, fc.string({ unit: "binary", maxLength: 2 })),
+    maxLength: 300,
+  });
   fc.assert(
     fc.property(wild, wild, wild, (content, name, id) => {
       const lines = textOf([said({ content, messageId: id })], new Map([[PEER, name]])).split(
@@ -92,4 +96,30 @@ test("the feed of a node is made of what it said and heard", async () => {
   expect(ours).toMatch(/you → bo: "say 'hi'"$/);
   expect(theirs).toMatch(/bo → you: "x{200}\.\.\."$/);
   expect(news).toMatch(/bo \(broadcast\): "news"$/);
+});
+
+test("a helper's prompt holds the conversation, the message it is to answer last", async () => {
+  const { helpers, started } = fakeHelpers();
+  await using net = await memoryNetwork({
+    nodes: ["ana", "bo"],
+    configOf: { bo: { routerMode: "spawn" } },
+    helpersOf: { bo: helpers },
+  });
+  const { ana, bo } = net.nodes;
+  await net.connect("ana", "bo");
+  await bo.tool("send_message", { content: "ask me anything", target_agent_id: ana.id });
+  await bo.tool("set_impression", { agent_id: ana.id, score: 0.8 });
+  await net.clock.advance(HOUR_MS);
+  await ana.tool("send_message", { content: "what is a shard?", target_agent_id: bo.id });
+  for (let round = 0; round < 5; round++) {
+    await net.settle();
+    await net.clock.advance(1000);
+  }
+  const { args, stdin } = started[0]?.spec ?? {};
+  const lines = [...(args ?? []), stdin ?? ""].join("\n").split("\n");
+  const at = lines.findIndex((line) => line.includes("RECENT CONVERSATION:"));
+  expect(lines.slice(at + 1, at + 3)).toEqual([
+    expect.stringMatching(/you → ana: "ask me anything"$/),
+    expect.stringMatching(/ana → you: "what is a shard\?"$/),
+  ]);
 });
