@@ -10,6 +10,15 @@ export {
 export { PROFILES } from "./delegation/profiles.ts";
 export { INSTRUCTIONS } from "./instructions.ts";
 export { createMesh, type Mesh } from "./mesh.ts";
+export type {
+  Cost,
+  Forward,
+  PoolHandler,
+  ProxyRequest,
+  ProxyResult,
+  UpstreamAnswer,
+} from "./pools/handler.ts";
+export type { Provider } from "./pools/pool.ts";
 export type { Listening, MeshConfig, MeshPorts, Report } from "./ports.ts";
 export type { CustomRouter, CustomRouting } from "./router/custom.ts";
 export { meshMigrations } from "./schema.ts";

@@ -32,19 +32,24 @@ async function shop(policy: JsonObject = {}) {
     const answer = await buying.buy(body);
     return { status: answer.status, body: JSON.parse(String(answer.body)) as JsonObject };
   };
-  const signed = (amount: number, by: Signer = bo.signer, more: JsonObject = {}): JsonObject => {
+  const signed = (
+    amount: number,
+    by: Signer = bo.signer,
+    more: JsonObject = {},
+    paymentToken = "SOL",
+  ): JsonObject => {
     const timestamp = isoTime(net.clock.now());
     const purchase = {
       poolId,
       consumer: bo.id,
       amount: amountText(parseAmount(amount) ?? 0n),
-      paymentToken: "SOL",
+      paymentToken,
     };
     return {
       pool_id: poolId,
       consumer_agent_id: bo.id,
       amount,
-      payment_token: "SOL",
+      payment_token: paymentToken,
       timestamp,
       from_public_key_hex: by.agentId,
       signature_hex: signText(by, poolBuyText({ ...purchase, timestamp })),
@@ -131,6 +136,15 @@ test("a purchase that is replayed, or too old, buys nothing", async () => {
   await world.net.clock.advance(20 * MINUTE_MS);
   expect((await world.buy(body)).status).toBe(403);
   expect(world.credit.get(`${world.bo.id} SOL`)).toBe(parseAmount(9));
+});
+
+test("what was paid in a token by its mint pays what is priced by its name", async () => {
+  await using world = await shop();
+  const usdc = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
+  world.credit.set(`${world.bo.id} ${usdc}`, parseAmount(5) ?? 0n);
+  expect((await world.buy(world.signed(1, world.bo.signer, {}, "usdc"))).status).toBe(200);
+  expect((await world.buy(world.signed(1, world.bo.signer, {}, "SOL"))).status).toBe(402);
+  expect(world.credit.get(`${world.bo.id} ${usdc}`)).toBe(parseAmount(4));
 });
 
 test("an open pool gives each agent no more than its owner says, spent or not", async () => {

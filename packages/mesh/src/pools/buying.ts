@@ -9,6 +9,7 @@ import { type Amount, amountNumber, amountText, parseAmount } from "./amount.ts"
 import {
   type AccessToken,
   type Pool,
+  paidToken,
   sameToken,
   TOKENS_MAX,
   TOKENS_OF_CONSUMER_MAX,
@@ -113,7 +114,11 @@ export function createBuying(
     const grant = { pool, consumer, amount, mint };
     if (await isOpen(tx, grant)) return bought(await insert(tx, grant, "open"));
     if (!signed) return failure(403, "Only a purchase signed by the consumer may use what it paid");
-    const isPaid = await credit.spend(tx, { peer: consumer, token: mint, amount: amountText(amount) });
+    const isPaid = await credit.spend(tx, {
+      peer: consumer,
+      token: paidToken(mint),
+      amount: amountText(amount),
+    });
     return isPaid
       ? bought(await insert(tx, grant, "paid"))
       : failure(402, "No confirmed payment covers this amount: pay this agent first, then buy");

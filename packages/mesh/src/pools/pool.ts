@@ -1,4 +1,5 @@
 import type { JsonObject } from "@darkmatter/core";
+import { mintOf, SOL } from "../wallets/wallet.ts";
 import { type Amount, amountText } from "./amount.ts";
 
 export const POOLS_MAX = 10;
@@ -69,9 +70,10 @@ export interface AccessToken {
 /** Who let its balance be: the owner, the pool's policy `open`, or a payment. */
 export type TokenSource = "owner" | "open" | "paid";
 
-/** Names of tokens differ by no case, addresses do. */
-export const sameToken = (one: string, other: string): boolean =>
-  one === other || (one.length <= 10 && one.toUpperCase() === other.toUpperCase());
+/** A token as it is paid and counted: `SOL`, or the mint's address in the place of a known name. */
+export const paidToken = (named: string): string => (named.toUpperCase() === SOL ? SOL : mintOf(named));
+
+export const sameToken = (one: string, other: string): boolean => paidToken(one) === paidToken(other);
 
 /** The paths of enabled providers, each once. */
 export function endpointsOf(providers: readonly Provider[]): string[] {
