@@ -514,3 +514,17 @@ test("every way in asks for a token before anything else", async () => {
     expect(asked.status, path).toBe(401);
   }
 });
+
+test("a caller that the agent blocked is heard no more", async () => {
+  const { net, ana } = await oneNode();
+  await using _ = net;
+  const caller = await a2aCaller(ana);
+  await caller.leave("buy now");
+  expect(await ana.tool("connection", { action: "block", agent_id: "a2a:phone" })).toMatchObject({
+    success: true,
+  });
+  expect(await waiting(ana)).toEqual([]);
+  expect(await caller.fails("SendMessage", { message: a2aMessage("buy now"), ...NOW })).toBe(-32004);
+  await ana.tool("connection", { action: "unblock", agent_id: "a2a:phone" });
+  expect(state(await caller.leave("sorry"))).toBe("TASK_STATE_SUBMITTED");
+});

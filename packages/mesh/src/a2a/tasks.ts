@@ -1,5 +1,6 @@
 import { isoTime, type JsonObject, newId, newUuid } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
+import { isBlocked } from "../connections/connections.store.ts";
 import { remember } from "../conversation/conversation.ts";
 import { deleteInbox, insertInbox, takePlace } from "../messages/messages.store.ts";
 import type { OnStored, StoredMessage } from "../messages/stored.ts";
@@ -58,6 +59,8 @@ export interface TaskServices {
   onStored(): readonly OnStored[];
   changed(): void;
 }
+
+const BLOCKED = "The agent takes no messages from the holder of this token.";
 
 export function createTasks(ports: MeshPorts, { isActive, onStored, changed }: TaskServices): Tasks {
   const { db, clock, config, journal, random, signer } = ports;
@@ -159,6 +162,7 @@ export function createTasks(ports: MeshPorts, { isActive, onStored, changed }: T
       if (!isActive()) throw a2aError("INACTIVE");
       const parts = JSON.stringify(request.parts);
       return db.write(async (tx) => {
+        if (await isBlocked(tx, callerOf(token))) throw a2aError("UNSUPPORTED_OPERATION", BLOCKED);
         const before = await readSentBefore(tx, token.id, request.clientId);
         if (before) {
           if (before.parts !== parts)
