@@ -351,8 +351,8 @@ function createServices(
   const forwarding = createForwarding(ports, connections, callbacks, outbox, giving, changed);
   const delegations = createDelegations(ports, {
     background,
-    context: (respondingTo) =>
-      contextFeed(db, { self: ports.signer.agentId, nowMs: ports.clock.now(), respondingTo }),
+    context: (respondingTo, peer) =>
+      contextFeed(db, { self: ports.signer.agentId, nowMs: ports.clock.now(), respondingTo, peer }),
     nameOf: async (agentId) => (await connections.get(db, agentId))?.displayName ?? null,
     changed,
   });

@@ -69,12 +69,26 @@ export async function readEntries(tx: Read, limit: number): Promise<Conversation
   }));
 }
 
-/** What the newest `limit` entries are ranked by. Long words lie last in a row, so that this reads none of them. */
-export async function readRanked(tx: Read, limit: number): Promise<Array<Ranked & { seq: number }>> {
-  return tx.all<Ranked & { seq: number }>(
-    `SELECT seq, message_id AS messageId, at, entry_type AS entryType, direction, trust
-     FROM mesh_conversation ORDER BY seq DESC LIMIT +?`,
+/**
+ * What the newest `limit` entries are ranked by; with `peer` those it said or was told, and what was told to everybody.
+ * Long words lie last in a row, so that this reads none of them.
+ */
+export async function readRanked(
+  tx: Read,
+  limit: number,
+  peer?: string,
+): Promise<Array<Ranked & { seq: number }>> {
+  const columns = "seq, message_id AS messageId, at, entry_type AS entryType, direction, trust";
+  if (peer === undefined)
+    return tx.all(`SELECT ${columns} FROM mesh_conversation ORDER BY seq DESC LIMIT +?`, limit);
+  return tx.all(
+    `SELECT ${columns} FROM (
+       SELECT seq, message_id, at, entry_type, direction, trust, from_agent_id, to_agent_ids FROM mesh_conversation
+       ORDER BY seq DESC LIMIT +?
+     ) WHERE from_agent_id = ? OR instr(to_agent_ids, ?) > 0 OR (entry_type = 'broadcast' AND direction = 'inbound')`,
     limit,
+    peer,
+    JSON.stringify(peer),
   );
 }
 

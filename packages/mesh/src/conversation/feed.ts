@@ -10,6 +10,8 @@ export interface FeedView {
   readonly nowMs: number;
   /** The message that is to be answered: it counts tenfold. */
   readonly respondingTo?: string | undefined;
+  /** Whose words are answered: what others said to us alone, and we to them, is left out. */
+  readonly peer?: string | undefined;
 }
 
 /** What an agent should remember of what was said, each list from the most to the least important. */
@@ -68,7 +70,7 @@ export function feedText(feed: Feed<Said>, self: string, names: ReadonlyMap<stri
  * it can end. It is the words of other agents all the same: to be put inside a labelled block.
  */
 export async function contextFeed(tx: Read, view: FeedView): Promise<string> {
-  const { direct, network } = rankedFeed(await readRanked(tx, CONVERSATION_ENTRIES_MAX), view);
+  const { direct, network } = rankedFeed(await readRanked(tx, CONVERSATION_ENTRIES_MAX, view.peer), view);
   const seqs = [...direct, ...network].map(({ seq }) => seq);
   const said = await readSaid(tx, seqs, CONTENT_CODE_POINTS + 1);
   const whole = (list: typeof direct) => list.flatMap(({ seq }) => said.get(seq) ?? []);

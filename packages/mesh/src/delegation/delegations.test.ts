@@ -106,6 +106,19 @@ test("a trusted peer's message is handed to one helper, with the least privilege
   expect([...here.folders.values()].join()).not.toBe("");
 });
 
+test("a helper is told what was said with the peer it answers, and nothing that others said in private", async () => {
+  await using here = await society();
+  await here.write(here.cy, "the secret word is plum");
+  await here.bo.tool("send_message", { content: "plum noted", target_agent_id: here.cy.id });
+  await here.bo.tool("send_message", { content: "welcome", target_agent_id: here.ana.id });
+  await here.net.clock.advance(HOUR_MS / 2);
+  await here.write(here.ana, "what is the secret word?");
+  const prompt = here.started.find(({ spec }) => spec.stdin?.includes(here.ana.id))?.spec.stdin;
+  expect(prompt).toContain("welcome");
+  expect(prompt).toContain("what is the secret word?");
+  expect(prompt).not.toContain("plum");
+});
+
 test("autonomous flags only where the owner asked for them", async () => {
   await using here = await society({ config: { agent: { ...AGENT, autonomous: true } } });
   const id = await here.write(here.ana, "hello");

@@ -37,7 +37,7 @@ export interface Profile {
 }
 
 /** In these a helper finds its way back, whatever its client makes of files and flags. */
-export const URL_VARIABLE = "DARKMATTER_MCP_URL";
+const URL_VARIABLE = "DARKMATTER_MCP_URL";
 export const TOKEN_VARIABLE = "DARKMATTER_MCP_TOKEN";
 
 const SERVER = "darkmatter";

@@ -23,7 +23,7 @@ const TAILS_MAX = 20;
 export interface DelegationNeeds {
   readonly background: Background;
   /** The context feed for the message or request of this id, as it is printed; peers' words. */
-  context(subject: string): Promise<string>;
+  context(subject: string, peer: string): Promise<string>;
   /** The name a connected agent gives itself. */
   nameOf(agentId: string): Promise<string | null>;
   changed(): void;
@@ -117,7 +117,10 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
       folder: folders.pathOf(delegation.id),
       tools: one.grant.scope.tools,
     };
-    const [context, name] = await Promise.all([needs.context(delegation.subject), nameIn(work)]);
+    const [context, name] = await Promise.all([
+      needs.context(delegation.subject, delegation.peer),
+      nameIn(work),
+    ]);
     const prompt = promptFor(work, { name, context }, random);
     const { command, args, stdin } = commandLine(config.client, settings, access, prompt);
     const path = await processes.find(command);
