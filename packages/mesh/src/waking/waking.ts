@@ -1,7 +1,7 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
 import type { Background } from "../background.ts";
-import type { PendingRequest } from "../connections/connection.ts";
+import { CHALLENGE_LIFETIME_MS, type PendingRequest } from "../connections/connection.ts";
 import { readRequest } from "../connections/requests.store.ts";
 import type { Delegations } from "../delegation/delegations.ts";
 import { subjectOf, type Work } from "../delegation/work.ts";
@@ -65,6 +65,7 @@ export const COALESCE_MS = 5 * SECOND_MS;
 /** How often a way is asked within an hour, whatever comes. */
 export const ASKS_PER_HOUR_MAX = 30;
 const AWAKE_PAUSE_MS = 5 * SECOND_MS;
+const PROOF_PAUSE_MS = 2 * SECOND_MS;
 const INACTIVE_PAUSE_MS = MINUTE_MS;
 const BATCH = 100;
 /** Long enough that no message in the inbox wakes anybody a second time. */
@@ -147,8 +148,8 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
     if (!waiter || waiter.nextAtMs === null || waiter.nextAtMs > nowMs) return undefined;
     const work = await workOf(tx, waiter);
     if (!work) return end(tx, waiter);
-    const pauseMs = pauseOf(waiter);
-    if (pauseMs === "told") return end(tx, waiter);
+    const pauseMs = pauseOf(waiter, work);
+    if (pauseMs === "told" || pauseMs === "unproven") return end(tx, waiter);
     if (pauseMs > 0) return later(tx, waiter, nowMs + pauseMs);
     for (const [at, name] of ORDER.entries()) {
       if (at < waiter.step) continue;
@@ -165,9 +166,12 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
     return end(tx, waiter);
   }
 
-  /** How long a waiter that nobody was asked for is left alone; `told` when its agent knows of it. */
-  function pauseOf({ way, notedAtMs }: Waiter): number | "told" {
+  /** How long a waiter is left alone; `told` when its agent knows of it, `unproven` when anybody may have sent it. */
+  function pauseOf({ way, notedAtMs }: Waiter, { work }: Handled): number | "told" | "unproven" {
     if (presence.status() !== "active") return INACTIVE_PAUSE_MS;
+    // Anybody can ask in a trusted agent's name; its proof comes in a call of its own.
+    if (work.kind === "request" && !work.request.proven)
+      return clock.now() - notedAtMs < CHALLENGE_LIFETIME_MS ? PROOF_PAUSE_MS : "unproven";
     if (way !== null) return 0;
     // Every result of a tool says what is new since the last one.
     if (alertness.toldAtMs() > notedAtMs) return "told";
@@ -264,9 +268,9 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
       await note(tx, "message", messageId);
     },
 
-    async request(tx, { requestId, agentId, proven }) {
+    async request(tx, { requestId, agentId }) {
       const score = (await impressions.of(tx, agentId))?.score ?? 0;
-      if (proven && score >= config.agent.minTrust) await note(tx, "request", requestId);
+      if (score >= config.agent.minTrust) await note(tx, "request", requestId);
     },
 
     advance,

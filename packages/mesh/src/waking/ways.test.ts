@@ -2,7 +2,7 @@ import { MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import type { SessionWatch } from "@darkmatter/surface";
 import { describe, expect, test } from "vitest";
 import { fakeHelpers } from "../testing/fake-helpers.ts";
-import { memoryNetwork } from "../testing.ts";
+import { memoryNetwork, stranger } from "../testing.ts";
 import { hookOf } from "./hook.ts";
 import { isPlainId, summonsText } from "./ways.ts";
 
@@ -95,6 +95,35 @@ test("a hook's command is started as a vector of words, with ids in its environm
   await pass(6 * MINUTE_MS);
   expect(started[0]?.graces).toHaveLength(1);
   expect(JSON.stringify(started[0]?.spec.env)).not.toMatch(/1234|key@rpc/);
+});
+
+test("a request to be connected wakes for an agent that is trusted and has proven its key, and for no other", async () => {
+  const config = { routerMode: "spawn" } as const;
+  await using net = await memoryNetwork({
+    nodes: ["ana", "bo", "cy"],
+    apart: "public",
+    configOf: { bo: config },
+  });
+  const { ana, bo, cy } = net.nodes;
+  const pushed: string[] = [];
+  (bo.mesh.tools.watch as SessionWatch).reachable("claude", async (content) => void pushed.push(content));
+  await bo.tool("set_impression", { agent_id: ana.id, score: 0.6, note: "" }, { session: "owner" });
+  await cy.tool("connection", { action: "request", target_url: bo.url });
+  const mallory = stranger(net.clock, net.hosts.cy, { port: 9080, seed: 8 });
+  await bo.tool("set_impression", { agent_id: mallory.id, score: 0.6, note: "" }, { session: "owner" });
+  expect((await mallory.post(bo, "connection_request", mallory.request())).status).toBe(200);
+  const settle = async () => {
+    await net.clock.advance(3 * SECOND_MS);
+    await net.settle();
+    await bo.job("waking.advance");
+    await net.settle();
+  };
+  await settle();
+  expect(pushed).toEqual([]);
+  await ana.tool("connection", { action: "request", target_url: bo.url });
+  await settle();
+  await settle();
+  expect(pushed).toEqual(["1 new connection request: call darkmatter_list_pending_requests."]);
 });
 
 describe("what the owner typed as a hook", () => {
