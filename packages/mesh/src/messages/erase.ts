@@ -1,6 +1,7 @@
 import type { Write } from "@darkmatter/store";
 import { eraseA2aWords } from "../a2a/tasks.store.ts";
 import { eraseEntries } from "../conversation/conversation.store.ts";
+import { eraseNotices } from "../payments/notices.store.ts";
 import { eraseDetails, forgetDue } from "../receipts/receipts.store.ts";
 import { eraseResponses, eraseUpdates } from "../webhooks/webhooks.store.ts";
 import { deleteInbox } from "./messages.store.ts";
@@ -25,5 +26,6 @@ export async function erase(tx: Write, messageId: string, nowMs: number): Promis
   await forgetDue(tx, messageId);
   const copies = await eraseCopies(tx, messageId, nowMs);
   const tasks = await eraseA2aWords(tx, messageId, ERASED);
-  return tasks + copies + waiting + sent + responses + notes + entries + details;
+  const notices = await eraseNotices(tx, messageId);
+  return notices + tasks + copies + waiting + sent + responses + notes + entries + details;
 }

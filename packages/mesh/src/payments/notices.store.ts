@@ -130,6 +130,11 @@ export async function pruneNotices(tx: Write, beforeMs: number): Promise<void> {
   await tx.run(sql, beforeMs);
 }
 
+/** Removes what a message said was paid; what the chain confirmed of it stays counted. How many. */
+export function eraseNotices(tx: Write, messageId: string): Promise<number> {
+  return tx.run("DELETE FROM mesh_payment_notices WHERE message_id = ?", messageId);
+}
+
 /** Takes a transaction for this notice. `false`: it counted before. */
 export async function useTransaction(tx: Write, txSignature: string, messageId: string): Promise<boolean> {
   const sql =

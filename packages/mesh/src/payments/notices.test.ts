@@ -301,6 +301,21 @@ test("a notice of any shape is read or refused, and never breaks the message", a
   expect(await refusalsOf(ana)).toHaveLength(shapes.length);
 });
 
+test("an erased notice leaves no words of it, and what it paid stays counted", async () => {
+  const { net, ana, bo, paid, tell } = await paidNode();
+  await using _ = net;
+  const signature = await paid(bo.wallet, 2n * SOL);
+  await tell(bo, signature, { sender_superagent_wallet: "in the cellar" });
+  const rows = () => ana.db.all<{ message_id: string }>("SELECT * FROM mesh_payment_notices");
+  const [{ message_id: id } = { message_id: "" }, ...others] = await rows();
+  expect(others).toEqual([]);
+  expect(await ana.db.write((tx) => ana.mesh.erase(tx, id))).toBeGreaterThan(0);
+  expect(JSON.stringify(await rows())).not.toContain("cellar");
+  expect(await creditsOf(ana)).toEqual(["2000000000"]);
+  await tell(bo, signature);
+  expect(await creditsOf(ana)).toEqual(["2000000000"]);
+});
+
 test("reading a notice never throws", () => {
   const value = fc.oneof(fc.jsonValue(), fc.double(), fc.constantFrom("SOL", "usdc", "1e-9", "gas"));
   const keys = [

@@ -1,12 +1,6 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
-import {
-  type Address,
-  getBase58Encoder,
-  getCompiledTransactionMessageDecoder,
-  getTransactionDecoder,
-} from "@solana/kit";
-import { findAssociatedTokenPda } from "@solana-program/token";
-import { toBase58 } from "../wallets/base58.ts";
+import type { Address } from "@solana/kit";
+import { fromBase58, toBase58 } from "../wallets/base58.ts";
 
 export const SYSTEM = "11111111111111111111111111111111";
 export const TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
@@ -56,32 +50,74 @@ interface Balances {
 
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
-/** Takes signed bytes apart. @throws for bytes that are no transaction, or (with `signed`) not signed by who pays */
-export function decodeTransaction(base64: string, signed: boolean): SentTransaction {
-  const { messageBytes, signatures } = getTransactionDecoder().decode(Buffer.from(base64, "base64"));
-  const message = getCompiledTransactionMessageDecoder().decode(messageBytes);
-  if (message.version !== 0) throw new TypeError("only version 0 is spoken here");
-  const { staticAccounts: accounts, instructions, lifetimeToken: blockhash } = message;
-  const [payer = "", given] = Object.entries(signatures)[0] ?? [];
-  if (signed) {
-    const raw = Buffer.from(getBase58Encoder().encode(payer));
-    const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: "der", type: "spki" });
-    if (!given || !verify(null, Buffer.from(messageBytes), key, Buffer.from(given))) {
-      throw new TypeError("signature verification failure");
-    }
+/** Reads what a transaction is written in, from its beginning on. @throws for bytes that end too early */
+class Bytes {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
   }
-  if (Object.keys(signatures).length !== 1 || payer !== accounts[0]) throw new TypeError("signers");
+
+  take(count: number): Buffer {
+    if (this.#at + count > this.#bytes.length) throw new TypeError("the transaction ends too early");
+    this.#at += count;
+    return this.#bytes.subarray(this.#at - count, this.#at);
+  }
+
+  byte(): number {
+    return this.take(1).readUInt8();
+  }
+
+  /** A length in seven bits a byte, lowest first. */
+  length(): number {
+    const low = this.byte();
+    if (low < 0x80) return low;
+    const high = this.byte();
+    if (high >= 0x80) throw new TypeError("longer than a transaction may be");
+    return (low & 0x7f) | (high << 7);
+  }
+
+  list<T>(read: () => T): T[] {
+    return Array.from({ length: this.length() }, read);
+  }
+
+  rest(): Buffer {
+    return this.#bytes.subarray(this.#at);
+  }
+}
+
+/**
+ * Takes signed bytes apart, on its own and not by the library that made them.
+ * @throws for bytes that are no transaction, or (with `signed`) not signed by who pays
+ */
+export function decodeTransaction(base64: string, signed: boolean): SentTransaction {
+  const bytes = new Bytes(Buffer.from(base64, "base64"));
+  const signatures = bytes.list(() => bytes.take(64));
+  const messageBytes = bytes.rest();
+  if (bytes.byte() !== 0x80) throw new TypeError("only version 0 is spoken here");
+  const [signers] = bytes.take(3);
+  const accounts = bytes.list(() => toBase58(bytes.take(32)));
+  const blockhash = toBase58(bytes.take(32));
   const named = (at: number) => accounts[at] ?? "";
-  return {
-    signature: given ? toBase58(Uint8Array.from(given)) : "",
-    blockhash,
-    accounts,
-    steps: instructions.map(({ programAddressIndex, accountIndices = [], data = new Uint8Array() }) => ({
-      program: named(programAddressIndex),
-      accounts: accountIndices.map(named),
-      data: Buffer.from(data),
-    })),
-  };
+  const steps = bytes.list(() => ({
+    program: named(bytes.byte()),
+    accounts: bytes.list(() => named(bytes.byte())),
+    data: Buffer.from(bytes.take(bytes.length())),
+  }));
+  if (bytes.length() !== 0 || bytes.rest().length > 0) throw new TypeError("what follows is unknown here");
+  const [signature] = signatures;
+  if (signatures.length !== 1 || signers !== 1 || !signature) throw new TypeError("one signs, who pays");
+  if (signed && !isSignedBy(named(0), messageBytes, signature)) {
+    throw new TypeError("signature verification failure");
+  }
+  return { signature: toBase58(signature), blockhash, accounts, steps };
+}
+
+function isSignedBy(address: string, messageBytes: Buffer, signature: Buffer): boolean {
+  const raw = fromBase58(address, 32) ?? new Uint8Array();
+  const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: "der", type: "spki" });
+  return verify(null, messageBytes, key, signature);
 }
 
 /** Who owns what: the programs a wallet uses, in memory. Errors are named as the chain names them. */
@@ -107,6 +143,8 @@ export class SolanaBank {
 
   async tokenAccountOf(owner: string, mint: string): Promise<string> {
     const program = this.mints.get(mint)?.program ?? TOKEN;
+    // Loaded here: few tests need a token, and all would pay for it.
+    const { findAssociatedTokenPda } = await import("@solana-program/token");
     const [account] = await findAssociatedTokenPda({
       owner: owner as Address,
       mint: mint as Address,

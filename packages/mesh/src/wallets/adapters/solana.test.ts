@@ -61,6 +61,22 @@ test("a transfer is rehearsed without a signature: what is only asked about cann
   expect(chain.landed).toEqual([]);
 });
 
+test("a transaction that was changed after it was signed does not land", async () => {
+  const { chain, wallet } = world();
+  const { bytes } = await wallet.prepare(sol(5n));
+  const raw = Buffer.from(bytes, "base64");
+  for (const at of [1, 64, 70, raw.length - 9, raw.length - 1]) {
+    const changed = Buffer.from(raw);
+    changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+    await expect(wallet.submit(changed.toString("base64"))).rejects.toMatchObject({
+      code: "CHAIN_UNREACHABLE",
+    });
+  }
+  expect(chain.landed).toEqual([]);
+  await wallet.submit(bytes);
+  expect(chain.landed).toHaveLength(1);
+});
+
 test("lamports beyond what a float holds arrive exactly", async () => {
   const { chain, wallet } = world();
   chain.bank.lamports.set(wallet.address, 20_000_000_000_000_003n);
