@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS, isoTime, type JsonObject } from "@darkmatter/core";
+import { DAY_MS, HOUR_MS, isoTime, type JsonObject, MINUTE_MS } from "@darkmatter/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { strangersShard } from "../testing/shard-author.ts";
@@ -190,4 +190,18 @@ test("200 mirrors are kept: the oldest of whoever has the most goes, so that nob
   expect(ids).toHaveLength(SHARDS_MAX);
   expect(ids.slice(0, 2)).toEqual(["cys", "bo-1"]);
   expect(await ana.tool("view_shards")).toMatchObject({ count: SHARDS_MAX, note: expect.any(String) });
+});
+
+test("an address pushes at most 1000 times a minute, whatever it is", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"] });
+  const { ana } = net.nodes;
+  const bo = await peerOf(net);
+  for (let at = 0; at < 1000; at++) {
+    expect((await bo.post(ana, "shard_push", "{}", "5.6.7.8")).status).toBe(400);
+  }
+  const shard = strangersShard(net.clock, bo);
+  expect((await bo.post(ana, "shard_push", shard, "5.6.7.8")).status).toBe(429);
+  expect((await bo.post(ana, "shard_push", shard)).status).toBe(200);
+  await net.clock.advance(MINUTE_MS);
+  expect((await bo.post(ana, "shard_push", shard, "5.6.7.8")).status).toBe(200);
 });

@@ -34,8 +34,8 @@ const SHARE_WITHIN_MS = 5 * SECOND_MS;
 const FRESH_TRIES = 6;
 /** Shards left with a relay at once for one agent: it holds few things for each, and messages matter more. */
 const HANDED_ON_MAX = 5;
-/** A peer that is not ready yet. */
-const NOT_READY = 503;
+/** A peer that is not ready yet, or was told too much at once. */
+const LATER = [429, 503];
 
 interface Needs {
   readonly background: Background;
@@ -69,7 +69,7 @@ export function createSharing(ports: MeshPorts, needs: Needs): Sharing {
     const outcome = await transports.call(peer, request);
     // A relay has it: whether it was taken is told by nobody.
     if (outcome.kind === "unconfirmed") return "handed on";
-    if (outcome.kind === "failed" || outcome.answer.status === NOT_READY) {
+    if (outcome.kind === "failed" || LATER.includes(outcome.answer.status)) {
       missed.add(peer.agentId);
       away.add(peer.agentId);
       return "missed";
