@@ -195,6 +195,19 @@ test("an answer that repeats the credential goes no further, cookies and its hea
   expect(kept.headers).toEqual({ "x-kept": "1" });
 });
 
+test("only so many calls are under way at once", async () => {
+  await using world = await poolWorld({ 9001: () => new Promise(() => undefined) });
+  const token = await world.give(10);
+  const statuses: number[] = [];
+  const calls = Array.from({ length: 130 }, async () => void statuses.push((await world.call(token)).status));
+  await world.net.clock.settle();
+  expect(statuses).toEqual([429, 429]);
+  expect(world.heard).toHaveLength(128);
+  await world.net.clock.advance(30_001);
+  await Promise.all(calls);
+  expect((await world.call("at-none")).status).toBe(403);
+});
+
 test("redirects are answered, not followed", async () => {
   const away = { location: "http://127.0.0.1:9002/v1" };
   await using world = await poolWorld({ 9001: async () => ({ status: 302, headers: away, body: "" }) });

@@ -158,8 +158,11 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
         report("pool.unsettled", { call: reserved.callId, reason: reasonOf(error) });
       } finally {
         balances.release(reserved);
+        underWay--;
       }
     }
+    // Until it has ended, which is after its answer began.
+    underWay++;
     const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
     return { status: result.statusCode, headers, body: watched(clock, source, { stop, gone, ended }) };
   }
