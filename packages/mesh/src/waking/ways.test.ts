@@ -109,9 +109,10 @@ test("a request to be connected wakes for an agent that is trusted and has prove
   (bo.mesh.tools.watch as SessionWatch).reachable("claude", async (content) => void pushed.push(content));
   await bo.tool("set_impression", { agent_id: ana.id, score: 0.6, note: "" }, { session: "owner" });
   await cy.tool("connection", { action: "request", target_url: bo.url });
-  const mallory = stranger(net.clock, net.hosts.cy, { port: 9080, seed: 8 });
+  const mallory = stranger(net.clock, net.hosts.cy, { port: 9080, seed: 8, url: "http://5.6.7.12:9080" });
   await bo.tool("set_impression", { agent_id: mallory.id, score: 0.6, note: "" }, { session: "owner" });
-  expect((await mallory.post(bo, "connection_request", mallory.request())).status).toBe(200);
+  const asked = await mallory.post(bo, "connection_request", mallory.request());
+  expect(asked.json).toMatchObject({ auto_accepted: false });
   const settle = async () => {
     await net.clock.advance(3 * SECOND_MS);
     await net.settle();
