@@ -140,6 +140,7 @@ test("what an agent of our kind was handed ends by its chain's signatures alone"
       "a step nobody signed",
       { ...result({}, mallory), handoffs: [...own, { ...stepBy(mallory, signal, mallory.id), from: cy.id }] },
     ],
+    ["a way that others began", { ...result(), handoffs: [stepBy(mallory, signal, cy.id)] }],
     ["of another signal", { ...result(), handoffs: [stepBy(cy, { ...signal, signal_id: "am-1" }, cy.id)] }],
   ];
   for (const [what, body] of forged) expect((await tell(body)).status, what).toBe(403);
@@ -271,6 +272,18 @@ test("a fee whose chain cannot be asked is paid later, once, also by the next pr
   await next.job("antimatter.attend");
   expect(world.balance(WINNER)).toBe(FEE);
   expect(await readSignal(bo.db, id)).toMatchObject({ due: null });
+});
+
+test("a fee whose transaction failed on the chain is paid by another, and once", async () => {
+  const { world, bo, tell, result, close } = await handed();
+  world.solana.next("fail");
+  expect((await tell(result())).json).toEqual({ status: "resolved" });
+  await world.settle();
+  for (let at = 0; at < 3; at++) await bo.job("antimatter.attend");
+  await world.settle();
+  expect(world.balance(WINNER)).toBe(FEE);
+  expect(world.solana.landed.length).toBe(2);
+  await close();
 });
 
 test("a node that knows only the old names is asked by them", async () => {

@@ -3,6 +3,7 @@ import { antimatterResultText, signText } from "@darkmatter/identity";
 import type { Connections } from "../connections/connections.ts";
 import type { Impressions } from "../impressions/impressions.ts";
 import { pauseAfter } from "../messages/copy.ts";
+import type { PaymentOrder, PaymentState } from "../payments/payment.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Callbacks } from "../webhooks/callbacks.ts";
 import { type HeldSignal, readDue, readSignal, setDone, setDueLater } from "./antimatter.store.ts";
@@ -14,6 +15,10 @@ import type { FeeMoney } from "./money.ts";
 export const SUCCESS_GAIN = 0.01;
 /** A fee that cannot be paid for so long is kept. */
 const PAY_WITHIN_MS = 24 * HOUR_MS;
+
+/** Payments begun for a fee that never landed. */
+const TRIES_MAX = 5;
+const isDead = (state: PaymentState) => state === "expired" || state === "failed";
 
 /** Doing what the end of a signal asks for: paying it, or telling its originator. Each is tried until it is done. */
 export interface Settling {
@@ -44,6 +49,15 @@ export function createSettling(
     return isFair(ours) ? ours : undefined;
   }
 
+  /** One payment that lands. Another key is another payment, and only comes after one that moved nothing and never will. */
+  async function payOnce(order: PaymentOrder) {
+    let paid = await money.pay(order);
+    for (let tries = 2; tries <= TRIES_MAX && isDead(paid.state); tries++) {
+      paid = await money.pay({ ...order, key: `${order.key}:${tries}` });
+    }
+    return paid;
+  }
+
   async function keep(held: HeldSignal, reason: string): Promise<void> {
     await db.write(async (tx) => {
       if (!(await setDone(tx, held.key))) return;
@@ -60,12 +74,10 @@ export function createSettling(
     const to = await recipient(held);
     if (to === undefined) return keep(held, "no_recipient");
     const peer = resolvedBy !== null && (await connections.has(db, resolvedBy)) ? resolvedBy : null;
-    const order = { key: `antimatter:${signal.signal_id}`, peer, to, amount: fee, token: signal.token };
-    const paid = await money.pay({
-      ...order,
-      decimals: signal.token_decimals,
-      notify: false,
-      why: "antimatter",
+    const { token, token_decimals: decimals } = signal;
+    const paid = await payOnce({
+      key: `antimatter:${signal.signal_id}`,
+      ...{ peer, to, amount: fee, token, decimals, notify: false, why: "antimatter" },
     });
     if (paid.state === "pending") return later(held);
     if (paid.state !== "confirmed") throw new Error(`the payment ${paid.state}`);

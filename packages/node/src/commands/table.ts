@@ -6,6 +6,7 @@ import { a2aCommands } from "./a2a.ts";
 import { owningOptions } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { feeCommands } from "./fees.ts";
 import { hookCommands } from "./hook.ts";
 import { careCommands } from "./ledger-care.ts";
 import { eraseCommand } from "./ledger-erase.ts";
@@ -47,6 +48,7 @@ export function commandTable(main: MainOptions): Command[] {
     ...peerCommands(main),
     ...messageCommands(main),
     ...walletCommands(main),
+    ...feeCommands(main),
     ...shardCommands(main),
     ...rulesCommands(main),
     ...spawnCommands(main),
