@@ -15,6 +15,7 @@ import {
   replyText,
   type SignedText,
   sdpText,
+  shardDigestText,
   shardText,
   signText,
 } from "./index.ts";
@@ -100,6 +101,11 @@ describe("signed texts", () => {
     expect(sdpText({ agentId: "a\n", sdp: "v=0" })).toBeUndefined();
     expect(shardText({ shardId: "s", authorId: "a", content: "c", tags: ["x\ny"] })).toBeUndefined();
     expect(shardText({ shardId: "s\n", authorId: "a", content: "c", tags: [] })).toBeUndefined();
+    const digest = { shardId: "s", authorId: "a", updatedAt: "t", shard: { b: 1, a: "ü" } };
+    const hash = sha256Hex('{"a":"ü","b":1}');
+    expect(shardDigestText(digest)).toBe(`darkmatter.shard.v2\ns\na\nt\n${hash}`);
+    expect(shardDigestText({ ...digest, updatedAt: "t\n" })).toBeUndefined();
+    expect(shardDigestText({ ...digest, shard: { a: "\ud800" } })).toBeUndefined();
     expect(replyText({ agentId: "a", messageId: "m\n", timestamp: "t", response: "r" })).toBeUndefined();
     expect(lanBeaconText({ agentId: "a\n", port: 1, sentAt: 2 })).toBeUndefined();
     expect(challengeText("00\n")).toBeUndefined();
