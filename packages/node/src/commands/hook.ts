@@ -1,50 +1,36 @@
 import { join } from "node:path";
 import { hasCode, type JsonObject } from "@darkmatter/core";
-import { readUnread, type Unread } from "@darkmatter/mesh";
+import { readUnread } from "@darkmatter/mesh";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { readHookInput } from "../adapters/hook-input.ts";
 import { readHookMarks, writeHookMarks } from "../adapters/hook-marks.ts";
 import { look } from "../adapters/visit.ts";
 import { parseConfig } from "../config.ts";
+import { atSessionStart, beforeStop, type HookWords, withPrompt } from "../hook-words.ts";
 import type { MainOptions } from "../main-options.ts";
 import { owningOptions } from "./context.ts";
-
-/** What a hook says to its client, as Claude Code reads it; nothing where there is nothing to say. */
-type Said = JsonObject | undefined;
-
-interface Event {
-  readonly unread: Unread;
-  /** Until when this hook told of messages before. */
-  readonly toldMs: number;
-  readonly given: JsonObject;
-}
 
 interface Hook {
   readonly name: string;
   readonly summary: string;
-  say(event: Event): Said;
+  readonly say: HookWords;
 }
 
 const HOOKS: readonly Hook[] = [
   {
     name: "session-start",
     summary: "for a client's hook: tell its agent, when a session begins, what waits",
-    say: ({ unread }) => told("SessionStart", unread, unread.messages + unread.requests > 0),
+    say: atSessionStart,
   },
   {
     name: "prompt",
     summary: "for a client's hook: tell its agent, with a prompt, of messages that are new",
-    say: ({ unread, toldMs }) => told("UserPromptSubmit", unread, unread.newestAtMs > toldMs),
+    say: withPrompt,
   },
   {
     name: "stop",
     summary: "for a client's hook: before its agent stops, have it look at new messages, once for each",
-    say: ({ unread, toldMs, given }) => {
-      // The client says so itself when this hook kept its agent from stopping: twice in a row would be a loop.
-      if (given.stop_hook_active === true || unread.newestAtMs <= toldMs) return undefined;
-      const reason = `${waiting(unread)} Look at them, answer what deserves an answer, then stop.`;
-      return { decision: "block", reason };
-    },
+    say: beforeStop,
   },
 ];
 
@@ -73,7 +59,7 @@ async function run(hook: Hook, input: CommandInput, main: MainOptions): Promise<
   return EXIT_OK;
 }
 
-async function saidBy(hook: Hook, given: JsonObject, input: CommandInput, main: MainOptions): Promise<Said> {
+async function saidBy(hook: Hook, given: JsonObject, input: CommandInput, main: MainOptions) {
   const { minTrust } = parseConfig(process.env).agent;
   const { unread, folder } = await look(owningOptions(input, main), async ({ agent, db }) => ({
     unread: await readUnread(db, minTrust),
@@ -85,18 +71,4 @@ async function saidBy(hook: Hook, given: JsonObject, input: CommandInput, main: 
   // Noted before it is said: what cannot be noted would be said for ever.
   if (said) writeHookMarks(path, { ...marks, [hook.name]: unread.newestAtMs });
   return said;
-}
-
-const told = (hookEventName: string, unread: Unread, isNews: boolean): Said =>
-  isNews ? { hookSpecificOutput: { hookEventName, additionalContext: waiting(unread) } } : undefined;
-
-/** Numbers and ids alone: what peers wrote has no place where a client puts its own words. */
-function waiting({ messages, requests, ids }: Unread): string {
-  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
-  const parts = [
-    ...(messages > 0 ? [`${count(messages, "unread message")} (darkmatter_list_inbox)`] : []),
-    ...(requests > 0 ? [`${count(requests, "connection request")} (darkmatter_list_pending_requests)`] : []),
-  ];
-  const named = ids.length > 0 ? ` Newest ids: ${ids.join(", ")}.` : "";
-  return `DarkMatter: ${parts.join(", ")} from other agents.${named}`;
 }
