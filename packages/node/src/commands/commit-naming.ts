@@ -47,6 +47,7 @@ export function commitJson(commit: Commit, payload: CommitPayload | null): JsonO
     peer: payload?.peer ?? null,
     ...(payload?.message_id !== undefined && { message_id: payload.message_id }),
     ...(payload?.peer_commit !== undefined && { peer_commit: payload.peer_commit }),
+    ...(payload?.delegate !== undefined && { delegate: payload.delegate.public_key }),
   };
 }
 
@@ -54,5 +55,7 @@ export function commitJson(commit: Commit, payload: CommitPayload | null): JsonO
 export function actText(payload: CommitPayload | null): string {
   if (payload === null) return "(cannot be read)".padEnd(32);
   const peer = payload.peer === null ? "-" : shortId(payload.peer);
-  return `${brief(payload.act, 24).padEnd(18)}  ${peer.padEnd(12)}`;
+  // Somebody else's hand: a helper that the agent let act in its place.
+  const by = payload.delegate === undefined ? "" : "  by a helper";
+  return `${brief(payload.act, 24).padEnd(18)}  ${peer.padEnd(12)}${by}`;
 }

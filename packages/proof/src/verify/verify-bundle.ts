@@ -1,6 +1,7 @@
 import { DarkMatterError, utf8 } from "@darkmatter/core";
 import type { VerifySignature } from "../signatures.ts";
 import { aboutOf } from "./about.ts";
+import { agentSignaturesPhase } from "./agent-signatures-phase.ts";
 import {
   type Bundle,
   createStepRules,
@@ -9,13 +10,7 @@ import {
   type Step,
   stepFormsOf,
 } from "./bundle-form.ts";
-import {
-  agentSignaturesPhase,
-  attestationsPhase,
-  chainPhase,
-  envelopesPhase,
-  payloadsPhase,
-} from "./chain-phases.ts";
+import { attestationsPhase, chainPhase, envelopesPhase, payloadsPhase } from "./chain-phases.ts";
 import { createSaying, placesOf, type Said } from "./disclosed.ts";
 import { disclosuresPhase } from "./disclosures-phase.ts";
 import { exportHashPhase, exportSignaturePhase } from "./export-phases.ts";
