@@ -42,10 +42,10 @@ export function createBalances({ clock, random, journal }: Ports): Balances {
     if (reserves?.size === 0) held.delete(reserve.tokenId);
   }
 
-  async function noted(tx: Write, reserve: Reserve, token: AccessToken, provider: Provider, cost: Amount) {
+  async function noted(tx: Write, token: AccessToken, provider: Provider, cost: Amount) {
     await journal.append(tx, {
       act: "pool.spent",
-      trace: reserve.callId,
+      trace: token.consumer,
       peer: token.consumer,
       fields: { pool: provider.poolId, provider: provider.providerId, cost: amountText(cost) },
     });
@@ -79,7 +79,7 @@ export function createBalances({ clock, random, journal }: Ports): Balances {
         lastUsed: isoTime(clock.now()),
       });
       await countCall(tx, provider, "calls_served");
-      await noted(tx, reserve, token, provider, paid);
+      await noted(tx, token, provider, paid);
       return balance - paid;
     },
 
