@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Checks, until } from "../checks.ts";
+import { type Checks, sleep, until } from "../checks.ts";
 import { gone, type World } from "../world.ts";
 import { CLIENTS, type Member, type Members, NAMES, type Name } from "./members.ts";
 
-const ANSWER_WITHIN_S = 45;
+const ANSWER_WITHIN_S = 12;
+const ASLEEP_AFTER_MS = 10_500;
 
 // biome-ignore lint/suspicious/noExplicitAny: what a stand-in wrote down is looked into by checks
 export type Record_ = any;
@@ -21,8 +22,10 @@ export function recordsOf({ records }: Member): Record_[] {
 /** A message to each member is handed to a helper, which reads it, answers and ends. */
 export async function checkHelping({ check }: Checks, world: World, members: Members): Promise<void> {
   const [first, ...rest] = NAMES;
+  await fallAsleep(check, "for the first time");
   // Side by side: whoever waits for an answer is awake, so that the first is asked by another afterwards.
   await Promise.all(rest.map((name) => checkHelper(check, members[name], members[first as Name])));
+  await fallAsleep(check, "again");
   await checkHelper(check, members[first as Name], members[rest[0] as Name]);
   await check("society: nothing was written into any project, and no token lies anywhere", async () => {
     for (const name of NAMES) {
@@ -46,6 +49,10 @@ export async function checkHelping({ check }: Checks, world: World, members: Mem
   });
 }
 
+/** An agent that called a tool a moment ago will look by itself; no helper is started then. */
+const fallAsleep = (check: Checks["check"], when: string) =>
+  check(`society: the agents do nothing for a while, ${when}`, () => sleep(ASLEEP_AFTER_MS));
+
 /** One message from a sender to a member that sleeps. */
 async function checkHelper(check: Checks["check"], member: Member, sender: Member): Promise<void> {
   const [client, program] = CLIENTS[member.name];
@@ -61,14 +68,16 @@ async function checkHelper(check: Checks["check"], member: Member, sender: Membe
     assert.equal(record.error, undefined, record.error);
     await gone(record.pid);
     checkRecord(record, member, sent.message_id, content);
-    await until("the sender knows that the agent was woken, and by what", async () => {
-      const { ladder } = await sender.agent.ask("get_sent_message", { message_id: sent.message_id });
+    let ladder: Record_ = [];
+    const woken = until("the sender knows that the agent was woken, and by what", async () => {
+      ({ ladder } = await sender.agent.ask("get_sent_message", { message_id: sent.message_id }));
       return ladder.some((one: Record_) =>
         one.rungs.some(
           ({ rung, detail, signed }: Record_) => rung === "woken" && signed && /delegat|help/.test(detail),
         ),
       );
     });
+    await woken.catch(() => assert.fail(JSON.stringify(ladder)));
   });
 }
 

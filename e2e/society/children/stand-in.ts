@@ -1,6 +1,6 @@
 // Stands in for a client of an agent: writes down what it was given, finds its way back to the node where that client
 // would look for it, reads the one message it was started for, answers it through MCP, and ends.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
@@ -109,5 +109,8 @@ try {
   record.error = String((error as Error).stack);
 }
 const folder = process.env.STAND_IN_RECORDS ?? "";
-writeFileSync(join(folder, `${Date.now()}-${process.pid}.json`), JSON.stringify(record));
+const path = join(folder, `${Date.now()}-${process.pid}.json`);
+// Whole or not there: somebody looks already.
+writeFileSync(`${path}.part`, JSON.stringify(record));
+renameSync(`${path}.part`, path);
 process.exit(record.error === undefined ? 0 : 1);
