@@ -82,21 +82,22 @@ export function createPools(
     return pool;
   }
 
-  /** Tells of the pool by a shard that takes the place of the one before. */
-  async function publish(tx: Write, poolId: string): Promise<string | null> {
+  /** Tells of the pool by a shard, from its first provider on; each change takes the place of what was told before. */
+  async function publish(tx: Write, poolId: string): Promise<void> {
     const pool = await get(tx, poolId);
-    if (pool.shardId !== null) await shards.withdraw(tx, pool.shardId);
-    const content = discoveryText(pool, await readProviders(tx, poolId));
+    const providers = await readProviders(tx, poolId);
+    const shardId = pool.shardId ?? undefined;
+    if (shardId === undefined && !providers.some(({ enabled }) => enabled)) return;
+    const content = discoveryText(pool, providers);
     try {
-      const shard = await shards.create(tx, { content, tags: pool.tags, trustThreshold: 0, summary: null });
+      const draft = { content, tags: pool.tags, trustThreshold: 0, summary: null, shardId };
+      const shard = await shards.create(tx, draft);
       await writeShardId(tx, poolId, shard.shardId);
       tx.afterCommit(() => background.start("pools.shared", async () => void (await shards.share(shard))));
-      return shard.shardId;
     } catch (error) {
       // The pool serves those who know of it all the same.
       if (!hasCode(error, "SHARDS_FULL")) throw error;
       await writeShardId(tx, poolId, null);
-      return null;
     }
   }
 
@@ -115,7 +116,7 @@ export function createPools(
       }
       const pool: Pool = { ...draft, poolId: id("pool"), createdAt: isoTime(clock.now()), shardId: null };
       await writePool(tx, pool);
-      return { ...pool, shardId: await publish(tx, pool.poolId) };
+      return pool;
     },
 
     async remove(tx, poolId) {

@@ -96,7 +96,9 @@ test("a call reaches the provider with the owner's credential and exactly the ch
   expect(request?.headers).toMatchObject({ authorization: SECRET, host: "127.0.0.1:9001" });
   expect(request?.headers).not.toHaveProperty("x-mine");
   expect(Buffer.from(request?.body ?? []).toString()).toBe("hello");
-  expect(world.spent()).toMatchObject([{ peer: world.bo.id, fields: { pool: world.poolId, cost: "0.01" } }]);
+  expect(world.spent()).toMatchObject([
+    { trace: world.bo.id, peer: world.bo.id, fields: { pool: world.poolId, cost: "0.01" } },
+  ]);
   expect(await world.providers()).toMatchObject([{ calls_served: 1, failures: 0 }]);
 });
 

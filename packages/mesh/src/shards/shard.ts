@@ -24,6 +24,8 @@ export interface ShardDraft {
   readonly tags: readonly string[];
   readonly trustThreshold: number;
   readonly summary: string | null;
+  /** Of one of ours whose place it takes, with peers too. */
+  readonly shardId?: string | undefined;
 }
 
 /** Each of our own, and of the mirrors. */

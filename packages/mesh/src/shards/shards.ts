@@ -100,10 +100,10 @@ export function createShards(ports: MeshPorts, sharing: Sharing, changed: () => 
   return {
     share: (shard) => sharing.share(shard),
 
-    async create(tx, draft) {
-      if ((await countShards(tx, true)) >= SHARDS_MAX) throw meshError("SHARDS_FULL");
+    async create(tx, { shardId = newId("shard", random), ...draft }) {
+      const isNew = (await readShard(tx, signer.agentId, shardId)) === undefined;
+      if (isNew && (await countShards(tx, true)) >= SHARDS_MAX) throw meshError("SHARDS_FULL");
       const now = isoTime(clock.now());
-      const shardId = newId("shard", random);
       const shard = signed({ ...draft, shardId, author: signer.agentId, createdAt: now, updatedAt: now });
       await writeShard(tx, shard);
       told(tx);

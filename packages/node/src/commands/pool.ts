@@ -309,7 +309,7 @@ const OTHERS: readonly Subcommand[] = [
       }),
     human: ({ bought }) =>
       isJsonObject(bought ?? null)
-        ? `Bought. Balance: ${plain((bought as JsonObject).balance)} ${plain((bought as JsonObject).payment_token)}`
+        ? `Bought. Balance: ${Number((bought as JsonObject).balance)} ${plain((bought as JsonObject).payment_token)}`
         : "Bought.",
   },
   {
@@ -349,5 +349,7 @@ function answerText({
   balance_remaining: left,
 }: JsonObject): string {
   const text = typeof body === "string" ? Buffer.from(body, "base64").toString("utf8") : plain(streamed);
-  return [`HTTP ${plain(status)}${left === undefined ? "" : `, ${left} left`}`, plain(text)].join("\n");
+  return [`HTTP ${Number(status)}${left === undefined ? "" : `, ${Number(left)} left`}`, plain(text)].join(
+    "\n",
+  );
 }
