@@ -152,6 +152,32 @@ test("a holder of the first generation is vouched for: it tells us, and we tell 
   expect(await walletOf(cy)).not.toBe(walletNumber(77));
 });
 
+test("between our own nodes the end of a signal is signed along its way, also for a winner the payee does not know", async () => {
+  await using world = await feeWorld({ nodes: ["bo", "cy", "di"], days: { bo: 10, cy: 300, di: 700 } });
+  const { bo, cy, di } = world.nodes;
+  await world.net.connect("bo", "cy");
+  await world.net.connect("cy", "di");
+  await bo.tool("set_impression", { agent_id: cy.id, score: 0.5 });
+  await cy.tool("set_impression", { agent_id: di.id, score: 0.5 });
+  const wallets = [await walletOf(cy), await walletOf(di)];
+  const before = wallets.map(world.balance);
+  for (let at = 0; at < 12; at++) {
+    const signal = { signal_id: `am-${at}`, original_tx: `tx${at}` } as never;
+    await giveFee(bo, world.clock.now(), { key: `am-${at}`, signal });
+    await world.settle();
+  }
+  // One node's work begins when another's has ended.
+  for (let at = 0; at < 4; at++) await world.settle();
+  const won = wallets.map((wallet, at) => (world.balance(wallet) - (before[at] ?? 0n)) / 20_000_000n);
+  expect(won.every((count) => count > 0n)).toBe(true);
+  const ended = (await logOf(bo)).filter((type) => type === "antimatter_sent" || type === "antimatter_kept");
+  expect(ended.length).toBe(12);
+  expect((await logOf(bo)).filter((type) => type === "antimatter_sent").length).toBe(
+    Number(won[0]) + Number(won[1]),
+  );
+  expect([bo, cy, di].flatMap(({ reports }) => reports)).toEqual([]);
+});
+
 test("a report of a timeout counts as much as its reporter, once an hour, and never about us or itself", async () => {
   await using world = await feeWorld({ nodes: ["bo"] });
   const { bo } = world.nodes;
@@ -160,6 +186,8 @@ test("a report of a timeout counts as much as its reporter, once an hour, and ne
   const accused = await world.veteran(bo, 33, { score: 0.5 });
   const send = async (by: Stranger, id: string, about: string) => {
     expect((await by.post(bo, "message", by.message(report(id, about)))).status).toBe(200);
+    // Nothing for its agent to read or answer.
+    expect(await bo.tool("list_inbox")).toMatchObject({ total: 0 });
   };
   await send(doubtful, "am-1", accused.id);
   expect(await scoreOf(bo, accused.id)).toBe(0.5);

@@ -2,8 +2,9 @@ import { HOUR_MS } from "@darkmatter/core";
 import { speaks } from "../connections/connection.ts";
 import type { Connections } from "../connections/connections.ts";
 import type { Impressions } from "../impressions/impressions.ts";
+import { deleteInbox } from "../messages/messages.store.ts";
 import type { Sending } from "../messages/send.ts";
-import type { OnStored } from "../messages/stored.ts";
+import type { OnStored, StoredMessage } from "../messages/stored.ts";
 import type { MeshPorts } from "../ports.ts";
 import { takeReport } from "./antimatter.store.ts";
 
@@ -14,6 +15,10 @@ const REPORT_EVERY_MS = HOUR_MS;
 const REPORT_TYPE = "antimatter_timeout_report";
 const REPORT_CONTENT =
   "An AntiMatter signal was not brought to its end in time. For your node; nothing to answer.";
+
+/** Bookkeeping between nodes: no agent is woken for it, and none has to answer it. */
+export const isReport = ({ connected, metadata }: Pick<StoredMessage, "connected" | "metadata">): boolean =>
+  connected && metadata.type === REPORT_TYPE;
 
 /** Telling peers who let a signal's time run out, and weighing what they tell (mesh.md 13). */
 export interface Reports {
@@ -40,14 +45,15 @@ export function createReports(
       await send(message, `antimatter-report:${signalId}`);
     },
 
-    onStored(tx, { from, metadata, connected, score }) {
-      if (metadata.type !== REPORT_TYPE) return undefined;
+    onStored(tx, message) {
+      if (!isReport(message)) return undefined;
+      const { messageId, from, metadata, score } = message;
       const { agent_id: accused } = metadata;
-      // Whom we do not trust has no say, and nobody speaks of us, of itself, or of agents we do not know.
-      if (!connected || score <= 0 || typeof accused !== "string") return undefined;
-      if (accused === from || accused === signer.agentId) return undefined;
       return (async () => {
-        if (!(await connections.has(tx, accused))) return;
+        await deleteInbox(tx, messageId);
+        // Whom we do not trust has no say, and nobody speaks of us, of itself, or of agents we do not know.
+        if (score <= 0 || typeof accused !== "string" || accused === from) return;
+        if (accused === signer.agentId || !(await connections.has(tx, accused))) return;
         const nowMs = clock.now();
         if (!(await takeReport(tx, from, accused, nowMs, nowMs - REPORT_EVERY_MS))) return;
         await impressions.nudge(tx, accused, TIMEOUT_LOSS * score);

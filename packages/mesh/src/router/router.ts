@@ -1,6 +1,7 @@
 import { hasCode, isJsonObject, parseJson, reasonOf } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
 import { readCallerScore } from "../a2a/tokens.store.ts";
+import { isReport } from "../antimatter/reports.ts";
 import { type Background, STRANGERS_LANE } from "../background.ts";
 import type { PendingRequest } from "../connections/connection.ts";
 import { readStanding } from "../connections/connections.store.ts";
@@ -157,7 +158,7 @@ export function createRouter(ports: MeshPorts, parts: RouterParts): Router {
 
   return {
     onStored(tx, message) {
-      if (message.broadcast) return undefined;
+      if (message.broadcast || isReport(message)) return undefined;
       if (ports.customRouting) {
         return noteRoute(tx, message.messageId, null, ASK).then(() => start(tx, message));
       }

@@ -150,11 +150,6 @@ export function parseStateFile(source: string, agentId: string): StateFile {
   };
 }
 
-/** Fields of the file that belong to later layers, as an agent without them writes them. */
-export const EMPTY_REST: JsonObject = {
-  gas_log: [],
-};
-
 /** The file's text: indent 2, as the reference writes it. */
 export const stateText = (file: { [key: string]: Json }): string => JSON.stringify(file, null, 2);
 

@@ -20,7 +20,6 @@ import type { Response, Update } from "../webhooks/webhook.ts";
 import { insertResponse, insertUpdate, readResponses, readUpdates } from "../webhooks/webhooks.store.ts";
 import {
   addressesOf,
-  EMPTY_REST,
   parseStateFile,
   responsesOf,
   type StateConnection,
@@ -105,7 +104,6 @@ export function createStateFiles({ signer, clock, listening }: MeshPorts, identi
         inactive_until: (await readSetting(tx, "inactive_until")) ?? null,
         rate_limit_global: Number((await readSetting(tx, "rate_limit_global")) ?? 0),
         superagent_url: (await readSetting(tx, "superagent_url")) ?? null,
-        ...EMPTY_REST,
         ...rest,
         routing_rules: (await readRules(tx)) as unknown as Json,
         pools: await shownPools(tx),
