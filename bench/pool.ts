@@ -14,9 +14,9 @@ const JSON_TYPE = { "content-type": "application/json" };
 
 /**
  * What a call by a pool costs beyond the call itself: consumer → node → API beside consumer → API, one call at a time,
- * over kept connections. Counted: reading and writing the JSON and base 64 around it, the path and header rules, and two
- * durable commits (the reserve; what it cost, with its entry in the ledger). The consumer's own node is not counted: it
- * reads and writes a second time what this consumer does.
+ * over kept connections, API and node each a process. Counted: reading and writing the JSON and base 64 around it, the
+ * path and header rules, and one durable commit (what it cost, with its entry in the ledger). The consumer's own node is
+ * not counted: it reads and writes a second time what this consumer does.
  */
 export async function measurePool(figures: Figures, { short }: { readonly short: boolean }): Promise<void> {
   const size = short ? SIZES.short : SIZES.whole;
