@@ -75,7 +75,6 @@ function validBody({ ana, bo, sentId, net }: Lively, path: string): JsonObject {
     expire_message: { message_id: "msg-unknown" },
     webrtc_offer: offer,
     antimatter_match: { phase: "commit", signal_id: "am-1", n: 5, orchestrator_commitment: "0".repeat(64) },
-    gas_match: { n: 5 },
     antimatter_signal: {
       signal_id: "am-1",
       original_tx: "tx",
@@ -110,7 +109,8 @@ function validBody({ ana, bo, sentId, net }: Lively, path: string): JsonObject {
     update_bio: { bio: "b" },
     update_display_name: { display_name: "ana" },
   };
-  const body = bodies[path.split("/").at(-1) ?? ""];
+  const name = path.split("/").at(-1) ?? "";
+  const body = bodies[name] ?? bodies[name.replace(/^gas_/, "antimatter_")];
   if (!body) throw new Error(`say what a valid body for ${path} is`);
   return body;
 }
