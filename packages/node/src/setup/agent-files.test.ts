@@ -118,7 +118,9 @@ test("every line for curl in the OpenClaw skill does what it says, against a rea
       given.MESSAGE = said.message_id;
     }
     if (line.startsWith("tool wait_for_response")) {
-      await command(bo, "reply", String(given.SENT), "An answer for Ana.");
+      // On a busy machine the message may still be on its way.
+      const reply = () => command(bo, "reply", String(given.SENT), "An answer for Ana.");
+      await expect.poll(async () => (await reply()).code, { timeout: 20_000 }).toBe(0);
     }
     heard[what] = await bash(line);
     if (line.startsWith("tool send_message")) given.SENT = String(heard[what]?.message_id);
@@ -145,7 +147,10 @@ test("a client's hooks say what waits in numbers and ids, each message once, and
     await using nodes = await twoNodes(ana, bo);
     await command(bo, "connect", nodes.urls.ana);
     expect((await typed(ana, "hook", "session-start")).out).toBe("");
+    const holds = (count: number) =>
+      expect.poll(async () => (await command(ana, "status")).said.inbox, { timeout: 15_000 }).toBe(count);
     await command(bo, "send", ana.agentId, "SECRET WORDS of a peer");
+    await holds(1);
     const start = JSON.parse((await typed(ana, "hook", "session-start")).out);
     expect(start.hookSpecificOutput).toMatchObject({ hookEventName: "SessionStart" });
     expect(start.hookSpecificOutput.additionalContext).toMatch(
@@ -159,6 +164,7 @@ test("a client's hooks say what waits in numbers and ids, each message once, and
     expect(stop).toMatchObject({ decision: "block", reason: expect.stringContaining("1 unread message") });
     expect((await typed(ana, "hook", "stop")).out).toBe("");
     await command(bo, "send", ana.agentId, "again");
+    await holds(2);
     expect(await hookGiven(ana, "stop", { stop_hook_active: true })).toBe("");
     expect(JSON.parse(await hookGiven(ana, "stop", { stop_hook_active: false })).decision).toBe("block");
     // A look of a hook is no reading.
