@@ -1,6 +1,6 @@
 // npm run e2e [-- SUITE…] [--short] [--count N]: whole nodes as processes of their own, driven from outside, and the
 // verifiers beside each other. A suite that is named runs whole; without names, or with --short, those that take long
-// run a part: mutations 2,000 of 100,000 (or N), doctor and nat their first cases, heal shorter sleeps, stranger fewer
+// run a part: mutations 2,000 of 100,000 (or N), doctor and nat their first cases, society four of seven nodes, heal shorter sleeps, stranger fewer
 // lies. The last line is "N passed, N failed, N skipped".
 import { parseArgs } from "node:util";
 import { runA2a } from "./a2a/a2a.ts";
@@ -31,7 +31,7 @@ const SUITES = {
   nat: (all: Checks) => runNat(all, { short: isShort("nat") }),
   anchor: runAnchor,
   heal: (all: Checks) => runHeal(all, { short: isShort("heal") }),
-  society: runSociety,
+  society: (all: Checks) => runSociety(all, { short: isShort("society") }),
   stranger: (all: Checks) => runStranger(all, { short: isShort("stranger") }),
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
 };

@@ -14,7 +14,9 @@ export const CLIENTS = {
   gus: ["openclaw", "openclaw"],
 } as const;
 export type Name = keyof typeof CLIENTS;
-export const NAMES = Object.keys(CLIENTS) as Name[];
+export const ALL = Object.keys(CLIENTS) as Name[];
+/** Who takes part where time is short: as few as the day needs. */
+export const FEW: readonly Name[] = ["ana", "bo", "cy", "di"];
 
 /** One node of the society, the agent that uses it, and where its client's stand-in writes what it was given. */
 export interface Member {
@@ -24,31 +26,34 @@ export interface Member {
   node: NodeProcess;
   agent: Agent;
 }
-export type Members = Readonly<Record<Name, Member>>;
+/** Those who take part, in the order in which they came into the world. */
+export type Members = readonly Member[];
+
+export function member(members: Members, name: Name): Member {
+  const found = members.find((one) => one.name === name);
+  if (!found) throw new Error(`${name} takes no part`);
+  return found;
+}
 
 const STAND_IN = resolve(import.meta.dirname, "children/stand-in.ts");
 
-/** Seven nodes, each behind the stand-in of another client; everybody is connected to everybody and trusts them. */
+/** Nodes, each behind the stand-in of another client. */
 export async function startMembers(
   world: World,
+  names: readonly Name[],
   env: Readonly<Record<string, string>>,
-  before: (home: Home) => Promise<void> = async () => undefined,
 ): Promise<Members> {
-  const ports = await freePorts(NAMES.length);
+  const ports = await freePorts(names.length);
   const start = async (name: Name, at: number): Promise<Member> => {
     const home = world.home(name, ports[at] ?? 0, { ...env, ...clientOf(world, name) });
-    await before(home);
     const node = await world.up(home);
     const agent = await httpAgent(node.url, "2.x modern");
     return { name, home, node, agent, records: recordsOf(world, name) };
   };
-  // Two at a time: a node takes a processor to start.
   const members: Member[] = [];
-  for (let at = 0; at < NAMES.length; at += 2) {
-    const pair = NAMES.slice(at, at + 2).map((name, next) => start(name, at + next));
-    members.push(...(await Promise.all(pair)));
-  }
-  return Object.fromEntries(members.map((member) => [member.name, member])) as unknown as Members;
+  // One after another: their ages decide who may be given a fee.
+  for (const [at, name] of names.entries()) members.push(await start(name, at));
+  return members;
 }
 
 const recordsOf = (world: World, name: Name) => join(world.folder, name, "records");
@@ -77,10 +82,9 @@ function clientOf(world: World, name: Name): Record<string, string> {
 
 /** Everybody asks everybody; on one machine that is accepted at once. */
 export async function connectAll(members: Members): Promise<void> {
-  for (const [at, name] of NAMES.entries()) {
-    for (const other of NAMES.slice(at + 1)) {
-      const target_url = members[other].node.url;
-      await members[name].agent.ask("connection", { action: "request", target_url });
+  for (const [at, { agent }] of members.entries()) {
+    for (const { node } of members.slice(at + 1)) {
+      await agent.ask("connection", { action: "request", target_url: node.url });
     }
   }
 }

@@ -7,7 +7,7 @@ import { type Checks, until } from "../checks.ts";
 import type { World } from "../world.ts";
 import type { Caller } from "./calling.ts";
 import { commanded } from "./commanded.ts";
-import { type Member, type Members, NAMES } from "./members.ts";
+import { type Member, type Members, member } from "./members.ts";
 
 const SOL = 1_000_000_000n;
 export const USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
@@ -22,15 +22,15 @@ const walletOf = async ({ agent }: Member): Promise<string> =>
 /** Everybody owns something on a chain of our own. */
 export async function fund(chain: FakeSolana, members: Members): Promise<void> {
   chain.bank.mint("usdc", USDC_DECIMALS, { address: USDC });
-  for (const name of NAMES) {
-    const wallet = await walletOf(members[name]);
+  for (const one of members) {
+    const wallet = await walletOf(one);
     chain.bank.lamports.set(wallet, 10n * SOL);
     await chain.bank.give(wallet, USDC, 500_000_000n);
   }
 }
 
 export async function checkShards({ check }: Checks, members: Members, caller: Caller): Promise<void> {
-  const { ana, bo, cy } = members;
+  const [ana, bo, cy] = [member(members, "ana"), member(members, "bo"), member(members, "cy")];
   await check("society: a shard reaches those whom its author trusts, and nobody else", async () => {
     await cy.agent.ask("set_impression", { agent_id: ana.node.agentId, score: 0.9 });
     await ana.agent.ask("set_impression", { agent_id: cy.node.agentId, score: 0.2 });
@@ -58,7 +58,8 @@ export async function checkMoney(
   members: Members,
   caller: Caller,
 ): Promise<void> {
-  const { ana, bo, gus } = members;
+  const [ana, bo] = [member(members, "ana"), member(members, "bo")];
+  const youngest = members.at(-1) as Member;
   const { ask } = caller;
   await check("society: balances, by every tool that tells them", async () => {
     const { wallets } = await ask(ana, "wallet_balances");
@@ -92,12 +93,10 @@ export async function checkMoney(
   await check(
     "society: the fee of a payment travels and is paid once, to somebody older and trusted",
     async () => {
-      const taken = await payUntilFeeIsTaken(world, chain, ana, gus);
-      const wallets = await Promise.all(
-        NAMES.map(async (name) => [name, await walletOf(members[name])] as const),
-      );
+      const taken = await payUntilFeeIsTaken(world, chain, ana, youngest);
+      const wallets = await Promise.all(members.map(async (one) => [one, await walletOf(one)] as const));
       const winner = wallets.find(([, wallet]) => wallet === taken.to)?.[0];
-      assert.ok(winner !== undefined && winner !== "gus" && winner !== "ana", `the fee went to ${winner}`);
+      assert.ok(winner && winner !== youngest && winner !== ana, `the fee went to ${winner?.name}`);
     },
   );
 }
@@ -143,7 +142,7 @@ function movedBy(chain: FakeSolana, wallet: string): { to: string; lamports: big
 
 /** A paid API: shared, found by its shard, paid for, called through, and spent. */
 export async function checkPool({ check }: Checks, world: World, members: Members): Promise<void> {
-  const { ana, bo } = members;
+  const [ana, bo] = [member(members, "ana"), member(members, "bo")];
   await using upstream = await startUpstream();
   let pool = "";
   await check("society: an agent shares a paid API, and its peers find it by a shard", async () => {
