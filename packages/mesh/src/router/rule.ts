@@ -3,7 +3,6 @@ import { z } from "zod";
 import { CONTENT_CODE_POINTS_MAX } from "../messages/message.ts";
 
 export const RULE_ACTIONS = ["handle", "forward", "respond", "drop", "pass"] as const;
-type RuleAction = (typeof RULE_ACTIONS)[number];
 
 /** Rules of one node: each message is held against all of them. */
 export const RULES_MAX = 200;
