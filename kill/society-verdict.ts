@@ -57,7 +57,8 @@ export function judgeSociety({ payer, payee, chain, paid, sent }: Evidence): Soc
   const told = new Set(received);
   const waiting = there.ids("SELECT message_id AS id FROM mesh_inbox");
   const answered = there.ids(commitsOf("message.answered", "message_id"));
-  const answers = here.ids("SELECT message_id AS id FROM mesh_responses");
+  // Its ledger, not its table: a sender keeps its newest hundred messages, and the answers to these.
+  const answers = here.ids(commitsOf("message.answered", "message_id"));
   const known = new Set([...waiting, ...answered]);
   const handed = there.ids(commitsOf("delegation.granted", "message_id"));
   return {

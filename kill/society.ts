@@ -25,6 +25,8 @@ const PROGRESS_EVERY = 10;
 const BACK_OFF_MS = 100;
 /** Helpers are programs: a machine starts few of them in a second. */
 const WRITE_PAUSE_MS = 600;
+/** Each payment is a message, a look at the chain and a game at the other side, which is killed half of the time. */
+const PAY_PAUSE_MS = 250;
 
 /** Who pays and writes, whose helpers answer, and who is old enough to be given fees. */
 interface Cast {
@@ -106,7 +108,7 @@ async function pay({ payer, payee }: Cast, account: Account): Promise<void> {
     const args = { agent_id: payee.agentId, amount: lamports / 1e9 };
     const result = await attempt(payer, account, "darkmatter_send_sol", args);
     if (result?.success === true) account.paid.set(String(result.tx_signature), lamports);
-    else await sleep(BACK_OFF_MS);
+    await sleep(PAY_PAUSE_MS);
   }
 }
 
