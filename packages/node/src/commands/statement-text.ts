@@ -53,9 +53,31 @@ function deedText(statement: Statement, other: string): string {
       return `closed the connection with ${other}`;
     case "impression.set":
       return `noted what it thinks of ${other}`;
+    case "payment.sent":
+      return `paid ${payeeText(statement, other)}${sumText(statement, "amount", "token")}`;
+    case "payment.received":
+      return `was paid${sumText(statement, "amount", "token")} by ${other}`;
+    case "pool.spent":
+      return `served ${other} by its pool${sumText(statement, "cost")}`;
+    case "delegation.granted":
+      return `handed ${message || "a request"} of ${other} to a helper`;
+    case "delegation.ended":
+      return `saw its helper for ${message || "a request"} of ${other} end`;
     default:
       return `recorded ${brief(statement.act, 40)} with ${other}`;
   }
+}
+
+/** Who gets a fee may be no agent we know: then its wallet, where that is disclosed. */
+function payeeText({ peer, disclosed }: Statement, other: string): string {
+  const wallet = disclosed.find(({ name }) => name === "to")?.value;
+  return peer === null && typeof wallet === "string" ? `the wallet ${brief(wallet, 44)}` : other;
+}
+
+/** ` 0.5 SOL`; nothing where that stays closed. */
+function sumText({ disclosed }: Statement, ...names: readonly string[]): string {
+  const values = names.map((wanted) => disclosed.find(({ name }) => name === wanted)?.value);
+  return values.flatMap((value) => (typeof value === "string" ? [` ${brief(value, 44)}`] : [])).join("");
 }
 
 /** Only who is answered keeps the answer's signature. */

@@ -1,5 +1,6 @@
 import type { BundleReport, Statement, TogetherReport } from "@darkmatter/proof";
 import { expect, test } from "vitest";
+import { statementText } from "./statement-text.ts";
 import { togetherJson, togetherText } from "./verify-report.ts";
 import { isProven } from "./verify-text.ts";
 
@@ -116,4 +117,39 @@ test("a program gets the whole words, under the names of the wire", () => {
     ],
     problems: [{ agent_id: ANA }],
   });
+});
+
+test.each([
+  [
+    "payment.sent",
+    BO,
+    [
+      ["amount", "0.5"],
+      ["token", "SOL"],
+    ],
+    "paid b0b0b0b0b0b0 0.5 SOL",
+  ],
+  [
+    "payment.sent",
+    null,
+    [
+      ["amount", "0.005"],
+      ["to", "Wa11et"],
+    ],
+    "paid the wallet Wa11et 0.005",
+  ],
+  ["payment.received", BO, [], "was paid by b0b0b0b0b0b0"],
+  ["pool.spent", BO, [["cost", "0.01"]], "served b0b0b0b0b0b0 by its pool 0.01"],
+  ["delegation.granted", BO, [], "handed msg-1 of b0b0b0b0b0b0 to a helper"],
+  ["delegation.ended", BO, [], "saw its helper for msg-1 of b0b0b0b0b0b0 end"],
+] as const)("a report tells %s of %s in words", (act, peer, disclosed, words) => {
+  const told = {
+    ...statement,
+    act,
+    peer,
+    messageId: "msg-1",
+    content: null,
+    disclosed: disclosed.map(([name, value]) => ({ name, value })),
+  };
+  expect(statementText(told, new Map())).toContain(words);
 });
