@@ -120,6 +120,8 @@ export interface Mesh {
   readonly tools: ToolTable;
   /** The helper of the agent that a token stands for. */
   readonly delegates: FindDelegate;
+  /** Whether a process of this machine is a running helper, or was started by one. */
+  readonly isHelper: (pid: number) => Promise<boolean>;
   readonly jobs: readonly Job[];
   readonly stateFiles: StateFiles;
   /** Readies a migrated database: name, birthday, settings. Routes answer 503 before. */
@@ -170,6 +172,7 @@ export function createMesh(ports: MeshPorts): Mesh {
       ...signallingRoutes(services),
     ],
     tools,
+    isHelper: (pid) => services.delegations.isHelper(pid),
     delegates(token) {
       const helper = services.delegations.delegateOf(token);
       return helper && delegateOf(services, tools, helper);
