@@ -33,7 +33,8 @@ const fromServer = ({ url, httpUrl, headers }: Settings): Way => ({
 /** Where each program is told of its servers. */
 const WAYS: Readonly<Record<string, () => Way>> = {
   claude: () => fromServer(fileOf(after("--mcp-config")).mcpServers.darkmatter),
-  "cursor-agent": fromVariables,
+  "cursor-agent": () =>
+    fromServer(fileOf(join(process.env.CURSOR_CONFIG_DIR ?? "", "mcp.json")).mcpServers.darkmatter),
   gemini: () => fromServer(fileOf(process.env.GEMINI_CLI_SYSTEM_SETTINGS_PATH ?? "").mcpServers.darkmatter),
   codex: () => {
     const settings = new Map(argv.filter((one) => one.includes("=")).map((one) => splitOnce(one)));

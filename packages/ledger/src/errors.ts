@@ -14,6 +14,12 @@ export const ledgerError = errorsOf({
     message: "The node is still starting: its ledger is being looked at.",
     hint: "Try again in a moment.",
   },
+  GRANT_OVER: {
+    status: 403,
+    retryable: false,
+    message: "The time of the helper that does this is over: nothing is written down in its name.",
+    hint: "The agent itself can do it.",
+  },
   NO_SUCH_COMMIT: {
     status: 404,
     retryable: false,

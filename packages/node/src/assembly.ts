@@ -13,6 +13,8 @@ export type NodePorts = Omit<MeshPorts, "journal"> & {
 export type Layer = Pick<Mesh, "routes" | "tools" | "jobs" | "stateFiles" | "start" | "stop"> & {
   /** Absent where nobody acts in the agent's place. */
   readonly delegates?: FindDelegate;
+  /** Whether a process of this machine is a running helper, or was started by one. */
+  readonly isHelper?: (pid: number) => Promise<boolean>;
   /** Absent where acts are not kept as commits. */
   readonly ledger?: LedgerReader;
 };

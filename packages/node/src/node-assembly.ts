@@ -60,6 +60,7 @@ function createLayers({ bundleFiles, ...ports }: NodePorts): Layer {
     jobs: [...mesh.jobs, ...ledger.jobs],
     stateFiles: mesh.stateFiles,
     delegates: mesh.delegates,
+    isHelper: mesh.isHelper,
     ledger: ledger.read,
 
     async start() {

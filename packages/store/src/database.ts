@@ -14,6 +14,8 @@ export interface Read {
 
 /** Who does an act in the agent's place, by a grant of the agent (mesh.md 22.7). */
 export interface Actor {
+  /** Names the grant in the agent's own books (`delegation.granted`), also once nothing is signed by it any more. */
+  readonly delegation: string;
   /** Its Ed25519 key, 64 lower-case hex characters. */
   readonly publicKey: string;
   /** The SHA-256 of the grant's RFC 8785 text, hex. */

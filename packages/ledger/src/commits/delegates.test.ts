@@ -40,6 +40,7 @@ async function answeredBy(
     sig: given.sig ?? signer.sign(text),
   };
   const actor: Actor = {
+    delegation: "dg-1",
     publicKey: CHILD.agentId,
     grant: sha256Hex(canonicalJson(grant)),
     sign: given.sign ?? CHILD.sign,
@@ -79,7 +80,7 @@ test("a commit made in the agent's place carries the other's key, grant and sign
 
 test("what follows an act is the agent's own", async () => {
   await using ledger = await testLedger();
-  const actor: Actor = { publicKey: CHILD.agentId, grant: "", sign: CHILD.sign };
+  const actor: Actor = { delegation: "dg-1", publicKey: CHILD.agentId, grant: "", sign: CHILD.sign };
   const actors: (Actor | undefined)[] = [];
   await actingAs(actor, () =>
     ledger.db.write(async (tx) => {
@@ -93,7 +94,7 @@ test("what follows an act is the agent's own", async () => {
 
 test("writes of a helper and of the agent that share a commit keep their own hands", async () => {
   await using ledger = await testLedger();
-  const actor: Actor = { publicKey: CHILD.agentId, grant: "", sign: CHILD.sign };
+  const actor: Actor = { delegation: "dg-1", publicKey: CHILD.agentId, grant: "", sign: CHILD.sign };
   const by = () => ledger.db.write(async (tx) => tx.actor?.publicKey);
   expect(await Promise.all([by(), actingAs(actor, by), by(), actingAs(actor, by)])).toEqual([
     undefined,
@@ -103,11 +104,15 @@ test("writes of a helper and of the agent that share a commit keep their own han
   ]);
 });
 
-test("once its time is over nothing is signed in its name", async () => {
-  const { ledger, report } = await answeredBy({ sign: () => undefined });
-  const payloads = (await ledger.commits()).map(({ payload }) => payload);
-  expect(payloads.join()).not.toContain("delegate");
-  expect(report.verdict).toBe("verified");
+test("once its time is over nothing is done in its name, and nothing of it stands there as the agent's own", async () => {
+  await using ledger = await testLedger();
+  const { db, journal } = ledger;
+  const actor: Actor = { delegation: "dg-1", publicKey: CHILD.agentId, grant: "", sign: () => undefined };
+  const late = actingAs(actor, () =>
+    db.write((tx) => journal.append(tx, testEvent({ act: "message.answered", trace: TRACE }))),
+  );
+  await expect(late).rejects.toMatchObject({ code: "GRANT_OVER" });
+  expect(await ledger.commits()).toHaveLength(0);
 });
 
 test.each<readonly [string, Granted, RegExp]>([

@@ -1,6 +1,7 @@
 import { canon1OfJson, hasCode, type Json, sha256Hex, toHex } from "@darkmatter/core";
 import { commitmentToText, SALT_BYTES } from "@darkmatter/proof";
 import type { Actor, JournalEvent } from "@darkmatter/store";
+import { ledgerError } from "../errors.ts";
 import type { Chance } from "./chance.ts";
 import type { CommitPayload } from "./commit.ts";
 
@@ -65,11 +66,13 @@ function draft(event: JournalEvent, acceptedMs: number, chance: Chance, actor: A
 
 /**
  * With the word of whoever acts in the agent's place: its signature over the hash of the payload without that word
- * (mesh.md 22.7). Being in the payload, the agent's own signature covers it, and nobody can take it away.
+ * (mesh.md 22.7). @throws GRANT_OVER once it may act no more. Being in the payload, the agent's own signature covers it, and nobody can take it away.
  */
 function signedByActor(payload: CommitPayload, actor: Actor | undefined): CommitPayload {
-  const sig = actor?.sign(sha256Hex(canon1OfJson(payload)));
-  if (!actor || sig === undefined) return payload;
+  if (!actor) return payload;
+  const sig = actor.sign(sha256Hex(canon1OfJson(payload)));
+  // Without its word the act would stand there as the agent's own.
+  if (sig === undefined) throw ledgerError("GRANT_OVER");
   return { ...payload, delegate: { public_key: actor.publicKey, grant: actor.grant, sig } };
 }
 

@@ -18,11 +18,6 @@ type Input = Readonly<Record<string, unknown>>;
 
 /** A helper as the MCP server serves it: its own table, and when its time is over. */
 export function delegateOf(services: Services, table: ToolTable, helper: LiveHelper): Delegate {
-  // Whoever calls with its token is awake.
-  if (helper.isFirstCall()) {
-    const { subject } = helper.delegation;
-    services.background.start("helper.came", () => services.waking.helperCame(subject));
-  }
   return {
     id: helper.delegation.id,
     over: helper.over,
@@ -54,6 +49,7 @@ function narrowed(services: Services, tool: Tool, helper: LiveHelper): Tool {
     visible: () => true,
     async handle(input: Input, call: ToolCall): Promise<ToolResult> {
       if (!helper.mayAct()) return refused("Your time is over.");
+      noteWake(services, helper);
       const why = BOUNDS[tool.name]?.(input, scope);
       if (why !== undefined) return refused(why);
       if (own) return own(services, scope);
@@ -62,6 +58,12 @@ function narrowed(services: Services, tool: Tool, helper: LiveHelper): Tool {
       return actingAs(helper.actor, () => tool.handle(input, { ...call, callId }));
     },
   };
+}
+
+/** Whoever calls a tool is awake; a client that only connects has not begun. */
+function noteWake({ background, waking }: Services, helper: LiveHelper): void {
+  if (!helper.isFirstCall()) return;
+  background.start("helper.came", () => waking.helperCame(helper.delegation.subject));
 }
 
 const refused = (error: string): JsonObject => ({
@@ -92,8 +94,12 @@ const BOUNDS: Readonly<Record<string, (input: Input, scope: GrantScope) => strin
   },
 };
 
-/** Lists, of which a helper sees the one entry of its task. */
+/** What a helper sees otherwise than the agent: who it acts for, and of lists the one entry of its task. */
 const OWN_VIEWS: Readonly<Record<string, (services: Services, scope: GrantScope) => Promise<JsonObject>>> = {
+  async darkmatter_get_identity({ db, identity }): Promise<JsonObject> {
+    const { displayName, bio } = await identity.profile(db);
+    return { agent_id: identity.agentId, display_name: displayName, bio };
+  },
   async darkmatter_list_inbox({ db }, { message_id: id = "" }): Promise<JsonObject> {
     const message = await readInbox(db, id);
     if (!message) return { total: 0, messages: [] };

@@ -21,7 +21,7 @@ import {
   writeSwitch,
 } from "./delegations.store.ts";
 import { grantFor } from "./grant.ts";
-import { PROFILES } from "./profiles.ts";
+import { DELEGATION_VARIABLE, PROFILES } from "./profiles.ts";
 import { createRunning, type DelegationNeeds, type LiveHelper } from "./running.ts";
 import { type Delegation, type Handed, peerOf, placeOf, type Refusal, subjectOf, type Work } from "./work.ts";
 
@@ -33,6 +33,8 @@ export interface Delegations {
    * is still there then.
    */
   hand(tx: Write, work: Work): Promise<Handed>;
+  /** Whether `hand` could take work of a peer of this score, now or when there is a place. Reads nothing. */
+  mayTake(score: number): boolean;
   /** Calls back after a helper's process was started; what it waits for is the listener's own. */
   onStarted(listener: (delegation: Delegation, work: Work) => void): void;
   /** Calls back when a helper has ended, however it did. */
@@ -52,6 +54,8 @@ export interface Delegations {
   tailOf(delegationId: string): string | undefined;
   /** The helper a token belongs to, while it may act. */
   delegateOf(token: string): LiveHelper | undefined;
+  /** Whether a process of this machine is a running helper, or was started by one, as far as the system says. */
+  isHelper(pid: number): Promise<boolean>;
   /** Hands what waits, as far as there are places. */
   handWaiting(): Promise<void>;
   /** Ends what an earlier run left, and reads what the owner said. */
@@ -169,6 +173,10 @@ export function createDelegations(ports: MeshPorts, needs: DelegationNeeds): Del
 
   return {
     hand,
+    mayTake(score) {
+      if (!helpers || !isOn() || score < settings().minTrust) return false;
+      return helpers.isBrief === true || commandFound;
+    },
     onStarted: running.onStarted,
     onEnded: running.onEnded,
     list: (tx) => readDelegations(tx, LISTED_MAX),
@@ -185,7 +193,9 @@ export function createDelegations(ports: MeshPorts, needs: DelegationNeeds): Del
     end: running.end,
     tailOf: running.tailOf,
     delegateOf: running.delegateOf,
+    isHelper: running.isHelper,
     async handWaiting() {
+      await running.noteEnds();
       await findCommand();
       await handWaiting();
     },
@@ -194,10 +204,14 @@ export function createDelegations(ports: MeshPorts, needs: DelegationNeeds): Del
       switchedOn = await readSwitch(db);
       if (helpers) await findCommand();
       for (const { delegation, mark } of await readOpen(db)) {
-        const { pid } = delegation;
+        const { id, pid } = delegation;
+        // A crash right after a start leaves no process id here: then the helper's own environment tells.
         const found =
-          pid !== null && mark !== null && (await helpers?.processes.terminateLeftover({ pid, mark }));
-        await running.noteEnd(delegation, pid === null ? "never started" : "node stopped", {
+          pid === null
+            ? await helpers?.processes.terminateMarked(DELEGATION_VARIABLE, id)
+            : mark !== null && (await helpers?.processes.terminateLeftover({ pid, mark }));
+        const wasStarted = pid !== null || found === true;
+        await running.noteEnd(delegation, wasStarted ? "node stopped" : "never started", {
           left_running: found === true,
         });
       }

@@ -49,4 +49,11 @@ export interface Processes {
    * Whether it was.
    */
   terminateLeftover(left: { readonly pid: number; readonly mark: string }): Promise<boolean>;
+  /**
+   * Ends every process that an earlier run of this node started with this variable in its environment, as far as the
+   * system shows environments. Whether there were any.
+   */
+  terminateMarked(variable: string, value: string): Promise<boolean>;
+  /** Whether a process leads one of these groups, is in one, or descends from whoever leads one. */
+  isOf(pid: number, leaders: readonly number[]): Promise<boolean>;
 }

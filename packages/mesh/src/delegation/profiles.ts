@@ -39,6 +39,8 @@ export interface Profile {
 /** In these a helper finds its way back, whatever its client makes of files and flags. */
 const URL_VARIABLE = "DARKMATTER_MCP_URL";
 export const TOKEN_VARIABLE = "DARKMATTER_MCP_TOKEN";
+/** By which a node that starts again after a crash knows what it had started; nothing secret. */
+export const DELEGATION_VARIABLE = "DARKMATTER_DELEGATION";
 
 const SERVER = "darkmatter";
 const MCP_FILE = "mcp.json";
@@ -80,19 +82,21 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
   },
   cursor: {
     command: "cursor-agent",
-    // It has no flag for a server of one run: it starts the one it was set up with, which knows a helper by its token.
+    // It has no flag for a server of one run. Where it starts the one it was set up with all the same, that one finds
+    // the token in the environment it was started from, or is served nothing.
     leastPrivilege: () => ["--print", "--sandbox", "enabled", "--approve-mcps"],
     prompt: LAST,
     autonomous: ["--print", "--force", "--trust", "--approve-mcps"],
     autonomousPrompt: LAST,
     envRemoved: ["CURSOR_CLI", "CURSOR_AGENT"],
     env: ({ folder }) => ({ CURSOR_CONFIG_DIR: folder }),
-    files: ({ tools }) => ({
+    files: (access) => ({
+      [MCP_FILE]: { mcpServers: { [SERVER]: { url: access.url, headers: headers(access) } } },
       "cli-config.json": {
         version: 1,
         editor: { vimMode: false },
         permissions: {
-          allow: tools.map((tool) => `Mcp(${SERVER}:${tool})`),
+          allow: access.tools.map((tool) => `Mcp(${SERVER}:${tool})`),
           deny: ["Shell(*)", "Read(**)", "Write(**)", "WebFetch(*)"],
         },
       },
@@ -156,7 +160,7 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
       "--mcp-config-file",
       `${folder}/${MCP_FILE}`,
     ],
-    prompt: { kind: "flag", flag: "--prompt" },
+    prompt: STDIN,
     autonomous: ["--print", "--yolo"],
     autonomousPrompt: { kind: "flag", flag: "--prompt" },
     envRemoved: [],
@@ -169,7 +173,7 @@ export const PROFILES: Readonly<Record<ClientName, Profile>> = {
   opencode: {
     command: "opencode",
     leastPrivilege: () => ["run"],
-    prompt: LAST,
+    prompt: STDIN,
     autonomous: ["run"],
     autonomousPrompt: LAST,
     envRemoved: ["OPENCODE"],
@@ -252,5 +256,6 @@ export function helperEnvironment(
     DARKMATTER_ENTRYPOINT_AUTOSTART: "false",
     [URL_VARIABLE]: access.url,
     [TOKEN_VARIABLE]: access.token,
+    [DELEGATION_VARIABLE]: access.delegationId,
   };
 }

@@ -68,6 +68,10 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
   const { db, clock, journal, helpers } = ports;
   /** By the hash of the token: no comparison tells how much of a guess was right. */
   const live = new Map<string, Live>();
+  /** Process ids of the leaders of helpers' groups, by delegation, until nothing is left of a group. */
+  const leaders = new Map<string, number>();
+  /** Ends that could not be written down: tried again, or their places would be taken for ever. */
+  const unnoted = new Map<string, () => Promise<void>>();
   const tails = new Map<string, string>();
   const startedListeners: ((delegation: Delegation, work: Work) => void)[] = [];
   const endedListeners: ((delegation: Delegation) => void)[] = [];
@@ -91,6 +95,7 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
         return isFirst;
       },
       actor: {
+        delegation: delegation.id,
         publicKey: child.agentId,
         grant: grantHash(grant),
         sign: (text) => (mayAct() ? child.sign(text) : undefined),
@@ -138,6 +143,7 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
     one.process = started;
     if (started.pid === undefined) return;
     const { pid, mark } = started;
+    leaders.set(delegation.id, pid);
     await db.write((tx) => markRunning(tx, delegation.id, pid, mark ?? null));
     for (const listener of startedListeners) listener({ ...delegation, state: "running", pid }, work);
   }
@@ -200,10 +206,29 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
     live.delete(hash);
     await watching;
     await one.process?.terminate(KILL_AFTER_MS);
+    leaders.delete(one.delegation.id);
     remember(one);
-    await helpers?.folders.remove(one.delegation.id);
-    await noteEnd(one.delegation, outcomeOf(one, end), exitFields(end));
+    unnoted.set(one.delegation.id, () => noteEnd(one.delegation, outcomeOf(one, end), exitFields(end)));
+    await noteEnds();
+    await helpers?.folders.remove(one.delegation.id).catch((error: unknown) => {
+      ports.report("helper.folder-not-removed", {
+        delegation: one.delegation.id,
+        reason: reasonOf(error),
+      });
+    });
     ended();
+  }
+
+  /** Writes down the ends that wait for it; what fails is reported and waits for the next time. */
+  async function noteEnds(): Promise<void> {
+    for (const [id, note] of [...unnoted]) {
+      try {
+        await note();
+        unnoted.delete(id);
+      } catch (error) {
+        ports.report("helper.end-not-noted", { delegation: id, reason: reasonOf(error) });
+      }
+    }
   }
 
   return {
@@ -212,6 +237,10 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
     onEnded: (listener: (delegation: Delegation) => void) => void endedListeners.push(listener),
     count: () => live.size,
     noteEnd,
+    noteEnds,
+    /** Whether a process is a helper, or was started by one. */
+    isHelper: async (pid: number): Promise<boolean> =>
+      leaders.size > 0 && helpers !== undefined && (await helpers.processes.isOf(pid, [...leaders.values()])),
     tailOf: (delegationId: string) => tails.get(delegationId),
 
     /** Tracked before anything is done that could fail. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@darkmatter/core";
-import type { Migration, Read, Sighting, Write } from "@darkmatter/store";
+import type { Actor, Migration, Read, Sighting, Write } from "@darkmatter/store";
 import type { InboxMessage } from "./message.ts";
 
 export const messageMigrations: readonly Migration[] = [
@@ -22,6 +22,7 @@ export const messageMigrations: readonly Migration[] = [
          seen_shared INTEGER NOT NULL,
          read_at_ms INTEGER,
          answer TEXT,
+         answer_by TEXT,
          commit_hash TEXT,
          forwards TEXT
        )`,
@@ -285,6 +286,8 @@ export async function saveForwards(
 export interface PendingAnswer {
   readonly message: InboxMessage;
   readonly response: string;
+  /** The helper that gave it, whose time may be over when it arrives; `undefined` for the agent itself. */
+  readonly by: Pick<Actor, "delegation" | "publicKey"> | undefined;
 }
 
 /** Sets a message aside for its answer, and it counts as read; `false` when another answer was first or it is gone. */
@@ -294,9 +297,11 @@ export async function holdForAnswer(
   response: string,
   nowMs: number,
 ): Promise<boolean> {
+  const by = tx.actor && { delegation: tx.actor.delegation, publicKey: tx.actor.publicKey };
   const held = await tx.run(
-    "UPDATE mesh_inbox SET answer = ? WHERE message_id = ? AND answer IS NULL",
+    "UPDATE mesh_inbox SET answer = ?, answer_by = ? WHERE message_id = ? AND answer IS NULL",
     response,
+    by === undefined ? null : JSON.stringify(by),
     messageId,
   );
   // Otherwise answers on their way would fill an inbox that shows nothing.
@@ -306,12 +311,16 @@ export async function holdForAnswer(
 
 /** Gives a message back to the agent: its answer was refused. */
 export async function releaseAnswer(tx: Write, messageId: string): Promise<void> {
-  await tx.run("UPDATE mesh_inbox SET answer = NULL WHERE message_id = ?", messageId);
+  await tx.run("UPDATE mesh_inbox SET answer = NULL, answer_by = NULL WHERE message_id = ?", messageId);
 }
 
-type AnswerRow = InboxRow & { answer: string };
+type AnswerRow = InboxRow & { answer: string; answer_by: string | null };
 
-const fromAnswerRow = (row: AnswerRow): PendingAnswer => ({ message: fromRow(row), response: row.answer });
+const fromAnswerRow = (row: AnswerRow): PendingAnswer => ({
+  message: fromRow(row),
+  response: row.answer,
+  by: row.answer_by === null ? undefined : (JSON.parse(row.answer_by) as PendingAnswer["by"]),
+});
 
 /** Oldest first; `from`: only those to what one agent brought. */
 export async function readPendingAnswerIds(tx: Read, limit: number, from?: string): Promise<string[]> {

@@ -107,7 +107,7 @@ export function createReplying(
 
   /** `peerCommit`: by which the sender recorded the answer. */
   async function finished(answer: PendingAnswer, durationMs: number, peerCommit: string | undefined) {
-    const { message, response } = answer;
+    const { message, response, by } = answer;
     await db.write(async (tx) => {
       if (!(await deleteInbox(tx, message.messageId))) return;
       const peer = await connections.get(tx, message.from);
@@ -134,7 +134,13 @@ export function createReplying(
         peer: author,
         messageId: message.messageId,
         peerCommit,
-        fields: { response, direction: "outbound", ...(author === null && { caller: message.from }) },
+        fields: {
+          response,
+          direction: "outbound",
+          ...(author === null && { caller: message.from }),
+          // It may be over by now and sign nothing: whose answer it is stays known.
+          ...(by && { delegation: by.delegation, delegate_public_key: by.publicKey }),
+        },
       });
       await giving.acted(tx, message, "replied", commit ?? null);
       tx.afterCommit(changed);

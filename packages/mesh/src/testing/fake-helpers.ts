@@ -14,6 +14,8 @@ export interface FakeProcess extends StartedProcess {
 export function fakeHelpers({ commands = ["claude"] }: { readonly commands?: readonly string[] } = {}) {
   const started: FakeProcess[] = [];
   const leftovers: { readonly pid: number; readonly mark: string }[] = [];
+  /** Ids of delegations whose processes an earlier run left, as their environments say. */
+  const marked = new Set<string>();
   const folders = new Map<string, Readonly<Record<string, string>>>();
   const helpers: Helpers = {
     cwd: "/project",
@@ -27,6 +29,8 @@ export function fakeHelpers({ commands = ["claude"] }: { readonly commands?: rea
     processes: {
       find: async (command) => (commands.includes(command) ? `/bin/${command}` : undefined),
       terminateLeftover: async (left) => leftovers.push(left) > 0,
+      terminateMarked: async (_variable, value) => marked.has(value),
+      isOf: async (pid, leaders) => leaders.includes(pid),
       start(spec) {
         const ended = Promise.withResolvers<ProcessEnd>();
         const graces: number[] = [];
@@ -49,5 +53,5 @@ export function fakeHelpers({ commands = ["claude"] }: { readonly commands?: rea
       },
     },
   };
-  return { helpers, started, leftovers, folders };
+  return { helpers, started, leftovers, marked, folders };
 }

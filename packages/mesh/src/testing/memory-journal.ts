@@ -1,5 +1,6 @@
 import { sha256Hex } from "@darkmatter/core";
 import type { Journal, JournalEvent } from "@darkmatter/store";
+import { meshError } from "../errors.ts";
 
 /** An act that is on disk, and the hash by which others may name it. */
 export interface RecordedEvent extends JournalEvent {
@@ -25,6 +26,8 @@ export function memoryJournal(name: string, rows: Journal): MemoryJournal {
     of: (trace) => events.filter((event) => event.trace === trace),
 
     async append(tx, event) {
+      // As the ledger does.
+      if (tx.actor && tx.actor.sign("") === undefined) throw meshError("FORBIDDEN", "Its time is over.");
       await rows.append(tx, event);
       appended++;
       const hash = sha256Hex(`${name} ${appended} ${JSON.stringify(event)}`);

@@ -3,6 +3,7 @@ import type { Trouble } from "../trouble.ts";
 import { VERSION } from "../version.ts";
 import type { OwningOptions } from "./owning.ts";
 import { homeFolder, namedPassport, peekAgentId } from "./passport-peek.ts";
+import { inheritedVariable } from "./process-tree.ts";
 import { socketPlace } from "./socket-place.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { refuseSession, runSession, type SessionPorts } from "./thin-session.ts";
@@ -21,7 +22,7 @@ export async function runMcpSession(options: OwningOptions): Promise<number> {
       output: process.stdout,
       places: { ...places, socket: socketPlace(places.folder) },
       version: options.version ?? VERSION,
-      delegate: process.env.DARKMATTER_MCP_TOKEN || undefined,
+      delegate: inheritedVariable("DARKMATTER_MCP_TOKEN"),
       warm: () => void node().then(({ warm }) => warm(options)),
       own: async (lock) => (await node()).ownAgent(options, lock, agentId),
       preview: async (stream) => (await node()).servePreview(options, stream),

@@ -4,6 +4,7 @@ import { access, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ProcessEnd, type Processes, type ProcessSpec, TAIL_CHARACTERS_MAX } from "@darkmatter/mesh";
+import { isInGroups, parentsOf, processesWith, variableOf } from "./process-tree.ts";
 
 /** How often a group that was asked to end is looked at. */
 const LOOK_MS = 50;
@@ -21,6 +22,12 @@ export function nodeProcesses(env: NodeJS.ProcessEnv = process.env): Processes {
       await endGroup(pid, LEFTOVER_GRACE_MS, "SIGTERM");
       return true;
     },
+    async terminateMarked(variable, value) {
+      const pids = processesWith(variable, value);
+      await Promise.all(pids.map((pid) => endMarked(pid, variable, value)));
+      return pids.length > 0;
+    },
+    isOf: isInGroups,
   };
 }
 
@@ -101,6 +108,18 @@ async function endGroup(pid: number, graceMs: number, first: NodeJS.Signals): Pr
     if (!signalGroup(pid, 0)) return;
   }
   signalGroup(pid, "SIGKILL");
+}
+
+/** A process by itself: it may have left the group it was started in. What it leads is ended with it. */
+async function endMarked(pid: number, variable: string, value: string): Promise<void> {
+  // The number may be another's by now.
+  if (variableOf(pid, variable) !== value) return;
+  if (parentsOf(pid)?.group === pid) return endGroup(pid, LEFTOVER_GRACE_MS, "SIGTERM");
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** `<boot> <start>`: the moment a process began, in the system's own count; no other process has both. */

@@ -15,7 +15,9 @@ export interface RelayPorts {
   readonly socket: string;
   readonly version: string;
   /** Serves MCP to one session over a stream until the stream ends. */
-  serve(stream: Duplex, hello: Hello): void;
+  serve(stream: Duplex, hello: Hello, isHelper: boolean): void;
+  /** Whether a process is a helper, or was started by one. Absent where there are none. */
+  readonly isHelper?: ((pid: number) => Promise<boolean>) | undefined;
   /** A newer program wants to be the owner: stop cleanly. */
   handOver(to: Hello): void;
 }
@@ -61,7 +63,10 @@ export async function listenRelay(ports: RelayPorts): Promise<Relay> {
 async function welcome(socket: Socket, ports: RelayPorts): Promise<void> {
   const hello = parseHello((await firstLine(socket, HELLO_MS)) ?? "");
   if (hello === undefined) return void socket.destroy();
-  const handingOver = hello.role === "session" && isNewer(hello.version, ports.version);
+  const isHelper = (await ports.isHelper?.(hello.pid)) ?? false;
+  // A helper never owns: whether it shows its token or not.
+  const mayOwn = hello.role === "session" && hello.delegate === undefined && !isHelper;
+  const handingOver = mayOwn && isNewer(hello.version, ports.version);
   const answer: Welcome = {
     darkmatter: RELAY_PROTOCOL,
     version: ports.version,
@@ -74,7 +79,7 @@ async function welcome(socket: Socket, ports: RelayPorts): Promise<void> {
     return;
   }
   socket.write(line);
-  ports.serve(socket, hello);
+  ports.serve(socket, hello, isHelper);
 }
 
 function listening(server: Server, path: string): Promise<void> {

@@ -97,7 +97,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   undo.use(runJobs([...layer.jobs, ...ownJobs(db, log)], systemClock, report));
   const handOver = Promise.withResolvers<Hello>();
   const serveStream = streamServer(layer, options);
-  const relay = await listenRelay({ ...options, serve: serveStream, handOver: handOver.resolve });
+  const relay = await listenRelay({
+    ...options,
+    serve: serveStream,
+    isHelper: layer.isHelper,
+    handOver: handOver.resolve,
+  });
   undo.defer(() => relay.close());
   writeOwnerCard(places.ownerCard, { ...card, port: http.port });
   log.info("node.started", { version, url: http.url, passport: options.passportPath });
@@ -227,11 +232,16 @@ function handlerOf(options: NodeOptions, layer: Layer, undo: AsyncDisposableStac
 }
 
 function streamServer({ tools, delegates }: Layer, options: NodeOptions) {
-  return (stream: Duplex, hello: Pick<Hello, "session" | "called" | "role" | "delegate">) => {
+  return (
+    stream: Duplex,
+    hello: Pick<Hello, "session" | "called" | "role" | "delegate">,
+    isHelper = false,
+  ) => {
     const { session, called, role, delegate: token } = hello;
     const delegate = token === undefined ? undefined : delegates?.(token);
     // A token that is nobody's any more opens nothing, rather than everything.
-    const table = token === undefined ? tools : (delegate?.table ?? NOTHING);
+    const whole = isHelper ? TOKENLESS : tools;
+    const table = token === undefined ? whole : (delegate?.table ?? NOTHING);
     const served = serveMcpStream(
       table,
       { input: stream, output: stream },
@@ -250,15 +260,26 @@ function streamServer({ tools, delegates }: Layer, options: NodeOptions) {
   };
 }
 
+/** A table without tools, which answers every call with the reason. */
+function nothing(instructions: string, error: string, next?: string): ToolTable {
+  return {
+    tools: [],
+    instructions,
+    decorate: async (_session, result) => result,
+    onChange: () => ({ [Symbol.dispose]: () => undefined }),
+    resources: [],
+    unknown: () => ({ success: false, error, ...(next && { next_step: next }) }),
+  };
+}
+
 /** What a helper is served when its time is over. */
-const NOTHING: ToolTable = {
-  tools: [],
-  instructions: "Your time is over: end.",
-  decorate: async (_session, result) => result,
-  onChange: () => ({ [Symbol.dispose]: () => undefined }),
-  resources: [],
-  unknown: () => ({ success: false, error: "Your time is over." }),
-};
+const NOTHING = nothing("Your time is over: end.", "Your time is over.");
+/** What it is served that was started by a helper and does not show the helper's token: never the whole agent. */
+const TOKENLESS = nothing(
+  "This program was started by a helper and shows no token: there is nothing here for it.",
+  "A helper is served with its token alone, and this program shows none.",
+  "Call the server at DARKMATTER_MCP_URL with DARKMATTER_MCP_TOKEN as bearer token, or pass both variables to this one.",
+);
 
 function identityOf({ version }: { readonly version: string }) {
   return { name: "darkmatter", title: "DarkMatter", version };
