@@ -1,7 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import { DarkMatterError, type JsonObject, parseJson } from "@darkmatter/core";
-import { type Answer, type Guard, json, type Route, type RouteRequest, ready } from "@darkmatter/surface";
-import { toldBase } from "../identity/identity.routes.ts";
+import {
+  type Answer,
+  type Guard,
+  isProxied,
+  json,
+  type Route,
+  type RouteRequest,
+  ready,
+} from "@darkmatter/surface";
+import { urlOf } from "../addresses/public-address.ts";
 import type { Services } from "../services.ts";
 import type { CallAnswer } from "./calls.ts";
 import { A2A_PATH } from "./card.ts";
@@ -11,7 +19,7 @@ import { restRoutes } from "./rest.ts";
 import { eventStream } from "./sse.ts";
 
 export function a2aRoutes(services: Services): Route[] {
-  const { a2a, db, identity, ports } = services;
+  const { a2a, addresses, db, identity } = services;
   const isReady = ready(services.isReady);
   const guards: readonly Guard[] = [isReady, a2a.callers.guard];
 
@@ -39,7 +47,7 @@ export function a2aRoutes(services: Services): Route[] {
       guards: [isReady],
       body: "none",
       async handle(request) {
-        const card = a2a.card(toldBase(ports, identity, request), await identity.profile(db));
+        const card = a2a.card(addresses.base(callerUrl(request)), await identity.profile(db));
         const answer = json(200, card);
         return { ...answer, headers: { ...answer.headers, "cache-control": "max-age=60" } };
       },
@@ -54,6 +62,14 @@ export function a2aRoutes(services: Services): Route[] {
     },
     ...restRoutes(services, guards),
   ];
+}
+
+/**
+ * Where a caller is, by its socket; `undefined` behind a proxy. The card is signed, and callers take their tokens where
+ * it says: no header has a say in it.
+ */
+function callerUrl(request: RouteRequest): string | undefined {
+  return isProxied(request) ? undefined : urlOf(request.remote.address.replace(/^::ffff:/, ""), 0);
 }
 
 function rpcAnswer(id: RpcRequest["id"], answer: CallAnswer): Answer {

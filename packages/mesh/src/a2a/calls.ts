@@ -34,7 +34,7 @@ export function createCalls(tasks: Tasks, following: Following): (call: Call) =>
       place[Symbol.dispose]();
       throw error;
     });
-    return { stream: following.follow(id, request.historyLength, signal, place) };
+    return { stream: following.follow(token, id, { historyLength: request.historyLength, signal, place }) };
   }
 
   async function subscribe({ token, params, signal }: Call): Promise<CallAnswer> {
@@ -42,7 +42,9 @@ export function createCalls(tasks: Tasks, following: Following): (call: Call) =>
     await tasks.get(token, { id, historyLength: 0 });
     const now = await tasks.look(id);
     if (!now || isTerminal(now.status)) throw a2aError("UNSUPPORTED_OPERATION", "The task has ended.");
-    return { stream: following.follow(id, undefined, signal, following.take(token)) };
+    return {
+      stream: following.follow(token, id, { historyLength: undefined, signal, place: following.take(token) }),
+    };
   }
 
   return async (call) => {

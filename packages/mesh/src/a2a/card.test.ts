@@ -1,15 +1,18 @@
 import { type AgentCard, verifyAgentCardSignature } from "@a2a-js/sdk";
 import { fromHex, type JsonObject } from "@darkmatter/core";
-import { callHandler } from "@darkmatter/surface/testing";
+import { callHandler, type HandlerCall } from "@darkmatter/surface/testing";
 import { expect, test } from "vitest";
 import { memoryNetwork, type TestNode } from "../testing/memory-network.ts";
 
 const CARD = "/.well-known/agent-card.json";
 
-async function cardOf(node: TestNode, host = "agent.example:8100"): Promise<JsonObject> {
-  const { json } = await callHandler(node.handler, { method: "GET", path: CARD, headers: { host } });
+async function cardOf(node: TestNode, from: Partial<HandlerCall> = {}): Promise<JsonObject> {
+  const { json } = await callHandler(node.handler, { method: "GET", path: CARD, ...from });
   return json as JsonObject;
 }
+
+const addressesOf = (card: JsonObject): string[] =>
+  (card.supportedInterfaces as { url: string }[]).map(({ url }) => url);
 
 /** The official helper, with the key that an agent's id is. */
 const verifiedBy = (agentId: string) =>
@@ -39,7 +42,7 @@ test("the key in the signature's header is the agent's id", async () => {
   expect(Buffer.from(jwk.x, "base64url").toString("hex")).toBe(net.nodes.ana.id);
 });
 
-test("the card tells the address that its reader used, the name and the bio as they are now", async () => {
+test("the card tells the agent's own address, the name and the bio as they are now", async () => {
   await using net = await memoryNetwork({ nodes: ["ana"] });
   const { ana } = net.nodes;
   await ana.tool("update_bio", { bio: "Knows every harbour." });
@@ -48,8 +51,8 @@ test("the card tells the address that its reader used, the name and the bio as t
     name: "ana",
     description: "Knows every harbour.",
     supportedInterfaces: [
-      { url: "http://agent.example:8100/a2a", protocolBinding: "JSONRPC", protocolVersion: "1.0" },
-      { url: "http://agent.example:8100/a2a", protocolBinding: "HTTP+JSON", protocolVersion: "1.0" },
+      { url: `${ana.url}/a2a`, protocolBinding: "JSONRPC", protocolVersion: "1.0" },
+      { url: `${ana.url}/a2a`, protocolBinding: "HTTP+JSON", protocolVersion: "1.0" },
     ],
     capabilities: { streaming: true, pushNotifications: false },
     securitySchemes: { bearer: { httpAuthSecurityScheme: { scheme: "bearer" } } },
@@ -61,7 +64,24 @@ test("the card tells the address that its reader used, the name and the bio as t
   expect(await cardOf(ana)).toEqual(later);
 });
 
-test("a host that is none is not told back", async () => {
+test("no header of its reader names the address in the card: the passport would sign where tokens go", async () => {
   await using net = await memoryNetwork({ nodes: ["ana"] });
-  expect(JSON.stringify(await cardOf(net.nodes.ana, 'evil.example/"><script>'))).not.toContain("evil");
+  const { ana } = net.nodes;
+  const evil = { host: "evil.example", "x-forwarded-host": "evil.example", "x-forwarded-proto": "https" };
+  for (const remote of ["127.0.0.1", "203.0.113.9", "::1"]) {
+    for (const headers of [evil, { ...evil, "x-forwarded-for": "1.2.3.4" }]) {
+      const card = await cardOf(ana, { remote, headers });
+      expect(addressesOf(card)).toEqual([`${ana.url}/a2a`, `${ana.url}/a2a`]);
+      await verifiedBy(ana.id)(card as unknown as AgentCard);
+    }
+  }
+});
+
+test("from afar and through a proxy the card tells the address that the owner gave", async () => {
+  const publicUrl = "https://ana.example";
+  await using net = await memoryNetwork({ nodes: ["ana"], config: { publicUrl } });
+  const { ana } = net.nodes;
+  const far = { remote: "203.0.113.9" };
+  const proxied = { remote: "127.0.0.1", headers: { host: "127.0.0.1:1", "x-forwarded-for": "1.2.3.4" } };
+  for (const from of [far, proxied]) expect(addressesOf(await cardOf(ana, from))[0]).toBe(`${publicUrl}/a2a`);
 });

@@ -7,10 +7,10 @@ export const A2A_VERSION = "1.0";
 
 /** Changes when what a caller can do here does. */
 const CARD_VERSION = "1.0.0";
-/** Cards kept, by the address they tell: a caller chooses the name under which it asks. */
+/** Cards kept, by the address they tell: there are as many as places from which callers see us. */
 const CARDS_MAX = 16;
 
-/** The agent's A2A card as a caller at `base` is told it, signed by the passport. */
+/** The agent's A2A card with an address of ours, signed by the passport. */
 export type CardFor = (base: string, profile: Pick<Profile, "displayName" | "bio">) => JsonObject;
 
 /** Signs a card once for each name, bio and address. */

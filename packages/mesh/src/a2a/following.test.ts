@@ -1,9 +1,10 @@
-import type { JsonObject } from "@darkmatter/core";
+import { type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import { virtualClock } from "@darkmatter/core/testing";
 import { callHandler, inbound } from "@darkmatter/surface/testing";
 import { expect, test } from "vitest";
 import { type A2aCaller, a2aCaller, a2aMessage } from "../testing/a2a-caller.ts";
 import { memoryNetwork, type TestNode } from "../testing/memory-network.ts";
-import { BLOCKING_MS, STREAMS_PER_TOKEN_MAX } from "./following.ts";
+import { BLOCKING_MS, createFollowing, STREAMS_PER_TOKEN_MAX } from "./following.ts";
 
 /** A stream as its reader sees it. */
 async function opened(node: TestNode, caller: A2aCaller, method: string, params: object) {
@@ -114,6 +115,67 @@ test("a message that is waited for comes back with its answer, or as it stands a
   await net.clock.settle();
   await net.clock.advance(BLOCKING_MS);
   expect(await slow).toMatchObject({ task: { status: { state: "TASK_STATE_SUBMITTED" } } });
+});
+
+test("a stream ends with its token's time, and tells nothing after it", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"] });
+  const { ana } = net.nodes;
+  const caller = await a2aCaller(ana, { ttl_seconds: 60 });
+  const { id } = await caller.leave("hello");
+  const streams = [
+    await opened(ana, caller, "SendStreamingMessage", { message: a2aMessage("again") }),
+    await opened(ana, caller, "SubscribeToTask", { id }),
+  ];
+  for (const stream of streams) await stream.next();
+  const ends = streams.map((stream) => stream.next());
+  await net.clock.advance(MINUTE_MS);
+  await answer(ana, "SECRET");
+  await answer(ana, "SECRET");
+  await net.settle();
+  expect(await Promise.all(ends)).toEqual([undefined, undefined]);
+});
+
+test("a stream whose machine slept past its token's time tells nothing more", async () => {
+  const clock = virtualClock();
+  let sleptMs = 0;
+  const token = {
+    id: "t",
+    name: "phone",
+    mayWake: false,
+    createdAtMs: 0,
+    expiresAtMs: clock.now() + MINUTE_MS,
+  };
+  const task = { id: "1", tokenId: "t", contextId: "c", createdAtMs: 0, seq: 1, canceledAtMs: null };
+  const status = { state: "TASK_STATE_SUBMITTED", atMs: 0 } as const;
+  const following = createFollowing(
+    { ...clock, now: () => clock.now() + sleptMs },
+    { listen: () => new DisposableStack() },
+    async () => ({
+      task,
+      status: { ...status, state: sleptMs ? "TASK_STATE_WORKING" : status.state },
+      words: [],
+    }),
+  );
+  const { signal } = new AbortController();
+  const place = following.take(token);
+  const stream = following.follow(token, "1", { historyLength: 0, signal, place })[Symbol.asyncIterator]();
+  expect((await stream.next()).value).toMatchObject({ task: { id: "1" } });
+  const next = stream.next();
+  sleptMs = MINUTE_MS;
+  following.wake();
+  expect(await next).toEqual({ done: true, value: undefined });
+});
+
+test("a wait ends with its token's time", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana"] });
+  const { ana } = net.nodes;
+  const caller = await a2aCaller(ana, { ttl_seconds: 5 });
+  const asked = caller.call("SendMessage", { message: a2aMessage("slow?") });
+  await net.clock.settle();
+  await net.clock.advance(5 * SECOND_MS);
+  await answer(ana, "SECRET");
+  expect(await asked).toMatchObject({ task: { status: { state: "TASK_STATE_SUBMITTED" } } });
+  expect(JSON.stringify(await asked)).not.toContain("SECRET");
 });
 
 test("waiting takes a place as a stream does; without one the task comes back at once", async () => {

@@ -13,22 +13,25 @@ export const STREAMS_MAX = 100;
 /** A stream ends by itself after this; its caller subscribes again. */
 const STREAM_MS = HOUR_MS;
 
+/** Who reads a stream. */
+export interface Reader {
+  readonly historyLength: number | undefined;
+  /** Aborts when it leaves. */
+  readonly signal: AbortSignal;
+  readonly place: Disposable;
+}
+
 /** Telling callers what becomes of their tasks while it does. */
 export interface Following {
   /**
-   * Resolves when a task has ended, after `BLOCKING_MS`, or when its caller left. A wait takes a place as a stream does;
-   * without one it does not wait.
+   * Resolves when a task has ended, after `BLOCKING_MS`, with the token's time, or when its caller left. A wait takes a
+   * place as a stream does; without one it does not wait.
    */
   end(token: Token, taskId: string, signal: AbortSignal): Promise<void>;
   /** A place for one stream. Throws BUSY. */
   take(token: Token): Disposable;
-  /** The task, then what changes of it, up to its end. Gives the place back. */
-  follow(
-    taskId: string,
-    historyLength: number | undefined,
-    signal: AbortSignal,
-    place: Disposable,
-  ): AsyncIterable<JsonObject>;
+  /** The task, then what changes of it, up to its end or the token's. Gives the place back. */
+  follow(token: Token, taskId: string, reader: Reader): AsyncIterable<JsonObject>;
   /** Something may have changed. */
   wake(): void;
   /** Ends every stream and every wait. */
@@ -85,20 +88,23 @@ export function createFollowing(
     };
   }
 
-  async function* tell(
-    taskId: string,
-    historyLength: number | undefined,
-    caller: AbortSignal,
-    place: Disposable,
-  ): AsyncGenerator<JsonObject> {
-    using _ = place;
-    const signal = AbortSignal.any([caller, stopped.signal, clock.deadline(STREAM_MS)]);
+  /** Aborts after a time or with the token's, when the caller leaves, or with the node. */
+  function until(ms: number, { expiresAtMs }: Token, caller: AbortSignal): AbortSignal {
+    const deadline = clock.deadline(Math.min(ms, expiresAtMs - clock.now()));
+    return AbortSignal.any([caller, stopped.signal, deadline]);
+  }
+
+  async function* tell(token: Token, taskId: string, reader: Reader): AsyncGenerator<JsonObject> {
+    using _ = reader.place;
+    const { historyLength } = reader;
+    const signal = until(STREAM_MS, token, reader.signal);
     using changes = hearing(signal);
     let told: Look | undefined;
     while (!signal.aborted) {
       const changed = changes.next();
       const now = await look(taskId);
-      if (!now) return;
+      // A machine that slept is late with its timers.
+      if (!now || clock.now() >= token.expiresAtMs) return;
       if (told) yield* differences(told, now);
       else yield { task: shownTask(now.task, now.status, now.words, { historyLength, artifacts: true }) };
       told = now;
@@ -114,7 +120,7 @@ export function createFollowing(
     async end(token, taskId, caller) {
       using place = placeFor(token);
       if (!place) return;
-      const signal = AbortSignal.any([caller, stopped.signal, clock.deadline(BLOCKING_MS)]);
+      const signal = until(BLOCKING_MS, token, caller);
       using changes = hearing(signal);
       for (;;) {
         const changed = changes.next();
@@ -130,11 +136,12 @@ export function createFollowing(
       return place;
     },
 
-    follow(taskId, historyLength, caller, place) {
+    follow(token, taskId, reader) {
+      const { place, signal } = reader;
       // What nobody began to read never ends by itself.
-      caller.addEventListener("abort", () => place[Symbol.dispose](), { once: true });
-      if (caller.aborted) place[Symbol.dispose]();
-      return tell(taskId, historyLength, caller, place);
+      signal.addEventListener("abort", () => place[Symbol.dispose](), { once: true });
+      if (signal.aborted) place[Symbol.dispose]();
+      return tell(token, taskId, reader);
     },
   };
 }
