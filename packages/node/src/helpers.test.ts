@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -11,13 +12,19 @@ const real = (at: TestHome, argv: readonly string[], env: Readonly<Record<string
 /** Notes what it was given, starts a program of its own, and stays. */
 const STAND_IN = `#!/bin/sh
 sleep 600 &
-printf '%s\\n' "$$ $!" "$PWD" "$DARKMATTER_MCP_URL" "$DARKMATTER_MCP_TOKEN" "$*" > "$0.tmp"
+grandchild=$!
+if [ -n "$ENTRY" ]; then
+  # As many clients start a server: with the few variables that it is set up with.
+  { printf '%s\\n' "$ASKED"; sleep 20; } |
+    env -i PATH="$PATH" TMPDIR="$TMPDIR" DARKMATTER_HOME="$DARKMATTER_HOME" $ENTRY mcp > "$0.said" &
+fi
+printf '%s\\n' "$$ $grandchild" "$PWD" "$DARKMATTER_MCP_URL" "$DARKMATTER_MCP_TOKEN" "$*" > "$0.tmp"
 mv "$0.tmp" "$0.told"
 wait
 `;
 
 /** Ana writes to Bo, whose node starts the stand-in for her message. */
-async function handed(timeoutSeconds = 300) {
+async function handed(timeoutSeconds = 300, more: Readonly<Record<string, string>> = {}) {
   await using undo = new AsyncDisposableStack();
   const [anaHome, boHome] = [undo.use(testHome()), undo.use(testHome())];
   const standIn = join(boHome.temporary, "stand-in");
@@ -28,6 +35,7 @@ async function handed(timeoutSeconds = 300) {
     DARKMATTER_AGENT_MIN_TRUST: "-1",
     DARKMATTER_AGENT_TIMEOUT: `${timeoutSeconds}`,
     DARKMATTER_PIN: "1234",
+    ...more,
   };
   const up = () => real(boHome, ["up", "--json"], env);
   const bo = undo.use(up());
@@ -42,7 +50,7 @@ async function handed(timeoutSeconds = 300) {
   const [pid = 0, grandchild = 0] = pids.split(" ").map(Number);
   const kept = undo.move();
   return {
-    ...{ ana, bo, boHome, boId, up, cwd, mcpUrl, token, args, pid, grandchild },
+    ...{ standIn, ana, bo, boHome, boId, up, cwd, mcpUrl, token, args, pid, grandchild },
     messageId: sent.message_id as string,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
@@ -127,6 +135,75 @@ test.runIf(process.platform === "linux")(
     await list.exited;
     const { helpers } = JSON.parse(list.stdoutText());
     expect(helpers).toMatchObject([{ subject: here.messageId, state: "ended", outcome: "node stopped" }]);
+  },
+  60_000,
+);
+
+const ASKED = [
+  {
+    id: 1,
+    method: "initialize",
+    params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "0" } },
+  },
+  { method: "notifications/initialized" },
+  { id: 2, method: "tools/list" },
+  { id: 3, method: "tools/call", params: { name: "darkmatter_list_connections", arguments: {} } },
+].map((one) => JSON.stringify({ jsonrpc: "2.0", ...one }));
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked into by tests
+const answersOf = (text: string): any[] =>
+  text
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line));
+const toolsOf = (text: string): string[] =>
+  answersOf(text)
+    .find(({ id }) => id === 2)
+    ?.result.tools.map(({ name }: { name: string }) => name);
+
+/** What the owner answers a session of a newer program that says it is this process, and shows no token. */
+async function servedAs(socketPath: string, pid: number): Promise<string> {
+  const socket = connect(socketPath);
+  let said = "";
+  socket.on("data", (chunk) => (said += chunk)).on("error", () => undefined);
+  const hello = { darkmatter: 1, version: "99.0.0", pid, session: `of-${pid}`, called: [], role: "session" };
+  // The older of two programs hands over, and is of no interest here: a session of the same version.
+  const same = { ...hello, version: "0.0.1" };
+  socket.write(`${[JSON.stringify(pid === process.pid ? same : hello), ...ASKED].join("\n")}\n`);
+  await until(() => /"id":3\b/.test(said), 10_000);
+  socket.destroy();
+  return said;
+}
+
+test.runIf(process.platform === "linux")(
+  "a server that a helper's client starts without its token is the helper all the same, and never the agent",
+  async () => {
+    const entry = `${process.execPath} ${REAL_MAIN}`;
+    await using here = await handed(300, { ENTRY: entry, ASKED: ASKED.join("\n") });
+    const said = () => readFileSync(`${here.standIn}.said`, "utf8");
+    await until(() => existsSync(`${here.standIn}.said`) && /"id":3\b/.test(said()), 20_000);
+    expect(toolsOf(said())).toContain("darkmatter_respond_message");
+    expect(toolsOf(said())).toHaveLength(5);
+    const refused = answersOf(said()).find(({ id }) => id === 3);
+    expect(refused.result.structuredContent).toMatchObject({ success: false });
+  },
+  60_000,
+);
+
+test.runIf(process.platform === "linux")(
+  "whatever a helper started is served nothing without a token, and the node is never handed over to it",
+  async () => {
+    await using here = await handed();
+    for (const pid of [here.pid, here.grandchild]) {
+      const said = await servedAs(here.boHome.socket, pid);
+      expect(answersOf(said)[0]).toMatchObject({ handingOver: false });
+      expect(toolsOf(said)).toEqual([]);
+      expect(answersOf(said).find(({ id }) => id === 3).result.structuredContent).toMatchObject({
+        success: false,
+        next_step: expect.stringContaining("DARKMATTER_MCP_TOKEN"),
+      });
+    }
+    expect(toolsOf(await servedAs(here.boHome.socket, process.pid))).toContain("darkmatter_list_connections");
   },
   60_000,
 );

@@ -1,6 +1,7 @@
 import { HOUR_MS, type JsonObject } from "@darkmatter/core";
 import { seededRandom, virtualClock } from "@darkmatter/core/testing";
 import { createSigner, createVerifier, grantText } from "@darkmatter/identity";
+import { netError } from "@darkmatter/net";
 import { createSqlJournal } from "@darkmatter/store";
 import { memoryDatabase } from "@darkmatter/store/testing";
 import type { Delegate, ToolCall } from "@darkmatter/surface";
@@ -16,6 +17,7 @@ import { memoryNetwork, TEST_CONFIG } from "../testing/memory-network.ts";
 import { addWaiting } from "./delegations.store.ts";
 import { createDelegations } from "./delegations.ts";
 import type { Grant } from "./grant.ts";
+import { PROFILES } from "./profiles.ts";
 
 const SPAWNING = { routerMode: "spawn" } as const;
 const { agent: AGENT } = TEST_CONFIG;
@@ -231,6 +233,89 @@ test("a helper's token is worth nothing after its time, and its group is ended",
   expect(here.acts("delegation.ended")).toMatchObject([{ fields: { outcome: "out of time" } }]);
 });
 
+test("a helper is awake once it calls a tool, not when its client only connects", async () => {
+  await using here = await society();
+  const id = await here.write(here.ana, "hello");
+  const rungs = async () => {
+    const { ladder } = await here.ana.tool("get_sent_message", { message_id: id });
+    return (ladder as { rungs: { rung: string }[] }[])[0]?.rungs.map(({ rung }) => rung);
+  };
+  const token = here.started[0]?.token ?? "";
+  // What `initialize` and GET /mcp come to.
+  here.bo.mesh.delegates(token);
+  await here.settled();
+  expect(await rungs()).not.toContain("woken");
+  await here.call(token, "get_identity");
+  await here.settled();
+  expect(await rungs()).toContain("woken");
+});
+
+test("a helper hears whom it acts for, and nothing of this machine or of what else waits", async () => {
+  await using here = await society();
+  await here.write(here.ana, "hello");
+  const told = await here.call(here.started[0]?.token ?? "", "get_identity");
+  expect(Object.keys(told).sort()).toEqual(["agent_id", "bio", "display_name"]);
+  expect(told.agent_id).toBe(here.bo.id);
+});
+
+test("an answer that arrives after its helper's time is still known as the helper's", async () => {
+  await using here = await society();
+  const id = await here.write(here.ana, "hello");
+  const token = here.started[0]?.token ?? "";
+  const wire = here.net.hosts.bo?.wire as { request(request: object): Promise<unknown> };
+  const ask = wire.request.bind(wire);
+  let isLost = true;
+  wire.request = async (request) => {
+    // Nobody can say whether it arrived.
+    if (isLost && JSON.stringify(request).includes("response")) throw netError("TIMEOUT");
+    return ask(request);
+  };
+  const said = here.call(token, "respond_message", { message_id: id, response: "by the helper" });
+  await here.settled();
+  await said;
+  expect(here.acts("message.answered")).toHaveLength(0);
+  here.started[0]?.end({ kind: "exited", code: 0 });
+  await here.settled();
+  isLost = false;
+  for (let minute = 0; minute < 10; minute++) {
+    await here.net.clock.advance(60_000);
+    await here.bo.job("messages.finish-answers");
+    await here.settled();
+  }
+  const grant = here.acts("delegation.granted")[0]?.fields.grant as Grant;
+  const [answered] = here.acts("message.answered");
+  expect(answered).not.toHaveProperty("actor");
+  expect(answered?.fields).toMatchObject({
+    response: "by the helper",
+    delegation: expect.stringMatching(/^dg-/),
+    delegate_public_key: grant.child_public_key,
+  });
+});
+
+test("what a helper's time ends in the middle of is not written down as the agent's own", async () => {
+  await using here = await society();
+  const id = await here.write(here.ana, "hello");
+  const token = here.started[0]?.token ?? "";
+  const wire = here.net.hosts.bo?.wire as { request(request: object): Promise<unknown> };
+  const ask = wire.request.bind(wire);
+  wire.request = async (request) => {
+    const answer = await ask(request);
+    if (JSON.stringify(request).includes("response")) await here.owner("spawn_stop", { id: await running() });
+    return answer;
+  };
+  const running = async () =>
+    ((await here.owner("spawn_list")) as { helpers: { id: string }[] }).helpers[0]?.id ?? "";
+  const said = here.call(token, "respond_message", { message_id: id, response: "late" });
+  await here.settled();
+  expect(await said).toMatchObject({ success: false });
+  await here.net.clock.advance(60_000);
+  await here.bo.job("messages.finish-answers");
+  await here.settled();
+  expect(here.acts("message.answered")).toMatchObject([
+    { fields: { response: "late", delegation: expect.stringMatching(/^dg-/) } },
+  ]);
+});
+
 test("a token that is nobody's opens nothing", async () => {
   await using here = await society();
   await here.write(here.ana, "hello");
@@ -249,6 +334,33 @@ test("beyond the places there are a message waits, and is handed when one is fre
   await here.settled();
   expect(here.started).toHaveLength(2);
   expect(here.started[1]?.spec.stdin).toContain(second);
+});
+
+test("a folder that cannot be removed takes no place for ever", async () => {
+  await using here = await society({ config: { agent: { ...AGENT, maxConcurrent: 1 } } });
+  here.helpers.folders.remove = () => Promise.reject(new Error("EACCES"));
+  await here.write(here.ana, "first");
+  here.started[0]?.end({ kind: "exited", code: 0 });
+  await here.settled();
+  await here.write(here.cy, "second");
+  expect(here.started).toHaveLength(2);
+});
+
+test("an end that could not be written down is written down later, and its place is free then", async () => {
+  await using here = await society({ config: { agent: { ...AGENT, maxConcurrent: 1 } } });
+  await here.write(here.ana, "first");
+  const write = here.bo.db.write;
+  const broken = here.bo.db as { write: unknown };
+  broken.write = () => Promise.reject(new Error("disk full"));
+  here.started[0]?.end({ kind: "exited", code: 0 });
+  await here.settled();
+  broken.write = write;
+  await here.write(here.cy, "second");
+  expect([here.started.length, here.acts("delegation.ended").length]).toEqual([1, 0]);
+  await here.bo.job("delegations.waiting");
+  await here.settled();
+  expect(here.acts("delegation.ended")).toMatchObject([{ fields: { outcome: "done" } }]);
+  expect(here.started).toHaveLength(2);
 });
 
 test("a message is never handed twice, however its helper ended", async () => {
@@ -445,6 +557,49 @@ test("what was granted and not started before a crash is ended at the next start
     ["m-1", "node stopped"],
   ]);
   expect(await hand("m-2")).toMatchObject({ kind: "refused", why: "it was handed before" });
+});
+
+test("what was started just before a crash, and not noted, is ended by its own environment", async () => {
+  const { hand, clock, db, service, journal, marked, started } = await alone();
+  await hand("m-1");
+  await clock.settle();
+  const id = started[0]?.spec.env.DARKMATTER_DELEGATION ?? "";
+  expect(id).toMatch(/^dg-/);
+  await db.write((tx) => tx.run("UPDATE mesh_delegations SET state = 'granted', pid = NULL, mark = NULL"));
+  marked.add(id);
+  await service.start();
+  expect(journal.events.at(-1)).toMatchObject({
+    act: "delegation.ended",
+    fields: { outcome: "node stopped", left_running: true },
+  });
+});
+
+test("a process is a helper's for as long as anything of the helper is there", async () => {
+  const { hand, clock, service, started } = await alone();
+  expect(await service.isHelper(1000)).toBe(false);
+  await hand("m-1");
+  await clock.settle();
+  expect([await service.isHelper(1000), await service.isHelper(7)]).toEqual([true, false]);
+  started[0]?.end({ kind: "exited", code: 0 });
+  await clock.settle();
+  expect(await service.isHelper(1000)).toBe(false);
+});
+
+test("cursor is told of one server, ours, by a file of its own, and clients that read stdin get the prompt there", () => {
+  const access = {
+    delegationId: "dg-1",
+    url: "http://127.0.0.1:1/mcp",
+    token: "t",
+    folder: "/f",
+    tools: ["x"],
+  };
+  const { cursor } = PROFILES;
+  expect(cursor.env?.(access)).toEqual({ CURSOR_CONFIG_DIR: "/f" });
+  expect(cursor.files?.(access)["mcp.json"]).toEqual({
+    mcpServers: { darkmatter: { url: access.url, headers: { Authorization: "Bearer t" } } },
+  });
+  const shown = Object.entries(PROFILES).filter(([, { prompt }]) => prompt.kind !== "stdin");
+  expect(shown.map(([name]) => name)).toEqual(["cursor", "openclaw"]);
 });
 
 test("a node that stops ends its helpers", async () => {

@@ -286,18 +286,23 @@ export async function saveForwards(
 export interface PendingAnswer {
   readonly message: InboxMessage;
   readonly response: string;
-  /** The helper that gave it, whose time may be over when it arrives; `undefined` for the agent itself. */
-  readonly by: Pick<Actor, "delegation" | "publicKey"> | undefined;
+  readonly by: AnswerGiver;
 }
+
+/**
+ * Who gave an answer: a rule of the owner's; a helper, whose time may be over when it arrives; `undefined` for the agent
+ * itself.
+ */
+export type AnswerGiver = "rule" | Pick<Actor, "delegation" | "publicKey"> | undefined;
 
 /** Sets a message aside for its answer, and it counts as read; `false` when another answer was first or it is gone. */
 export async function holdForAnswer(
   tx: Write,
   messageId: string,
   response: string,
+  by: AnswerGiver,
   nowMs: number,
 ): Promise<boolean> {
-  const by = tx.actor && { delegation: tx.actor.delegation, publicKey: tx.actor.publicKey };
   const held = await tx.run(
     "UPDATE mesh_inbox SET answer = ?, answer_by = ? WHERE message_id = ? AND answer IS NULL",
     response,
@@ -319,7 +324,7 @@ type AnswerRow = InboxRow & { answer: string; answer_by: string | null };
 const fromAnswerRow = (row: AnswerRow): PendingAnswer => ({
   message: fromRow(row),
   response: row.answer,
-  by: row.answer_by === null ? undefined : (JSON.parse(row.answer_by) as PendingAnswer["by"]),
+  by: row.answer_by === null ? undefined : (JSON.parse(row.answer_by) as AnswerGiver),
 });
 
 /** Oldest first; `from`: only those to what one agent brought. */

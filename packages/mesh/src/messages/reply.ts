@@ -1,6 +1,6 @@
 import { hasCode, isoTime, reasonOf } from "@darkmatter/core";
 import { replyText, signText } from "@darkmatter/identity";
-import { once, type Read } from "@darkmatter/store";
+import { once, type Read, type Write } from "@darkmatter/store";
 import { createBackoff, createMissed } from "../backoff.ts";
 import { addResponseTime } from "../connections/connections.store.ts";
 import type { Connections } from "../connections/connections.ts";
@@ -22,6 +22,7 @@ import { agentOrNull, authorOf, commitOf } from "../receipts/receipt.ts";
 import type { Callbacks, WebhookSource } from "../webhooks/callbacks.ts";
 import { type InboxMessage, requireSendable } from "./message.ts";
 import {
+  type AnswerGiver,
   deleteInbox,
   holdForAnswer,
   isInInbox,
@@ -44,9 +45,11 @@ export interface ReplyOutcome {
 export interface Replying {
   /**
    * Answers a message, once: the answer is on disk before it leaves, and after a crash it goes out again by itself.
-   * The message leaves the inbox when the sender took the answer. Throws NOT_FOUND for a message that is not there.
+   * The message leaves the inbox when the sender took the answer, and our trust in it grows a little; not for the
+   * answer of a rule (`by`) or a helper: whoever talks to a machine earns nothing. Throws NOT_FOUND for a message that
+   * is not there.
    */
-  reply(messageId: string, response: string, callId: string | undefined): Promise<ReplyOutcome>;
+  reply(messageId: string, response: string, callId: string | undefined, by?: "rule"): Promise<ReplyOutcome>;
   /** Sends again what a crash or a lost connection left undecided, at growing intervals. */
   finish(): Promise<void>;
   /** An agent was heard: answers to what it brought go out at once. */
@@ -113,7 +116,7 @@ export function createReplying(
       const peer = await connections.get(tx, message.from);
       if (peer) {
         await addResponseTime(tx, peer.agentId, durationMs);
-        await impressions.nudge(tx, peer.agentId, DELIVERY_GAIN);
+        if (by === undefined) await impressions.nudge(tx, peer.agentId, DELIVERY_GAIN);
       }
       await remember(tx, {
         messageId: message.messageId,
@@ -139,7 +142,7 @@ export function createReplying(
           direction: "outbound",
           ...(author === null && { caller: message.from }),
           // It may be over by now and sign nothing: whose answer it is stays known.
-          ...(by && { delegation: by.delegation, delegate_public_key: by.publicKey }),
+          ...(typeof by === "object" && { delegation: by.delegation, delegate_public_key: by.publicKey }),
         },
       });
       await giving.acted(tx, message, "replied", commit ?? null);
@@ -212,20 +215,20 @@ export function createReplying(
   }
 
   /** Sets a message aside for its answer, once for a call: whether this call has it, and whether it is new. */
-  async function hold(messageId: string, response: string, callId: string | undefined) {
+  async function hold(messageId: string, response: string, callId: string | undefined, by?: "rule") {
     let isFirst = false;
     const held = await db.write((tx) => {
       isFirst = false;
       return once(tx, callId, () => {
         isFirst = true;
-        return holdForAnswer(tx, messageId, response, clock.now());
+        return holdForAnswer(tx, messageId, response, by ?? helperOf(tx), clock.now());
       });
     });
     return { held, isFirst };
   }
 
   return {
-    async reply(messageId, response, callId) {
+    async reply(messageId, response, callId, by) {
       requireSendable(response, {});
       const message = await readInbox(db, messageId);
       if (message) {
@@ -234,7 +237,7 @@ export function createReplying(
         const notice = { type: "responding", agent_id: signer.agentId };
         await callbacks.post(message.webhook, from, notice).catch(ignoreUnlessForbidden);
       }
-      const { held, isFirst } = await hold(messageId, response, callId);
+      const { held, isFirst } = await hold(messageId, response, callId, by);
       if (held) return proceed(messageId, isFirst);
       throw meshError("NOT_FOUND", `No queued message with ID '${messageId.slice(0, 128)}'.`);
     },
@@ -255,6 +258,9 @@ export function createReplying(
     },
   };
 }
+
+const helperOf = ({ actor }: Write): AnswerGiver =>
+  actor && { delegation: actor.delegation, publicKey: actor.publicKey };
 
 /** A notice that does not arrive stops nothing; a webhook that must not be called stops everything. */
 export function ignoreUnlessForbidden(error: unknown): undefined {

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,13 +11,16 @@ import { temporaryFolder } from "./temporary-folder.ts";
 const processes = nodeProcesses();
 
 /** A script that runs as a helper would. */
-function started(script: string, more: { readonly stdin?: string; readonly args?: readonly string[] } = {}) {
-  const { args = [], ...rest } = more;
+function started(
+  script: string,
+  more: { readonly stdin?: string; readonly args?: readonly string[]; readonly mark?: string } = {},
+) {
+  const { args = [], mark = "yes", ...rest } = more;
   return processes.start({
     command: process.execPath,
     args: ["-e", script, "--", ...args],
     cwd: process.cwd(),
-    env: { PATH: process.env.PATH ?? "", HELPER: "yes" },
+    env: { PATH: process.env.PATH ?? "", HELPER: mark },
     ...rest,
   });
 }
@@ -48,8 +52,8 @@ const FAMILY = `
   setInterval(() => {}, 1000);
 `;
 
-async function family(args: readonly string[] = []) {
-  const one = started(FAMILY, { args });
+async function family(args: readonly string[] = [], mark = "yes") {
+  const one = started(FAMILY, { args, mark });
   await until(() => /pid \d+/.test(one.tail()));
   const grandchild = Number(/pid (\d+)/.exec(one.tail())?.[1]);
   expect([isAlive(one.pid ?? 0), isAlive(grandchild)]).toEqual([true, true]);
@@ -134,6 +138,41 @@ test.runIf(process.platform === "linux")(
     expect(await processes.terminateLeftover({ pid, mark })).toBe(false);
   },
 );
+
+test.runIf(process.platform === "linux")(
+  "what an earlier run left without a word of its number is found by its environment, whatever it started",
+  async () => {
+    // Nobody else's on this machine.
+    const mark = `dg-${randomUUID()}`;
+    const { one, grandchild } = await family([], mark);
+    expect(await processes.terminateMarked("HELPER", "no")).toBe(false);
+    expect(await processes.terminateMarked("HELP", `ER=${mark}`)).toBe(false);
+    expect([isAlive(one.pid ?? 0), isAlive(grandchild)]).toEqual([true, true]);
+    expect(await processes.terminateMarked("HELPER", mark)).toBe(true);
+    await until(() => !isAlive(one.pid ?? 0) && !isAlive(grandchild));
+    expect(await processes.terminateMarked("HELPER", mark)).toBe(false);
+  },
+);
+
+test("a process is known by its group or by whom it descends from, and nobody else is", async () => {
+  const { one, grandchild } = await family();
+  const apart = started(
+    `const away = require("node:child_process").spawn(process.execPath, ["-e", "setInterval(()=>{},1000)"],
+       { detached: true, stdio: "ignore" });
+     console.log("pid " + away.pid); setInterval(() => {}, 1000);`,
+  );
+  await until(() => /pid \d+/.test(apart.tail()));
+  const away = Number(/pid (\d+)/.exec(apart.tail())?.[1]);
+  const leaders = [one.pid ?? 0, apart.pid ?? 0];
+  const seen = [one.pid ?? 0, grandchild, away, process.pid, 1, 2 ** 30];
+  expect(await Promise.all(seen.map((pid) => processes.isOf(pid, leaders)))).toEqual([
+    ...[true, true, true],
+    ...[false, false, false],
+  ]);
+  expect(await processes.isOf(grandchild, [apart.pid ?? 0])).toBe(false);
+  process.kill(away, "SIGKILL");
+  await Promise.all([one.terminate(0), apart.terminate(0)]);
+});
 
 test.runIf(process.platform === "linux")(
   "another's process under the same number is left alone",
