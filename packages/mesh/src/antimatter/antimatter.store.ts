@@ -5,6 +5,10 @@ import type { Handoff, Signal } from "./signal.ts";
 
 /** Log entries kept; the state file holds as many (mesh.md 4). */
 export const LOG_ENTRIES_MAX = 100;
+/** Of them, entries about signals of others, which anybody may send: the rest is our own fees'. */
+const LOG_ENTRIES_OF_OTHERS_MAX = 50;
+const OF_OTHERS =
+  "json_extract(entry, '$.type') IN ('gas_signal_received', 'antimatter_resolved_callback', 'antimatter_callback_failed')";
 
 export const antimatterMigrations: readonly Migration[] = [
   {
@@ -247,10 +251,11 @@ export async function pruneSignals(tx: Write, beforeMs: number): Promise<void> {
 
 export async function appendLog(tx: Write, entry: JsonObject): Promise<void> {
   await tx.run("INSERT INTO mesh_antimatter_log (entry) VALUES (?)", JSON.stringify(entry));
-  await tx.run(
-    "DELETE FROM mesh_antimatter_log WHERE seq <= (SELECT max(seq) FROM mesh_antimatter_log) - ?",
-    LOG_ENTRIES_MAX,
-  );
+  const beyond = (those: string) =>
+    `DELETE FROM mesh_antimatter_log WHERE seq IN
+       (SELECT seq FROM mesh_antimatter_log WHERE ${those} ORDER BY seq DESC LIMIT -1 OFFSET +?)`;
+  await tx.run(beyond(OF_OTHERS), LOG_ENTRIES_OF_OTHERS_MAX);
+  await tx.run(beyond("true"), LOG_ENTRIES_MAX);
 }
 
 /** Oldest first. */

@@ -3,6 +3,7 @@ import {
   DAY_MS,
   isoTime,
   type JsonObject,
+  MINUTE_MS,
   newId,
   parseTime,
   sha256Hex,
@@ -46,7 +47,9 @@ import { type Handoff, handoffsIn, parseSignal, refusalOf, type Signal, WATCHDOG
 /** Signals of others in our hands at once; each makes us call all our peers. */
 const OPEN_OF_OTHERS_MAX = 64;
 const DISAGREEMENT_LOSS = -0.02;
-const FORGET_AFTER_MS = DAY_MS;
+const FORGET_REPORTS_AFTER_MS = DAY_MS;
+/** After this it is too old to be taken again, whatever time it said it was made at. */
+const FORGET_SIGNALS_AFTER_MS = 11 * MINUTE_MS;
 
 /** The fee of 1 % and its way to who earns it (mesh.md 13, docs/antimatter.md). */
 export interface Antimatter {
@@ -61,7 +64,7 @@ export interface Antimatter {
   readonly onStored: OnStored;
   /** Goes on with everything that waits: after a restart, after its time, after a pause. */
   attend(): Promise<void>;
-  /** Forgets what ended a day ago. */
+  /** Forgets what ended a while ago. */
   forget(): Promise<void>;
   /** What happened to fees, oldest first. */
   log(tx: Read): Promise<JsonObject[]>;
@@ -228,10 +231,10 @@ export function createAntimatter(ports: MeshPorts, services: AntimatterServices)
     },
 
     async forget() {
-      const beforeMs = clock.now() - FORGET_AFTER_MS;
+      const nowMs = clock.now();
       await db.write(async (tx) => {
-        await pruneSignals(tx, beforeMs);
-        await pruneReports(tx, beforeMs);
+        await pruneSignals(tx, nowMs - FORGET_SIGNALS_AFTER_MS);
+        await pruneReports(tx, nowMs - FORGET_REPORTS_AFTER_MS);
       });
     },
   };

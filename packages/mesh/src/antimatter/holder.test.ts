@@ -1,4 +1,4 @@
-import { isoTime, type JsonObject } from "@darkmatter/core";
+import { isoTime, type JsonObject, MINUTE_MS } from "@darkmatter/core";
 import { expect, test } from "vitest";
 import { readImpression } from "../impressions/impressions.store.ts";
 import {
@@ -12,6 +12,7 @@ import {
 } from "../testing/fee-world.ts";
 import type { Stranger } from "../testing/stranger.ts";
 import type { TestNode } from "../testing.ts";
+import { appendLog } from "./antimatter.store.ts";
 
 /** A node, and an agent connected to it that hands it a signal. */
 async function holding(features: string[] = []) {
@@ -109,6 +110,38 @@ test("an agent that signs its steps is not spoken for without a signature", asyn
     { handoffs: [{ from: bringer.id, to: bo.id }] },
   ]);
   await close();
+});
+
+test("a signal that ended is forgotten once it is too old to be taken again", async () => {
+  const { world, bo, bringer, signal, bring, close } = await holding();
+  const made = signal({ created_at: isoTime(world.clock.now() + 290_000) });
+  await bring(made);
+  const kept = async () =>
+    (await bo.db.all("SELECT key FROM mesh_antimatter_signals")).length +
+    bringer.heardAt("antimatter_result").length;
+  for (const minutes of [5, 4]) {
+    await world.clock.advance(minutes * MINUTE_MS);
+    await bo.job("antimatter.forget");
+    expect((await bring(made)).status).toBe(200);
+    expect(await kept()).toBe(2);
+  }
+  await world.clock.advance(3 * MINUTE_MS);
+  await bo.job("antimatter.forget");
+  expect(await kept()).toBe(1);
+  expect((await bring(made)).status).toBe(400);
+  await close();
+});
+
+test("signals that anybody may send do not push our own fees out of the log", async () => {
+  await using world = await feeWorld({ nodes: ["bo"] });
+  const { bo } = world.nodes;
+  await bo.db.write(async (tx) => {
+    for (let at = 0; at < 60; at++) await appendLog(tx, { type: "antimatter_sent", at });
+    for (let at = 0; at < 120; at++) await appendLog(tx, { type: "gas_signal_received", at });
+  });
+  const log = await logOf(bo);
+  expect(log.length).toBe(100);
+  expect(log.filter((type) => type === "antimatter_sent").length).toBe(50);
 });
 
 test("what ends here of others' signals cannot be told to us", async () => {

@@ -111,6 +111,33 @@ test("an agent of our kind is handed the signal with a signed step, and may tell
   await close();
 });
 
+test("a fee opens no token account at our cost: it waits until its taker has one", async () => {
+  const world = await feeWorld({ nodes: ["bo"] });
+  const { bo } = world.nodes;
+  const cy = await world.veteran(bo, 11);
+  cy.answers(neverMatches);
+  const own = await walletOf(bo);
+  const mint = world.solana.bank.mint("credits", 6);
+  await world.solana.bank.give(own, mint, 5_000_000n);
+  await giveFee(bo, world.clock.now(), { signal: { token: mint, token_decimals: 6 } as never });
+  await world.settle();
+  const [signal] = cy.heardAt("antimatter_signal") as [JsonObject];
+  const before = world.balance(own);
+  await cy.post(bo, "antimatter_result", resultBy(cy, signal, {}, world.clock.now()));
+  await world.settle();
+  expect(world.balance(own)).toBe(before);
+  expect(await logOf(bo)).toContain("antimatter_send_failed");
+
+  await world.solana.bank.give(WINNER, mint, 1n);
+  for (let at = 0; at < 5; at++) {
+    await world.clock.advance(MINUTE_MS);
+    await bo.job("antimatter.attend");
+    await world.settle();
+  }
+  expect(await logOf(bo)).toContain("antimatter_sent");
+  await world[Symbol.asyncDispose]();
+});
+
 test("two that tell the end at once: one is heard, and one fee is paid", async () => {
   const { world, tell, result, close } = await handed();
   const both = [result(), result({ destination_wallet: walletNumber(78) })].map((body) => tell(body));

@@ -78,6 +78,8 @@ export function createSettling(
     const paid = await payOnce({
       key: `antimatter:${signal.signal_id}`,
       ...{ peer, to, amount: fee, token, decimals, notify: false, why: "antimatter" },
+      // Its owner may close it and keep what it cost us, which can be far more than the payment was worth.
+      opensAccount: false,
     });
     if (paid.state === "pending") return later(held);
     if (paid.state !== "confirmed") throw new Error(`the payment ${paid.state}`);

@@ -82,6 +82,9 @@ export function createPaying(
   async function recorded(order: PaymentOrder, transfer: Transfer): Promise<OpenPayment | undefined> {
     const wallet = wallets.on("solana");
     const { bytes, signature, createsAccount, ...times } = await wallet.prepare(transfer);
+    if (createsAccount && order.opensAccount === false) {
+      throw meshError("TRANSFER_IMPOSSIBLE", "The recipient has no account for this token.");
+    }
     const payment: OpenPayment = {
       ...transfer,
       key: order.key,

@@ -16,6 +16,8 @@ export interface PaymentOrder {
   readonly decimals?: number | undefined;
   /** Whether `peer` is sent a payment notice once it is confirmed. */
   readonly notify: boolean;
+  /** `false`: refused where the recipient has no account for the token, which would be made at our cost. */
+  readonly opensAccount?: boolean;
   /** For the ledger: `send_sol`, `antimatter` … */
   readonly why: string;
 }

@@ -6,6 +6,7 @@ import { memoryNetwork, type TestNode } from "../testing/memory-network.ts";
 import { amountText, parseAmount } from "./amount.ts";
 import { createBuying } from "./buying.ts";
 import { TOKENS_OF_CONSUMER_MAX } from "./pool.ts";
+import { readTokens, updateToken } from "./pools.store.ts";
 
 const OWNER = { session: "owner" };
 
@@ -17,9 +18,11 @@ async function shop(policy: JsonObject = {}) {
   const pool = await ana.tool("owner_pool_create", { name: "LLM", tags: ["pool:llm"], ...policy }, OWNER);
   const poolId = String(pool.pool_id);
   const credit = new Map<string, bigint>();
+  /** As an agent of the first generation, which cannot sign. */
+  const kind = { features: [] as string[] };
   const buying = createBuying(
     portsOf(ana, net.clock),
-    { has: async (_tx, id) => id === bo.id },
+    { get: async (_tx, id) => (id === bo.id ? ({ features: kind.features } as never) : undefined) },
     {
       async spend(_tx, { peer, token, amount }) {
         const left = (credit.get(`${peer} ${token}`) ?? 0n) - (parseAmount(amount) ?? 0n);
@@ -63,6 +66,7 @@ async function shop(policy: JsonObject = {}) {
     bo,
     poolId,
     credit,
+    kind,
     buy,
     signed,
     plain,
@@ -153,6 +157,26 @@ test("an open pool gives each agent no more than its owner says, spent or not", 
   expect((await world.buy(world.plain(0.6))).status).toBe(403);
   expect((await world.buy(world.plain(0.4))).status).toBe(200);
   expect((await world.buy(world.plain(0.000000001))).status).toBe(403);
+});
+
+test("what an open pool gives an agent that can sign is given to nobody that only names it", async () => {
+  await using world = await shop({ policy: "open", max_balance: 1 });
+  world.kind.features = ["digest/1"];
+  expect((await world.buy(world.plain(0.6))).status).toBe(403);
+  expect((await world.buy(world.signed(1))).status).toBe(200);
+});
+
+test("a token that is used up takes no place from the next", async () => {
+  await using world = await shop({ policy: "open", max_balance: 1 });
+  const buy = async () => (await world.buy(world.plain(0.01))).status;
+  for (let at = 0; at < TOKENS_OF_CONSUMER_MAX; at++) expect(await buy()).toBe(200);
+  expect(await buy()).toBe(429);
+  await world.ana.db.write(async (tx) => {
+    const [token] = await readTokens(tx, world.poolId);
+    if (token) await updateToken(tx, { ...token, balance: 0n, spent: token.deposited });
+  });
+  expect(await buy()).toBe(200);
+  expect(await buy()).toBe(429);
 });
 
 test("one agent takes only so many places among a pool's tokens", async () => {

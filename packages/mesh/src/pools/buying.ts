@@ -41,6 +41,8 @@ export interface Buying {
 const REPLAY_MS = 15 * MINUTE_MS;
 const PAYMENT_TOKEN = /^[A-Za-z0-9_.:$-]{1,64}$/;
 
+const UNSIGNED = "The consumer must sign this purchase";
+
 const failure = (status: number, error: string): Answer => json(status, { success: false, error });
 
 interface Purchase {
@@ -52,7 +54,7 @@ interface Purchase {
 
 export function createBuying(
   { db, clock, random, verifier }: MeshPorts,
-  connections: Pick<Connections, "has">,
+  connections: Pick<Connections, "get">,
   credit: PoolCredit,
 ): Buying {
   async function insert(tx: Write, { pool, consumer, amount, mint }: Grant, source: TokenSource) {
@@ -105,7 +107,7 @@ export function createBuying(
     const { consumer, amount, mint } = purchase;
     const pool = await readPool(tx, purchase.poolId);
     if (!pool) return failure(404, "Pool not found");
-    const tokens = (await readTokens(tx, pool.poolId)).filter((token) => !token.revoked);
+    const tokens = (await readTokens(tx, pool.poolId)).filter(isInUse);
     const own = tokens.filter((token) => token.consumer === consumer);
     if (tokens.length >= TOKENS_MAX || own.length >= TOKENS_OF_CONSUMER_MAX) {
       return failure(429, "Token limit reached");
@@ -113,7 +115,7 @@ export function createBuying(
     if (signed && !(await isFirst(tx, body))) return failure(403, "This purchase was made before");
     const grant = { pool, consumer, amount, mint };
     if (await isOpen(tx, grant)) return bought(await insert(tx, grant, "open"));
-    if (!signed) return failure(403, "Only a purchase signed by the consumer may use what it paid");
+    if (!signed) return failure(403, UNSIGNED);
     const isPaid = await credit.spend(tx, {
       peer: consumer,
       token: paidToken(mint),
@@ -128,8 +130,8 @@ export function createBuying(
     async buy(body) {
       const purchase = readPurchaseOf(body);
       if (!purchase) return json(400, { error: "Missing pool_id, consumer_agent_id, or invalid amount" });
-      if (!(await connections.has(db, purchase.consumer)))
-        return json(403, { error: "Consumer not connected" });
+      const consumer = await connections.get(db, purchase.consumer);
+      if (!consumer) return json(403, { error: "Consumer not connected" });
       if (!(await readPool(db, purchase.poolId))) return failure(404, "Pool not found");
       const priced = (await readProviders(db, purchase.poolId)).filter(({ enabled }) => enabled);
       if (priced.length > 0 && !priced.some(({ priceToken }) => sameToken(priceToken, purchase.mint))) {
@@ -137,15 +139,20 @@ export function createBuying(
       }
       const proof = await proofOf(body, purchase);
       if (proof === "forged") return failure(403, "Invalid signature or time of the purchase");
+      // All agents that announce something sign what they buy: who does not only names one.
+      if (proof === "unsigned" && consumer.features.length > 0) return failure(403, UNSIGNED);
       return db.write((tx) => granted(tx, body, purchase, proof === "signed"));
     },
 
     async grant(tx, grant) {
-      const tokens = (await readTokens(tx, grant.pool.poolId)).filter((token) => !token.revoked);
+      const tokens = (await readTokens(tx, grant.pool.poolId)).filter(isInUse);
       return tokens.length >= TOKENS_MAX ? undefined : insert(tx, grant, "owner");
     },
   };
 }
+
+/** One that is used up takes no place: whoever buys again and again could not after ten times. */
+const isInUse = ({ revoked, balance }: AccessToken) => !revoked && balance > 0n;
 
 function readPurchaseOf(body: Body): Purchase | undefined {
   const { pool_id: poolId, consumer_agent_id: consumer, payment_token: mint = "SOL" } = body;

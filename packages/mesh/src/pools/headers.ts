@@ -77,9 +77,18 @@ export function consumerHeaders(answer: Headers, credentialValue: string): Heade
       !HOP_BY_HOP.includes(name) &&
       !name.startsWith("proxy-") &&
       !["content-encoding", "set-cookie", "set-cookie2"].includes(name) &&
-      !(credentialValue !== "" && value.includes(credentialValue)),
+      !secretsIn(credentialValue).some((secret) => value.includes(secret)),
   );
   return Object.fromEntries(kept);
+}
+
+/** Shorter ones stand in answers by chance. */
+const SECRET_LEAST = 8;
+
+/** A credential as an answer may repeat it: whole, and without the scheme before it (`Bearer`). */
+export function secretsIn(credentialValue: string): readonly string[] {
+  const [, ...bare] = credentialValue.split(/[\t ]+/);
+  return [credentialValue, ...bare].filter((secret) => secret.length >= SECRET_LEAST);
 }
 
 /** Without those a `Connection` header names. */

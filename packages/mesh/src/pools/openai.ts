@@ -30,7 +30,9 @@ export const openAi: PoolHandler = {
     if (method === "GET" || body === "") return null;
     const request = parseJson(body);
     if (!isJsonObject(request)) return "The body must be a JSON object.";
-    const { max_tokens: tokens, max_completion_tokens: newer, n } = request;
+    const { max_tokens: tokens, max_completion_tokens: newer, n, stream } = request;
+    // Some servers take 1 and "true" for true, and would stream what is not metered as a stream.
+    if (stream != null && typeof stream !== "boolean") return "stream must be true or false.";
     const fits = (value: Json | undefined, most: number) =>
       value == null || (isCount(value) && value <= most);
     if (!fits(tokens, TOKENS_MAX) || !fits(newer, TOKENS_MAX)) return "max_tokens must be a whole number.";

@@ -190,12 +190,40 @@ test("an answer that repeats the credential goes no further, cookies and its hea
   expect(answer.status).toBe(502);
   expect(answer.text).not.toContain("owner-secret");
 
+  await using bare = await poolWorld({ 9001: echo(`{"error": "Incorrect API key: owner-secret"}`) });
+  expect((await bare.call(await bare.give(1))).status).toBe(502);
+
   await using other = await poolWorld({
-    9001: echo("ok", { "set-cookie": "s=1", "x-you-sent": SECRET, "x-kept": "1" }),
+    9001: echo("ok", { "set-cookie": "s=1", "x-you-sent": SECRET, "x-key": "owner-secret", "x-kept": "1" }),
   });
   const kept = (await other.call(await other.give(1))).json as JsonObject;
   expect(kept.headers).toEqual({ "x-kept": "1" });
 });
+
+test("a provider that was removed while another was tried is not called without its credential", async () => {
+  await using world = await poolWorld({
+    9001: () => new Promise(() => undefined),
+    9002: async () => ({ status: 200, headers: {}, body: "removed" }),
+  });
+  const [, other] = await world.providers();
+  const called = world.call(await world.give(1));
+  await world.net.clock.settle();
+  const which = { pool_id: world.poolId, provider_id: String(other?.provider_id) };
+  await owner(world.ana, "remove_provider", which);
+  await world.net.clock.advance(30_001);
+  expect((await called).status).toBe(502);
+  expect(world.heard.map(({ headers }) => headers.host)).toEqual(["127.0.0.1:9001"]);
+});
+
+test.each(["true", 1])(
+  "a request that only some servers would stream is refused (stream: %j)",
+  async (stream) => {
+    await using world = await poolWorld({ 9001: async () => ok({}) }, { handler: "openai" });
+    const body = JSON.stringify({ model: "m", stream });
+    expect((await world.call(await world.give(1), { method: "POST", body })).status).toBe(400);
+    expect(world.heard).toEqual([]);
+  },
+);
 
 test("only so many calls are under way at once", async () => {
   await using world = await poolWorld({ 9001: () => new Promise(() => undefined) });

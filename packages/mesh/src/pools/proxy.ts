@@ -2,7 +2,9 @@ import { hasCode, type JsonObject, reasonOf, SECOND_MS } from "@darkmatter/core"
 import type { Headers } from "@darkmatter/net";
 import { type Answer, json } from "@darkmatter/surface";
 import type { Connections } from "../connections/connections.ts";
+import { meshError } from "../errors.ts";
 import type { Body } from "../fields.ts";
+import { OVER } from "../over.ts";
 import type { MeshPorts } from "../ports.ts";
 import { type Amount, amountNumber, parseAmount } from "./amount.ts";
 import type { Balances, Reserve } from "./balances.ts";
@@ -111,9 +113,10 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
     gone.addEventListener("abort", leave, { once: true });
     if (gone.aborted) leave();
     try {
-      const credentialValue = (await readCredential(db, provider)) ?? "";
+      const credentialValue = await readCredential(db, provider);
+      if (credentialValue === undefined) throw meshError("NOT_FOUND", "The provider was removed.");
       const signal = stop.signal;
-      const forward = forwardTo(wire, { provider, credentialValue, timeoutMs, signal });
+      const forward = forwardTo(wire, { provider, credentialValue, clock, timeoutMs, signal });
       const result = await handler.proxy(provider, request, forward);
       if (result.streaming && result.bodyStream) {
         isStreaming = true;
@@ -125,7 +128,10 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
     } catch (error) {
       return await failedBy(provider, reserved, error, gone);
     } finally {
-      if (!isStreaming) balances.release(reserved);
+      if (!isStreaming) {
+        balances.release(reserved);
+        stop.abort(OVER);
+      }
       gone.removeEventListener("abort", leave);
     }
   }

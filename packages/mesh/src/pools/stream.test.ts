@@ -2,12 +2,13 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from "node:net";
 import { type JsonObject, systemClock } from "@darkmatter/core";
 import { seededRandom, virtualClock } from "@darkmatter/core/testing";
-import { createUndiciWire } from "@darkmatter/net";
+import { createUndiciWire, type Wire } from "@darkmatter/net";
 import { serveHttp } from "@darkmatter/surface";
 import { expect, test } from "vitest";
 import { testNode } from "../testing/memory-network.ts";
+import type { Provider } from "./pool.ts";
 import { watched } from "./stream.ts";
-import { STREAM_IDLE_MS, STREAM_MS } from "./upstream.ts";
+import { forwardTo, STREAM_IDLE_MS, STREAM_MS } from "./upstream.ts";
 
 const OWNER = { session: "owner" };
 const EVENTS = { "content-type": "text/event-stream" };
@@ -206,3 +207,16 @@ test("a stream nobody ever reads is settled once its consumer is gone", async ()
   await clock.settle();
   expect({ ends, stopped: stop.signal.aborted }).toEqual({ ends: [false], stopped: true });
 });
+
+test("an answer that is no stream after all, and never ends, has no more time than any other", async () => {
+  const clock = virtualClock({ startMs: 0 });
+  const stream = async () => ({ status: 200, headers: { "content-type": "text/plain" }, body: never() });
+  const wire = { stream, request: never, close: async () => undefined } as unknown as Wire;
+  const provider = { baseUrl: "https://api.example", credentialHeader: "Authorization" } as Provider;
+  const { signal } = new AbortController();
+  const forward = forwardTo(wire, { provider, credentialValue: "", clock, timeoutMs: 30_000, signal });
+  const asked = forward({ method: "GET", path: "/v1", headers: {}, body: "" }, { streams: true });
+  const refused = expect(asked).rejects.toMatchObject({ code: "TIMEOUT" });
+  await clock.advance(30_001);
+  await refused;
+}, 2000);

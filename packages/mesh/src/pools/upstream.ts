@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
-import { MINUTE_MS } from "@darkmatter/core";
+import { type Clock, MINUTE_MS } from "@darkmatter/core";
 import {
   type Headers,
   netError,
@@ -8,8 +8,9 @@ import {
   type OutboundRequest,
   type Wire,
 } from "@darkmatter/net";
+import { OVER } from "../over.ts";
 import type { Forward, UpstreamAnswer } from "./handler.ts";
-import { consumerHeaders, upstreamHeaders } from "./headers.ts";
+import { consumerHeaders, secretsIn, upstreamHeaders } from "./headers.ts";
 import type { Provider } from "./pool.ts";
 
 /** The longest answer that is handed on whole, and the most a stream may bring. */
@@ -32,7 +33,8 @@ const NO_BYTES = new Uint8Array(0);
 export interface Upstream {
   readonly provider: Provider;
   readonly credentialValue: string;
-  /** For the whole call, or the head of a stream. */
+  readonly clock: Clock;
+  /** For all that is asked, each answer whole, or the head of a stream. */
   readonly timeoutMs: number;
   /** Ends the call, and a stream however long it is under way. */
   readonly signal: AbortSignal;
@@ -42,7 +44,10 @@ export interface Upstream {
  * Calls one provider: exactly its host, no redirects, its credential in the place of whatever the consumer gave. What
  * it answers holds the credential nowhere, as far as it is whole.
  */
-export function forwardTo(wire: Wire, { provider, credentialValue, timeoutMs, signal }: Upstream): Forward {
+export function forwardTo(wire: Wire, upstream: Upstream): Forward {
+  const { provider, credentialValue, clock, signal } = upstream;
+  const endsAt = clock.monotonic() + upstream.timeoutMs;
+  const leftMs = () => Math.max(1, endsAt - clock.monotonic());
   const secret = { header: provider.credentialHeader, value: credentialValue };
 
   return async ({ method, path, headers, body }, { streams = false } = {}) => {
@@ -51,12 +56,15 @@ export function forwardTo(wire: Wire, { provider, credentialValue, timeoutMs, si
       url: upstreamUrl(provider.baseUrl, path),
       headers: upstreamHeaders(headers, secret),
       ...(body !== "" && { body }),
-      timeoutMs,
+      timeoutMs: leftMs(),
       signal,
       reach: provider.privateHost ? "private" : "public",
       maxBytes: streams ? STREAM_BYTES_MAX : ANSWER_MAX,
     };
-    if (streams && wire.stream) return streamed(await wire.stream(request), credentialValue);
+    if (streams && wire.stream) {
+      const answer = await wire.stream(request);
+      return within(clock, leftMs(), streamed(answer, credentialValue));
+    }
     const answer = await wire.request(request);
     return whole(answer.status, answer.headers, answer.body, credentialValue);
   };
@@ -84,6 +92,16 @@ async function streamed(
   return whole(status, headers, await gathered(body), secret);
 }
 
+/** What is no stream after all has no more time than any answer. @throws TIMEOUT */
+async function within<T>(clock: Clock, durationMs: number, work: Promise<T>): Promise<T> {
+  const isOver = new AbortController();
+  const late = clock.sleep(durationMs, isOver.signal).then(() => {
+    throw netError("TIMEOUT");
+  });
+  late.catch(() => undefined);
+  return Promise.race([work, late]).finally(() => isOver.abort(OVER));
+}
+
 async function gathered(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
@@ -102,19 +120,14 @@ async function whole(
   secret: string,
 ): Promise<UpstreamAnswer> {
   const body = await decoded(headers, encoded);
-  if (
-    secret.length >= SECRET_LEAST &&
-    Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(secret)
-  ) {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (secretsIn(secret).some((one) => bytes.includes(one))) {
     throw netError("CONNECTION_LOST", "The provider's answer repeats its credential.");
   }
   const kept = { ...consumerHeaders(headers, secret) };
   if (body !== encoded) delete kept["content-length"];
   return { statusCode, headers: kept, body };
 }
-
-/** Shorter ones stand in answers by chance. */
-const SECRET_LEAST = 8;
 
 const encodingOf = (headers: Headers) => (headers["content-encoding"] || "identity").trim().toLowerCase();
 

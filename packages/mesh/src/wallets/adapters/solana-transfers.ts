@@ -47,8 +47,8 @@ type ParsedTransaction = z.output<typeof ParsedTransaction>;
 type Instruction = z.output<typeof Instruction>;
 
 /**
- * What a transaction moved. What an instruction says counts as far as the recipient's balance grew: a token may keep a
- * fee of its own. @throws what `z.parse` throws for an answer of another shape
+ * What a transaction moved. What its instructions say counts, together, as far as the recipient's balance grew: a token
+ * may keep a fee of each, or let its issuer take it back. @throws what `z.parse` throws for an answer of another shape
  */
 export function transfersIn(answer: unknown): ChainTransfer {
   const transaction = ParsedTransaction.parse(answer);
@@ -57,7 +57,8 @@ export function transfersIn(answer: unknown): ChainTransfer {
   const inner = (meta.innerInstructions ?? []).flatMap(({ instructions }) => instructions);
   const steps = [...transaction.transaction.message.instructions, ...inner];
   const accounts = accountsOf(transaction);
-  return { failed: false, moved: steps.flatMap((step) => movedBy(step, accounts)) };
+  const counted = new Map<string, bigint>();
+  return { failed: false, moved: steps.flatMap((step) => movedBy(step, accounts, counted)) };
 }
 
 interface Account {
@@ -90,14 +91,19 @@ function accountsOf({ meta, transaction }: ParsedTransaction): ReadonlyMap<strin
   return new Map(accounts);
 }
 
-function movedBy({ programId, parsed }: Instruction, accounts: ReadonlyMap<string, Account>): Moved[] {
+/** `counted`: what earlier steps brought, by coin and account; what is told here is added. */
+function movedBy(
+  { programId, parsed }: Instruction,
+  accounts: ReadonlyMap<string, Account>,
+  counted: Map<string, bigint>,
+): Moved[] {
   if (!parsed) return [];
   const { source, destination, lamports } = parsed.info;
   if (typeof source !== "string" || typeof destination !== "string") return [];
   const from = accounts.get(source);
   const to = accounts.get(destination);
   if (programId === SYSTEM_PROGRAM && parsed.type === "transfer") {
-    const raw = least(whole.safeParse(lamports).data, to?.grewBy);
+    const raw = arrived(`${SOL} ${destination}`, whole.safeParse(lamports).data, to?.grewBy, counted);
     return raw === undefined
       ? []
       : [{ from: source, to: destination, raw, token: SOL, decimals: SOL_DECIMALS }];
@@ -105,7 +111,7 @@ function movedBy({ programId, parsed }: Instruction, accounts: ReadonlyMap<strin
   const isToken = programId === TOKEN_PROGRAM || programId === TOKEN_2022_PROGRAM;
   if (!isToken || !/^transfer(Checked|CheckedWithFee)?$/.test(parsed.type)) return [];
   if (!from?.token || !to?.token || from.token.mint !== to.token.mint) return [];
-  const raw = least(tokenAmount(parsed.info), to.token.grewBy);
+  const raw = arrived(`token ${destination}`, tokenAmount(parsed.info), to.token.grewBy, counted);
   if (raw === undefined) return [];
   const { mint, decimals, owner } = to.token;
   return [{ from: from.token.owner, to: owner, raw, token: mint, decimals }];
@@ -116,9 +122,18 @@ function tokenAmount({ amount, tokenAmount: checked }: Record<string, unknown>):
   return told ?? whole.safeParse(amount).data;
 }
 
-/** The lesser of both; nothing where one is unknown or nothing came. */
-function least(one: bigint | undefined, other: bigint | undefined): bigint | undefined {
-  if (one === undefined || other === undefined) return undefined;
-  const lesser = one < other ? one : other;
-  return lesser > 0n ? lesser : undefined;
+/** What of a step's amount arrived, after what was counted before; nothing where one is unknown or nothing came. */
+function arrived(
+  account: string,
+  told: bigint | undefined,
+  grewBy: bigint | undefined,
+  counted: Map<string, bigint>,
+): bigint | undefined {
+  if (told === undefined || grewBy === undefined) return undefined;
+  const before = counted.get(account) ?? 0n;
+  const left = grewBy - before;
+  const raw = told < left ? told : left;
+  if (raw <= 0n) return undefined;
+  counted.set(account, before + raw);
+  return raw;
 }

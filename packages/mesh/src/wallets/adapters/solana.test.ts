@@ -9,6 +9,7 @@ import { amountOf } from "../amount.ts";
 import { toBase58 } from "../base58.ts";
 import { SOL } from "../wallet.ts";
 import { createSolanaWallet } from "./solana.ts";
+import { transfersIn } from "./solana-transfers.ts";
 
 const RPC = "http://127.0.0.1:8899/?api-key=very-secret";
 const RECIPIENT = "5PnCE49Low158SAxdTyJgp9Vxw226ABaHgJ5WBAzfZ56";
@@ -158,6 +159,41 @@ test("a token that keeps a fee of its own counts for what arrived", async () => 
   const { bytes, signature } = await wallet.prepare({ to: RECIPIENT, token: mint, raw: 1000n, decimals: 2 });
   await wallet.submit(bytes);
   expect((await wallet.lookup(signature))?.moved).toMatchObject([{ raw: 900n }]);
+});
+
+test("several steps of a transaction count for no more than what arrived of them all", () => {
+  const [mint, payer] = ["mint", "payer"];
+  const balance = (accountIndex: number, owner: string, amount: string) => ({
+    ...{ accountIndex, mint, owner },
+    uiTokenAmount: { amount, decimals: 0 },
+  });
+  const step = {
+    programId: TOKEN_2022,
+    parsed: {
+      type: "transferChecked",
+      info: { source: "a", destination: "b", tokenAmount: { amount: "100" } },
+    },
+  };
+  const told = (arrived: string) =>
+    transfersIn({
+      meta: {
+        err: null,
+        preBalances: [1, 1],
+        postBalances: [1, 1],
+        preTokenBalances: [balance(0, payer, "200"), balance(1, RECIPIENT, "0")],
+        postTokenBalances: [balance(0, payer, "0"), balance(1, RECIPIENT, arrived)],
+        innerInstructions: [{ instructions: [step] }],
+      },
+      transaction: {
+        message: { accountKeys: [{ pubkey: "a" }, { pubkey: "b" }], instructions: [step] },
+      },
+    }).moved.reduce((sum, { raw }) => sum + raw, 0n);
+  expect(told("200")).toBe(200n);
+  // A mint that keeps a tenth of each.
+  expect(told("180")).toBe(180n);
+  // One of them was taken back in between.
+  expect(told("100")).toBe(100n);
+  expect(told("0")).toBe(0n);
 });
 
 test("what is no mint is no token", async () => {
