@@ -19,7 +19,9 @@ export async function answered(act: () => Promise<Result>): Promise<JsonObject> 
     return (await act()) as JsonObject;
   } catch (error) {
     if (!(error instanceof DarkMatterError)) throw error;
-    const quotes = hasCode(error, "REFUSED") && { peer_words: PEER_WORDS };
+    const quotes = (hasCode(error, "REFUSED") || hasCode(error, "POOL_REFUSED")) && {
+      peer_words: PEER_WORDS,
+    };
     return { success: false, error: error.message, next_step: error.hint, ...quotes };
   }
 }

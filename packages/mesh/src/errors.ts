@@ -42,11 +42,16 @@ const KINDS = {
     "It may be offline: try again later.",
     true,
   ),
-  /** The one code whose detail quotes a peer. */
+  /** The details of these two quote a peer. */
   REFUSED: kind(
     502,
     "The other agent refused.",
     "Its answer says why. If it cannot reach a loopback URL, start this node with DARKMATTER_HOST set to this machine's address.",
+  ),
+  POOL_REFUSED: kind(
+    502,
+    "The other agent refused.",
+    "Its answer says why. What its pool offers, and to whom: darkmatter pool info AGENT POOL",
   ),
   FULL: kind(
     429,

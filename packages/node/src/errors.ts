@@ -6,6 +6,7 @@ const kind = (message: string, hint: string): ErrorKind => ({ status: 500, retry
 
 const KINDS = {
   CONFIG_INVALID: kind("A setting has a value it cannot have.", "Correct it or remove it, then start again."),
+  USAGE: kind("The command was called in a way it does not know.", "How it is called: the same with --help."),
   HOME_UNUSABLE: kind(
     "The state folder cannot be made.",
     "Check that it may be yours and that its disk takes writes, or choose another with --home or DARKMATTER_HOME.",
@@ -16,7 +17,10 @@ const KINDS = {
     "End what uses the ports, or choose another with DARKMATTER_PORT (0: any free one).",
   ),
   NO_NODE: kind("No node has run here yet.", "Start one: darkmatter up"),
-  TOOL_FAILED: kind("The node refused.", "See the message above; `darkmatter status` says how the node is."),
+  TOOL_FAILED: kind(
+    "The node refused.",
+    "Correct what is named and try again; `darkmatter status` says how the node is.",
+  ),
   NOT_FOUND: kind(
     "Nothing matches.",
     "List what there is (`darkmatter peers`, `darkmatter inbox`, `darkmatter sent`), then name one of it.",

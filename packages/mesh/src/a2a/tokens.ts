@@ -17,7 +17,7 @@ import { deleteToken, insertToken, readTokens } from "./tokens.store.ts";
 
 /** Who may write to our agent without being one: whoever shows a token that the owner issued. */
 export interface Tokens {
-  /** A new token and its secret, which is nowhere kept. Throws BAD_REQUEST, DUPLICATE, TOO_MANY. */
+  /** A new token and its secret, which is nowhere kept. Throws BAD_REQUEST. */
   issue(tx: Write, wanted: WantedToken): Promise<{ token: Token; secret: string }>;
   list(tx: Read): Promise<readonly Token[]>;
   /** Ends a token, its tasks, and what of them still waits for our agent. Throws NOT_FOUND. */
@@ -47,10 +47,13 @@ export function createTokens({ clock, random }: MeshPorts): Tokens {
       }
       const all = await readTokens(tx);
       if (all.some((other) => other.name === name)) {
-        throw meshError("DUPLICATE", `There is a token '${name}' already: revoke it, or take another name.`);
+        throw meshError(
+          "BAD_REQUEST",
+          `There is a token '${name}' already: revoke it, or take another name.`,
+        );
       }
       if (all.length >= TOKENS_MAX)
-        throw meshError("TOO_MANY", `There are ${TOKENS_MAX} tokens: revoke one first.`);
+        throw meshError("BAD_REQUEST", `There are ${TOKENS_MAX} tokens: revoke one first.`);
       const now = clock.now();
       const token = { id: newUuid(random), name, mayWake, createdAtMs: now, expiresAtMs: now + ttlMs };
       const secret = newSecret(random);

@@ -106,7 +106,7 @@ export function createConsuming({ db, clock, signer, wire }: MeshPorts, transpor
       if (token === undefined) {
         throw meshError(
           "NOT_FOUND",
-          "No token of that pool is kept here. Buy one first: darkmatter pool buy.",
+          "No token of that pool is kept here. Buy one (darkmatter pool buy), or name the one you were given.",
         );
       }
       const request = { pool_id: poolId, access_token: token, method, path, headers, body };
@@ -117,5 +117,5 @@ export function createConsuming({ db, clock, signer, wire }: MeshPorts, transpor
 
 function taken(peer: Connection, answer: PeerAnswer): JsonObject {
   if (answer.status < 400) return answer.body;
-  throw meshError("REFUSED", `${peer.agentId.slice(0, 12)} refused: ${refusalText(answer)}`);
+  throw meshError("POOL_REFUSED", `${peer.agentId.slice(0, 12)} refused: ${refusalText(answer)}`);
 }

@@ -125,7 +125,7 @@ function openLimit(policy: string, most: number | string | undefined) {
   if (policy === "open" && most === undefined) {
     throw meshError(
       "BAD_REQUEST",
-      "An open pool needs max_balance: what each agent may get for nothing in all.",
+      "An open pool needs max_balance (--max): what each agent may get for nothing in all.",
     );
   }
   return inputs.amountOf(most ?? 0);

@@ -10,10 +10,10 @@ export interface CredentialSource {
   readonly variable: string | undefined;
 }
 
-/** The secret without the line's end; empty where none is named. @throws CONFIG_INVALID */
+/** The secret without the line's end; empty where none is named. @throws USAGE */
 export async function readCredential({ file, variable }: CredentialSource): Promise<string> {
   if (file !== undefined && variable !== undefined) {
-    throw nodeError("CONFIG_INVALID", "Give --credential-file or --credential-env, not both.");
+    throw nodeError("USAGE", "Give --credential-file or --credential-env, not both.");
   }
   const given = file === undefined ? fromEnvironment(variable) : await fromFile(file);
   return given.replace(/\r?\n$/, "");
@@ -22,7 +22,7 @@ export async function readCredential({ file, variable }: CredentialSource): Prom
 function fromEnvironment(variable: string | undefined): string {
   if (variable === undefined) return "";
   const value = process.env[variable];
-  if (value === undefined) throw nodeError("CONFIG_INVALID", `The environment has no ${variable}.`);
+  if (value === undefined) throw nodeError("USAGE", `The environment has no ${variable}.`);
   return value;
 }
 
@@ -31,6 +31,6 @@ async function fromFile(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw nodeError("CONFIG_INVALID", `The file ${file} cannot be read.`, error);
+    throw nodeError("USAGE", `The file ${file} cannot be read.`, error);
   }
 }

@@ -31,13 +31,13 @@ type Action = (input: CommandInput, main: MainOptions) => Promise<void>;
 
 const ACTIONS: Readonly<Record<string, Action>> = { issue, list, revoke };
 
-/** @throws CONFIG_INVALID */
+/** @throws USAGE */
 function actionOf({ args }: CommandInput): Action {
   const { action = "", name } = args;
   const found = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-  if (!found) throw nodeError("CONFIG_INVALID", "Say what to do with tokens: issue, list or revoke.");
+  if (!found) throw nodeError("USAGE", "Say what to do with tokens: issue, list or revoke.");
   if (found !== list && name === undefined)
-    throw nodeError("CONFIG_INVALID", `Name the token: darkmatter a2a token ${action} NAME`);
+    throw nodeError("USAGE", `Name the token: darkmatter a2a token ${action} NAME`);
   return found;
 }
 
@@ -80,10 +80,10 @@ async function revoke(input: CommandInput, main: MainOptions): Promise<void> {
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** @throws CONFIG_INVALID */
+/** @throws USAGE */
 function ttlSeconds(text: string): number {
   const [, count, unit = ""] = /^(\d{1,8})([smhd])$/.exec(text) ?? [];
   const seconds = Number(count) * (UNIT_SECONDS[unit] ?? 0);
   if (seconds > 0) return seconds;
-  throw nodeError("CONFIG_INVALID", "--ttl takes a number and a unit: 90m, 12h or 30d.");
+  throw nodeError("USAGE", "--ttl takes a number and a unit: 90m, 12h or 30d.");
 }

@@ -59,7 +59,7 @@ async function disclose(input: CommandInput, main: MainOptions): Promise<ExitCod
   const names = input.lists.field ?? [];
   if (input.options.list === true) return listFields(input, main);
   if (names.length === 0) {
-    throw nodeError("CONFIG_INVALID", "Say which fields to show, or --list to see which there are.");
+    throw nodeError("USAGE", "Say which fields to show, or --list to see which there are.");
   }
   return writeBundle(input, main, {
     commit: input.args.commit ?? "",

@@ -195,11 +195,11 @@ function lineageLine(step: ChainStep): string {
   return `${commit.id}  ${act}  sha256:${commit.integrityHash}${isSound(step) ? "" : BROKEN}`;
 }
 
-/** @throws CONFIG_INVALID */
+/** @throws USAGE */
 function numberOption({ options }: CommandInput, name: string, most: number): number | undefined {
   const given = textOption(options[name]);
   if (given === undefined) return undefined;
   const value = Number(given);
   if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
-  throw nodeError("CONFIG_INVALID", `--${name} takes a whole number from 1 to ${most}.`);
+  throw nodeError("USAGE", `--${name} takes a whole number from 1 to ${most}.`);
 }

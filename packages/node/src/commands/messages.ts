@@ -123,12 +123,12 @@ function sentLine(id: string, waits: boolean): string {
   return `Sent as ${id}. Answer: darkmatter sent ${id}`;
 }
 
-/** @throws CONFIG_INVALID */
+/** @throws USAGE */
 function waitOption(value: string | boolean | undefined): number | undefined {
   if (typeof value !== "string") return undefined;
   const seconds = Number(value);
   if (seconds > 0 && seconds <= WAIT_SECONDS_MAX) return seconds;
-  throw nodeError("CONFIG_INVALID", `--wait takes seconds, more than 0 and at most ${WAIT_SECONDS_MAX}.`);
+  throw nodeError("USAGE", `--wait takes seconds, more than 0 and at most ${WAIT_SECONDS_MAX}.`);
 }
 
 const WAIT_SECONDS_MAX = 3600;

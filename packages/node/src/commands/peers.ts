@@ -1,5 +1,6 @@
 import { hasCode, type JsonObject } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
 import { brief, plain, rows, shortId, visiting } from "./context.ts";
 import { lookingAtLedger } from "./ledger-look.ts";
@@ -48,6 +49,25 @@ export function peerCommands(main: MainOptions): Command[] {
           return call(CONNECTION, { action: "accept", request_id: request.request_id as string });
         });
         input.out.result(`Accepted: connected to ${shortId(result.agent_id)}.`, result);
+        return EXIT_OK;
+      },
+    },
+    {
+      name: "trust",
+      summary: "score an agent: at 0.5 its messages start helpers, after an hour below 0 it is disconnected",
+      arguments: [
+        { name: "agent", required: true, summary: "its id, the beginning of it, or its name" },
+        { name: "score", required: true, summary: "from 1 (fully trusted) over 0 (unknown) to -1 (harmful)" },
+      ],
+      options: [],
+      async run(input) {
+        const score = Number(input.args.score?.trim() || Number.NaN);
+        if (!(score >= -1 && score <= 1)) throw nodeError("USAGE", "A score is a number from -1 to 1.");
+        const result = await visiting(input, main, "act", async ({ call }) => {
+          const agentId = await agentNamed(call, input.args.agent ?? "");
+          return call("darkmatter_set_impression", { agent_id: agentId, score });
+        });
+        input.out.result(`${shortId(result.agent_id)} has the score ${score}.`, result);
         return EXIT_OK;
       },
     },

@@ -222,18 +222,18 @@ const PROVIDERS: readonly Subcommand[] = [
   },
 ];
 
-/** @throws CONFIG_INVALID */
+/** @throws USAGE */
 function pathsOf(given: string | boolean | undefined): string[] {
   if (typeof given === "string" && words(given).length > 0) return words(given);
-  throw nodeError("CONFIG_INVALID", "Say what consumers may call: --paths /v1/chat,/v1/models");
+  throw nodeError("USAGE", "Say what consumers may call: --paths /v1/chat,/v1/models");
 }
 
-/** @throws CONFIG_INVALID */
+/** @throws USAGE */
 function configOf(given: string | boolean | undefined): JsonObject {
   if (typeof given !== "string") return {};
   const value = parseJson(given);
   if (isJsonObject(value)) return value;
-  throw nodeError("CONFIG_INVALID", "--config takes a JSON object.");
+  throw nodeError("USAGE", "--config takes a JSON object.");
 }
 
 const TOKENS: readonly Subcommand[] = [
@@ -268,7 +268,8 @@ const TOKENS: readonly Subcommand[] = [
         payment_token: String(options.token),
       }),
     human: (token) =>
-      `${plain(token.token_id)}\nWho holds it spends ${token.balance} ${plain(token.token_mint)}.`,
+      `${plain(token.token_id)}\nWho holds it spends ${token.balance} ${plain(token.token_mint)}: ` +
+      "darkmatter pool call AGENT POOL METHOD PATH --access-token TOKEN",
   },
   {
     name: "revoke",

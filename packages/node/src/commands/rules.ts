@@ -128,7 +128,7 @@ const MODES: Readonly<Record<(typeof ROUTER_MODES)[number], string>> = {
   queue_only: "all messages wait in the inbox; rules rest",
 };
 
-/** An empty text takes a condition away. @throws CONFIG_INVALID, NOT_FOUND, AMBIGUOUS */
+/** An empty text takes a condition away. @throws USAGE, NOT_FOUND, AMBIGUOUS */
 async function fieldsOf(call: Call, { options }: CommandInput): Promise<JsonObject> {
   const texts = {
     keyword: options.keyword,
@@ -147,7 +147,7 @@ async function fieldsOf(call: Call, { options }: CommandInput): Promise<JsonObje
     fields.forward_to = await Promise.all(named.filter(Boolean).map((one) => agentNamed(call, one)));
   }
   if (typeof priority === "string") {
-    if (!/^-?\d{1,7}$/.test(priority)) throw nodeError("CONFIG_INVALID", "--priority takes a whole number.");
+    if (!/^-?\d{1,7}$/.test(priority)) throw nodeError("USAGE", "--priority takes a whole number.");
     fields.priority = Number(priority);
   }
   return fields;
@@ -163,8 +163,8 @@ function ruleLine(rule: JsonObject): string {
   const targets = rule.action === "forward" && Array.isArray(to) ? ` to ${to.map(shortId).join(", ")}` : "";
   const words = rule.action === "respond" ? ` "${brief(rule.response_text, 60)}"` : "";
   const off = rule.enabled === false ? "  (off)" : "";
-  const which = conditions.length > 0 ? conditions.join(", ") : "all";
-  return `${plain(rule.rule_id)}  priority ${rule.priority}  ${plain(rule.action)}${targets}${words}: messages ${which}${off}`;
+  const which = conditions.length > 0 ? `messages ${conditions.join(", ")}` : "every message";
+  return `${plain(rule.rule_id)}  priority ${rule.priority}  ${plain(rule.action)}${targets}${words}: ${which}${off}`;
 }
 
 function modeText({ mode, mode_fixed: fixed }: JsonObject): string {

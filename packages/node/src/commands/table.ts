@@ -74,7 +74,7 @@ function usageAware(command: Command): Command {
       try {
         return await command.run(input);
       } catch (error) {
-        if (!hasCode(error, "CONFIG_INVALID")) throw error;
+        if (!hasCode(error, "CONFIG_INVALID") && !hasCode(error, "USAGE")) throw error;
         input.out.error(reasonOf(error), error.hint);
         return EXIT_USAGE;
       }

@@ -62,7 +62,7 @@ function balanceText({ balance, token, wallet_address: address }: JsonObject): s
 async function pay(input: CommandInput, main: MainOptions): Promise<ExitCode> {
   const { agent = "", amount = "", token = "SOL" } = input.args;
   if (!/^\d+(\.\d+)?$/.test(amount)) {
-    throw nodeError("CONFIG_INVALID", "The amount must be a number such as 0.29.");
+    throw nodeError("USAGE", "The amount must be a number such as 0.29.");
   }
   const agentId = await visiting(input, main, "read", ({ call }) => agentNamed(call, agent));
   if (input.options.yes !== true) {
