@@ -514,11 +514,10 @@ function toolTable(services: Services, changes: Changes): ToolTable {
     instructions: INSTRUCTIONS,
 
     async decorate(session: string, result: JsonObject) {
-      const { unread, notes, broadcastsEver, peerShards, shardsTaken } = await glanceOf();
-      return {
-        ...result,
-        _hint: hints.next(session, { unread, notes, broadcasts: broadcastsEver, peerShards, shardsTaken }),
-      };
+      const { broadcastsEver: broadcasts, handled, ...glance } = await glanceOf();
+      const arrived = handled - broadcasts;
+      services.alertness.hinted(session, arrived);
+      return { ...result, _hint: hints.next(session, { ...glance, arrived, broadcasts }) };
     },
 
     onChange: (listener) => changes.listen(listener),

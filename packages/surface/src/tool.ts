@@ -61,7 +61,8 @@ export interface ToolTable {
   /** Server instructions for the agent. */
   readonly instructions: string;
   /**
-   * Adds what every JSON result of this session carries: `_hint` and the like. Runs after the tool.
+   * Adds what every JSON result of this session carries: `_hint` and the like. Runs after the tool, and not for a
+   * client that has gone.
    */
   decorate(session: string, result: JsonObject): Promise<JsonObject>;
   /** Calls back when descriptions or visibility may have changed; the server compares and announces real changes. */
@@ -94,6 +95,8 @@ export interface SessionCall {
   readonly tool: string;
   /** The session is a command of the owner's, and no agent. */
   readonly isOwner: boolean;
+  /** Aborts when the client cancels or goes away: nobody sees the result. */
+  readonly signal: AbortSignal;
 }
 
 /** What a node hears of the sessions at its tools. */

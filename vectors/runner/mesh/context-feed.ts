@@ -63,7 +63,15 @@ export async function* contextFeed(document: Json): AsyncIterable<Outcome> {
     hint,
   } of hints) {
     yield ran(`hint: ${label}`, (found) => {
-      const activity = { unread: inbox, notes: 0, broadcasts, peerShards, shardsTaken: peerShards };
+      const activity = {
+        unread: inbox,
+        arrived: inbox,
+        notes: 0,
+        notesEver: 0,
+        broadcasts,
+        peerShards,
+        shardsTaken: peerShards,
+      };
       found.equal("hint", session === null ? activityHint(activity) : looks.next(session, activity), hint);
     });
   }

@@ -17,7 +17,7 @@ const REPORT_CONTENT =
   "An AntiMatter signal was not brought to its end in time. For your node; nothing to answer.";
 
 /** Bookkeeping between nodes: no agent is woken for it, and none has to answer it. */
-export const isReport = ({ connected, metadata }: Pick<StoredMessage, "connected" | "metadata">): boolean =>
+const isReport = ({ connected, metadata }: Pick<StoredMessage, "connected" | "metadata">): boolean =>
   connected && metadata.type === REPORT_TYPE;
 
 /** Telling peers who let a signal's time run out, and weighing what they tell (mesh.md 13). */

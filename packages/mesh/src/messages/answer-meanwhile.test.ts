@@ -16,7 +16,7 @@ test("a message that is answered while it is passed on stays for its answer, whi
   let holding: Promise<boolean> | undefined;
   cy.answers(({ path }) => {
     if (path.endsWith("/message")) {
-      holding = ana.db.write((tx) => holdForAnswer(tx, id, "I know", net.clock.now()));
+      holding = ana.db.write((tx) => holdForAnswer(tx, id, "I know", undefined, net.clock.now()));
     }
     return undefined;
   });

@@ -55,6 +55,8 @@ test("a message that a rule answers is answered once, signed, and leaves the inb
     status: "responded",
     responses: [{ agent_id: bo.id, response: "pong" }],
   });
+  // Whoever talks to a rule earns nothing by it.
+  expect(await bo.tool("get_impression", { agent_id: ana.id })).toMatchObject({ has_impression: false });
 });
 
 test("a message that a rule forwards goes on with one hop less, and its author hears where it went", async () => {

@@ -1,7 +1,6 @@
 import { hasCode, isJsonObject, parseJson, reasonOf } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
 import { readCallerScore } from "../a2a/tokens.store.ts";
-import { isReport } from "../antimatter/reports.ts";
 import { type Background, STRANGERS_LANE } from "../background.ts";
 import type { PendingRequest } from "../connections/connection.ts";
 import { readStanding } from "../connections/connections.store.ts";
@@ -105,7 +104,7 @@ export function createRouter(ports: MeshPorts, parts: RouterParts): Router {
 
   async function respond(messageId: string, response: string | null): Promise<void> {
     if (!response) return;
-    const { error } = await replying.reply(messageId, response, callOf(messageId));
+    const { error } = await replying.reply(messageId, response, callOf(messageId), "rule");
     if (error !== undefined) report("router.left-waiting", { reason: "the reply was not taken yet" });
   }
 
@@ -158,7 +157,7 @@ export function createRouter(ports: MeshPorts, parts: RouterParts): Router {
 
   return {
     onStored(tx, message) {
-      if (message.broadcast || isReport(message)) return undefined;
+      if (message.broadcast) return undefined;
       if (ports.customRouting) {
         return noteRoute(tx, message.messageId, null, ASK).then(() => start(tx, message));
       }

@@ -17,6 +17,7 @@ export async function readCounts(tx: Read): Promise<Counts | undefined> {
        (SELECT count(*) FROM mesh_shards WHERE own = 0) AS peerShards,
        (SELECT count(*) FROM mesh_requests) AS pendingRequests,
        (SELECT count(*) FROM mesh_notes WHERE shown = 0) AS notes,
+       (SELECT coalesce(max(seq), 0) FROM mesh_notes) AS notesEver,
        (SELECT count(*) FROM mesh_sent) AS sent,
        (SELECT count(*) FROM mesh_sent WHERE status = 'active' AND routed_to <> '[]') AS awaitingReply,
        (SELECT count(*) FROM mesh_conversation

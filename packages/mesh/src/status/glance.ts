@@ -11,6 +11,7 @@ export interface Glance {
   readonly unread: number;
   /** Notes of this node that its agent was not shown yet. */
   readonly notes: number;
+  readonly notesEver: number;
   readonly handled: number;
   readonly sent: number;
   readonly awaitingReply: number;
@@ -34,6 +35,7 @@ export const EMPTY_GLANCE: Glance = {
   pendingRequests: 0,
   unread: 0,
   notes: 0,
+  notesEver: 0,
   handled: 0,
   sent: 0,
   awaitingReply: 0,

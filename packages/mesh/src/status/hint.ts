@@ -1,8 +1,11 @@
 /** What an agent may not have looked at yet. */
 export interface Activity {
+  /** Messages nobody has read, and how many ever arrived: what another session read meanwhile hides no news. */
   readonly unread: number;
-  /** What became of messages the agent sent: notes it was not shown yet. */
+  readonly arrived: number;
+  /** What became of messages the agent sent: notes it was not shown yet, and how many there ever were. */
   readonly notes: number;
+  readonly notesEver: number;
   readonly broadcasts: number;
   /** Kept now, and ever taken: those that were replaced or dropped meanwhile are no news. */
   readonly peerShards: number;
@@ -11,7 +14,9 @@ export interface Activity {
 
 export const NO_ACTIVITY: Activity = {
   unread: 0,
+  arrived: 0,
   notes: 0,
+  notesEver: 0,
   broadcasts: 0,
   peerShards: 0,
   shardsTaken: 0,
@@ -26,7 +31,7 @@ export function activityHint({
   notes,
   broadcasts,
   peerShards,
-}: Omit<Activity, "shardsTaken">): string {
+}: Pick<Activity, "unread" | "notes" | "broadcasts" | "peerShards">): string {
   const parts = [
     counted(unread, "unread message"),
     counted(notes, "note about a message you sent", "notes about messages you sent"),
@@ -52,8 +57,8 @@ export function createHints(): { next(session: string, activity: Activity): stri
       looks.set(session, activity);
       if (looks.size > SESSIONS_MAX) looks.delete(looks.keys().next().value ?? "");
       return activityHint({
-        unread: activity.unread - before.unread,
-        notes: activity.notes - before.notes,
+        unread: Math.min(activity.unread, activity.arrived - before.arrived),
+        notes: Math.min(activity.notes, activity.notesEver - before.notesEver),
         broadcasts: activity.broadcasts - before.broadcasts,
         peerShards: Math.min(activity.peerShards, activity.shardsTaken - before.shardsTaken),
       });

@@ -31,14 +31,21 @@ test("hints are those of the vectors", () => {
     session,
     hint,
   } of cases) {
-    const activity = { unread: inbox, notes: 0, broadcasts, peerShards, shardsTaken: peerShards };
+    const activity = {
+      ...NO_ACTIVITY,
+      unread: inbox,
+      arrived: inbox,
+      broadcasts,
+      peerShards,
+      shardsTaken: peerShards,
+    };
     expect(session ? hints.next(session, activity) : activityHint(activity), label).toBe(hint);
   }
 });
 
 test("hints are kept for each session, and forgotten for the one longest silent", () => {
   const hints = createHints();
-  const activity = { ...NO_ACTIVITY, unread: 1 };
+  const activity = { ...NO_ACTIVITY, unread: 1, arrived: 1 };
   expect(hints.next("s", activity)).toBe("1 unread message");
   for (let at = 0; at < 999; at++) hints.next(`other ${at}`, activity);
   expect(hints.next("s", activity)).toBe("No new activity");
@@ -46,6 +53,21 @@ test("hints are kept for each session, and forgotten for the one longest silent"
   expect(hints.next("s", activity)).toBe("No new activity");
   for (let at = 0; at < 1000; at++) hints.next(`more ${at}`, activity);
   expect(hints.next("s", activity)).toBe("1 unread message");
+});
+
+test("what another session read meanwhile hides no news", async () => {
+  await using net = await memoryNetwork({ nodes: ["ana", "bo"] });
+  const { ana, bo } = net.nodes;
+  await net.connect("ana", "bo");
+  const hint = async () => (await bo.tool("get_identity", {}, { session: "one" }))._hint;
+  await ana.tool("send_message", { content: "first" });
+  await net.settle();
+  expect(await hint()).toBe("1 unread message");
+  await bo.tool("list_inbox", {}, { session: "another" });
+  await ana.tool("send_message", { content: "second" });
+  await net.settle();
+  expect(await hint()).toBe("1 unread message");
+  expect(await hint()).toBe("No new activity");
 });
 
 test("every result carries a hint of what is new to its session", async () => {

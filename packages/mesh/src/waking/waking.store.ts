@@ -10,6 +10,7 @@ export const wakingMigrations: readonly Migration[] = [
          subject TEXT PRIMARY KEY,
          kind TEXT NOT NULL,
          noted_at_ms INTEGER NOT NULL,
+         arrival INTEGER,
          step INTEGER NOT NULL DEFAULT 0,
          way TEXT,
          next_at_ms INTEGER
@@ -28,6 +29,8 @@ export interface Waiter {
   readonly subject: string;
   readonly kind: "message" | "request";
   readonly notedAtMs: number;
+  /** Which message it is, counted from the first that ever came; `null` for a request. */
+  readonly arrival: number | null;
   /** How many of the ways are behind it. */
   readonly step: number;
   /** The way that was asked last. */
@@ -40,6 +43,7 @@ type WaiterRow = {
   subject: string;
   kind: string;
   noted_at_ms: number;
+  arrival: number | null;
   step: number;
   way: string | null;
   next_at_ms: number | null;
@@ -49,6 +53,7 @@ const fromRow = (row: WaiterRow): Waiter => ({
   subject: row.subject,
   kind: row.kind as Waiter["kind"],
   notedAtMs: row.noted_at_ms,
+  arrival: row.arrival,
   step: row.step,
   way: row.way as WayName | null,
   nextAtMs: row.next_at_ms,
@@ -57,11 +62,11 @@ const fromRow = (row: WaiterRow): Waiter => ({
 /** Whether it was new. */
 export async function insertWaiter(
   tx: Write,
-  { subject, kind, notedAtMs }: Pick<Waiter, "subject" | "kind" | "notedAtMs">,
+  { subject, kind, notedAtMs, arrival }: Pick<Waiter, "subject" | "kind" | "notedAtMs" | "arrival">,
 ): Promise<boolean> {
-  const sql = `INSERT INTO mesh_wakings (subject, kind, noted_at_ms, next_at_ms) VALUES (?, ?, ?, ?)
+  const sql = `INSERT INTO mesh_wakings (subject, kind, noted_at_ms, arrival, next_at_ms) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING`;
-  return (await tx.run(sql, subject, kind, notedAtMs, notedAtMs)) > 0;
+  return (await tx.run(sql, subject, kind, notedAtMs, arrival, notedAtMs)) > 0;
 }
 
 export async function readWaiter(tx: Read, subject: string): Promise<Waiter | undefined> {

@@ -12,6 +12,8 @@ import { ASKS_PER_HOUR_MAX, COALESCE_MS } from "./waking.ts";
 
 const LIMITLESS = { rateGlobal: -1, ratePerConnection: -1, inboxMax: 1000, routerMode: "spawn" } as const;
 const HOOK = "http://127.0.0.1:9001/hooks/wake";
+/** A list shows only its beginning, and leaves it unread. */
+const LONG = "x".repeat(1000);
 
 /** Bo sleeps; ana, connected, writes to it. A hook of bo's listens, and a client can attach that takes notices. */
 async function sleeper({ config = {}, hook = false }: { config?: Partial<MeshConfig>; hook?: boolean } = {}) {
@@ -79,7 +81,7 @@ test("a look by another session, or by a command, does not show that the notice 
   const { net, bo, attach, send, pass, rungs } = await sleeper();
   await using _ = net;
   attach("claude");
-  const id = await send({ content: "x".repeat(1000) });
+  const id = await send({ content: LONG });
   await bo.tool("list_inbox", {}, { session: "owner" });
   await bo.tool("list_inbox", {}, { session: "another" });
   await bo.local({ path: "/__darkmatter__/inbox" });
@@ -93,7 +95,7 @@ test("when the notice brings nothing for 20 s the hook is asked, and a look then
   const { net, bo, attach, send, pass, hooked, rungs } = await sleeper({ hook: true });
   await using _ = net;
   attach("claude");
-  const id = await send({ content: "x".repeat(1000) });
+  const id = await send({ content: LONG });
   await pass(19 * SECOND_MS);
   expect(hooked).toEqual([]);
   await pass(SECOND_MS);
@@ -135,7 +137,7 @@ test("a hook that fails wakes nobody, and nobody says so", async () => {
   const { net, bo, fail, send, pass, hooked, rungs } = await sleeper({ hook: true });
   await using _ = net;
   fail(500);
-  const id = await send({ content: "x".repeat(1000) });
+  const id = await send({ content: LONG });
   expect(hooked).toHaveLength(1);
   await pass(MINUTE_MS);
   await bo.tool("list_inbox");
@@ -171,18 +173,101 @@ test("an agent whose result told it of the message is not woken for it", async (
   expect(pushed).toEqual([]);
 });
 
-test("an agent that waits inside a call is not woken", async () => {
-  const { net, bo, attach, send, pass, pushed } = await sleeper();
+test("an agent that waits for an answer is awake as the wait begins, and is woken for what comes later", async () => {
+  const { net, bo, send, pass, hooked } = await sleeper({ hook: true });
+  await using _ = net;
+  const { message_id } = await bo.tool("send_message", { content: "and?" }, { session: "window" });
+  const wait = { message_id, timeout_seconds: 3600 };
+  const waiting = bo.tool("wait_for_response", wait, { session: "window" });
+  await net.clock.settle();
+  await send({ content: LONG });
+  await pass(AWAKE_MS / 2);
+  expect(hooked).toEqual([]);
+  await pass(AWAKE_MS);
+  expect(hooked).toHaveLength(1);
+  await net.clock.advance(HOUR_MS);
+  await waiting;
+});
+
+test("whoever waits for any message is handed it, and nobody is woken beside; nor kept asleep by one who waits for others", async () => {
+  const { net, ana, bo, send, pass, hooked } = await sleeper({ hook: true });
+  await using _ = net;
+  const wait = (from_agents: readonly string[]) =>
+    bo.tool("wait_for_message", { from_agents, timeout_seconds: 3600 }, { session: "window" });
+  const taking = wait([ana.id]);
+  await net.clock.advance(MINUTE_MS);
+  await send({ content: LONG });
+  expect(await taking).toMatchObject({ success: true, mode: "inbox" });
+  const others = wait([bo.id]);
+  await net.clock.advance(MINUTE_MS);
+  await send({ content: LONG });
+  await pass(AWAKE_MS / 2);
+  expect(hooked).toEqual([]);
+  await pass(AWAKE_MS);
+  expect(hooked).toHaveLength(1);
+  await net.clock.advance(HOUR_MS);
+  await others;
+});
+
+test("a call whose client has gone tells nobody of what came during it", async () => {
+  const { net, bo, send, pass, hooked } = await sleeper({ hook: true });
+  await using _ = net;
+  const gone = new AbortController();
+  const { message_id } = await bo.tool("send_message", { content: "and?" }, { session: "window" });
+  const wait = { message_id, timeout_seconds: 600 };
+  const waiting = bo.tool("wait_for_response", wait, { session: "window", signal: gone.signal });
+  await net.clock.settle();
+  await send({ content: LONG });
+  await net.clock.advance(SECOND_MS);
+  gone.abort();
+  await waiting;
+  await pass(AWAKE_MS + SECOND_MS);
+  expect(hooked).toHaveLength(1);
+  // What it would have been told is told with the next result.
+  expect((await bo.tool("get_identity", {}, { session: "window" }))._hint).toBe("1 unread message");
+});
+
+test("a result without a hint is no telling", async () => {
+  const { net, bo, send, pass, hooked } = await sleeper({ hook: true });
+  await using _ = net;
+  await bo.tool("list_connections", {}, { session: "window" });
+  await send({ content: LONG });
+  await net.clock.advance(SECOND_MS);
+  await bo.tool("status", {}, { session: "window" });
+  await pass(AWAKE_MS + SECOND_MS);
+  expect(hooked).toHaveLength(1);
+});
+
+test("what nodes tell each other wakes nobody and waits in the inbox; the owner's rules apply to it", async () => {
+  const { net, ana, bo, attach, send, pass, pushed } = await sleeper();
   await using _ = net;
   attach("claude");
-  const { message_id } = await bo.tool("send_message", { content: "and?" }, { session: "claude" });
-  const waiting = bo.tool("wait_for_response", { message_id, timeout_seconds: 120 }, { session: "claude" });
-  await net.clock.settle();
-  await send();
+  const payment = { type: "solana_payment", amount: 1, token: "SOL", tx_signature: "5".repeat(88) };
+  await send({ content: "paid", metadata: payment });
+  expect(await bo.tool("list_inbox", {}, { session: "owner" })).toMatchObject({ total: 1 });
+  const rule = { action: "drop", metadata_key: "type", metadata_value: "solana_payment" };
+  await bo.tool("owner_rules_add", rule, { session: "owner" });
+  await send({ content: "paid again", metadata: payment });
+  expect(await bo.tool("list_inbox", {}, { session: "owner" })).toMatchObject({ total: 1 });
+  await ana.tool("connection", { action: "disconnect", agent_id: bo.id });
   await pass(MINUTE_MS);
   expect(pushed).toEqual([]);
-  await net.clock.advance(2 * MINUTE_MS);
-  await waiting;
+});
+
+test("a message costs nothing where nobody could be asked for it", async () => {
+  const { net, bo, attach, send, pass, pushed } = await sleeper();
+  await using _ = net;
+  const noted = async () => (await bo.db.all("SELECT subject FROM mesh_wakings")).length;
+  await send();
+  expect(await noted()).toBe(0);
+  const there = attach("claude");
+  await send();
+  expect(await noted()).toBe(1);
+  there[Symbol.dispose]();
+  await send();
+  expect(await noted()).toBe(1);
+  await pass(MINUTE_MS);
+  expect(pushed).toHaveLength(1);
 });
 
 test("broadcasts, strangers and peers that are disliked wake nobody", async () => {

@@ -6,8 +6,8 @@ import { readRequest } from "../connections/requests.store.ts";
 import type { Delegations } from "../delegation/delegations.ts";
 import { subjectOf, type Work } from "../delegation/work.ts";
 import type { Impressions } from "../impressions/impressions.ts";
-import type { InboxMessage } from "../messages/message.ts";
-import { readInbox } from "../messages/messages.store.ts";
+import { type InboxMessage, isControl } from "../messages/message.ts";
+import { readInbox, readTally } from "../messages/messages.store.ts";
 import type { StoredMessage } from "../messages/stored.ts";
 import type { MeshPorts } from "../ports.ts";
 import type { Presence } from "../presence/presence.ts";
@@ -34,9 +34,10 @@ export interface Waking {
   /**
    * Notes, in the transaction that decided HANDLE, that the agent is to be woken for a message; asking starts after
    * the commit, and goes on after a restart. Does nothing for a message that must not wake anybody: a broadcast, that
-   * of a stranger below the least trust, that of a peer scored below zero.
+   * of a stranger below the least trust, that of a peer scored below zero, one between nodes (a farewell, a payment
+   * notice, a report); nor for any while there is nobody who could be asked.
    */
-  wake(tx: Write, message: StoredMessage): Promise<void>;
+  wake(tx: Write, message: StoredMessage): Promise<void> | undefined;
   /** The same for a connection request; only of an agent that is trusted already. */
   request(tx: Write, request: PendingRequest): Promise<void>;
   /** Takes the steps that are due. */
@@ -87,8 +88,17 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
 
   const soon = () => background.start("waking.advanced", () => advance());
 
-  async function note(tx: Write, kind: Waiter["kind"], subject: string): Promise<void> {
-    if (!(await insertWaiter(tx, { subject, kind, notedAtMs: clock.now() }))) return;
+  /** Whether there is anybody to ask in the name of a peer of this score: most messages should cost no more than that. */
+  const canAsk = (score: number): boolean =>
+    ways.channel.isThere() || ways.hook.isThere() || delegations?.mayTake(score) === true;
+
+  async function noteMessage(tx: Write, subject: string): Promise<void> {
+    const { handled, broadcasts } = await readTally(tx);
+    await note(tx, { kind: "message", subject, arrival: handled - broadcasts });
+  }
+
+  async function note(tx: Write, what: Pick<Waiter, "kind" | "subject" | "arrival">): Promise<void> {
+    if (!(await insertWaiter(tx, { ...what, notedAtMs: clock.now() }))) return;
     tx.afterCommit(() => {
       nextAtMs = 0;
       soon();
@@ -108,15 +118,21 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
   async function steps(): Promise<void> {
     while (nextAtMs <= clock.now()) {
       nextAtMs = Number.POSITIVE_INFINITY;
-      const asking = new Map<Way, Summons[]>();
-      for (const waiter of await readDueWaiters(db, clock.now(), BATCH)) {
-        const step = await db.write((tx) => stepOf(tx, waiter.subject, asking));
-        if (step) asking.set(step.way, [...(asking.get(step.way) ?? []), step.summons]);
-      }
+      const asking = await db.write(stepsOf);
       // Beside the next steps: whoever is called may take its time.
       for (const [way, summons] of asking) background.start("waking.asked", () => ask(way, summons));
       nextAtMs = Math.min(nextAtMs, (await readNextStep(db)) ?? Number.POSITIVE_INFINITY);
     }
+  }
+
+  /** Takes the steps that are due, in one act; who is to be asked for what. */
+  async function stepsOf(tx: Write): Promise<ReadonlyMap<Way, readonly Summons[]>> {
+    const asking = new Map<Way, Summons[]>();
+    for (const waiter of await readDueWaiters(tx, clock.now(), BATCH)) {
+      const step = await stepOf(tx, waiter, asking);
+      if (step) asking.set(step.way, [...(asking.get(step.way) ?? []), step.summons]);
+    }
+    return asking;
   }
 
   async function ask(way: Way, summons: readonly Summons[]): Promise<void> {
@@ -142,10 +158,8 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
   }
 
   /** What is there to do for a waiter, decided and recorded in one transaction. */
-  async function stepOf(tx: Write, subject: string, asking: ReadonlyMap<Way, unknown>): Promise<Step> {
-    const waiter = await readWaiter(tx, subject);
+  async function stepOf(tx: Write, waiter: Waiter, asking: ReadonlyMap<Way, unknown>): Promise<Step> {
     const nowMs = clock.now();
-    if (!waiter || waiter.nextAtMs === null || waiter.nextAtMs > nowMs) return undefined;
     const work = await workOf(tx, waiter);
     if (!work) return end(tx, waiter);
     const pauseMs = pauseOf(waiter, work);
@@ -167,15 +181,18 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
   }
 
   /** How long a waiter is left alone; `told` when its agent knows of it, `unproven` when anybody may have sent it. */
-  function pauseOf({ way, notedAtMs }: Waiter, { work }: Handled): number | "told" | "unproven" {
+  function pauseOf(waiter: Waiter, { work }: Handled): number | "told" | "unproven" {
+    const { way, notedAtMs, arrival } = waiter;
     if (presence.status() !== "active") return INACTIVE_PAUSE_MS;
     // Anybody can ask in a trusted agent's name; its proof comes in a call of its own.
     if (work.kind === "request" && !work.request.proven)
       return clock.now() - notedAtMs < CHALLENGE_LIFETIME_MS ? PROOF_PAUSE_MS : "unproven";
     if (way !== null) return 0;
-    // Every result of a tool says what is new since the last one.
-    if (alertness.toldAtMs() > notedAtMs) return "told";
-    return alertness.isAwake() ? AWAKE_PAUSE_MS : 0;
+    // Every result of a tool says how many messages are new since the last one.
+    const isTold =
+      arrival === null ? alertness.requestsToldAtMs() > notedAtMs : arrival <= alertness.toldOf();
+    if (isTold) return "told";
+    return alertness.isAwake(notedAtMs) ? AWAKE_PAUSE_MS : 0;
   }
 
   /** Until when a way is not asked: one ask is for a whole burst, and an hour has only so many. */
@@ -263,14 +280,16 @@ export function createWaking(ports: MeshPorts, services: WakingServices): Waking
   }
 
   return {
-    async wake(tx, { messageId, broadcast, connected, score }) {
-      if (broadcast || !mayWake(connected, score, config.agent.minTrust)) return;
-      await note(tx, "message", messageId);
+    wake(tx, { messageId, metadata, broadcast, connected, score }) {
+      if (broadcast || isControl(metadata)) return undefined;
+      if (!mayWake(connected, score, config.agent.minTrust)) return undefined;
+      return canAsk(score) ? noteMessage(tx, messageId) : undefined;
     },
 
     async request(tx, { requestId, agentId }) {
       const score = (await impressions.of(tx, agentId))?.score ?? 0;
-      if (score >= config.agent.minTrust) await note(tx, "request", requestId);
+      if (score < config.agent.minTrust || !canAsk(score)) return;
+      await note(tx, { kind: "request", subject: requestId, arrival: null });
     },
 
     advance,

@@ -1,4 +1,4 @@
-import { MINUTE_MS, SECOND_MS } from "@darkmatter/core";
+import { type JsonObject, MINUTE_MS, SECOND_MS } from "@darkmatter/core";
 import type { SessionWatch } from "@darkmatter/surface";
 import { describe, expect, test } from "vitest";
 import { fakeHelpers } from "../testing/fake-helpers.ts";
@@ -6,6 +6,7 @@ import { memoryNetwork, stranger } from "../testing.ts";
 import { hookOf } from "./hook.ts";
 import { isPlainId, summonsText } from "./ways.ts";
 
+const OWNER = { session: "owner" };
 const LONG = "x".repeat(1000);
 
 /** Bo sleeps beside helpers that are recorders; ana is trusted, and writes. */
@@ -38,18 +39,28 @@ async function withHelpers({ wakeHook, minTrust = 0.5 }: { wakeHook?: string; mi
       .filter(({ signed }) => signed)
       .map(({ rung, detail }) => [rung, detail].join(" ").trim());
   };
-  return { ...fake, net, ana, bo, pass, send, rungs };
+  /** A helper calls a tool of its task. */
+  const call = async (at: number, name: string, input: JsonObject = {}) => {
+    const tools = bo.mesh.delegates(fake.started[at]?.token ?? "")?.table.tools ?? [];
+    const { signal } = new AbortController();
+    const by = { session: "helper", callId: undefined, signal, progress: async () => undefined };
+    return tools.find((tool) => tool.name === `darkmatter_${name}`)?.handle(input, by);
+  };
+  return { ...fake, net, ana, bo, pass, send, rungs, call };
 }
 
 test("a helper is asked last, and counts as woken when it calls its first tool, not when it was started", async () => {
-  const { net, bo, started, send, rungs } = await withHelpers();
+  const { net, bo, started, send, rungs, call } = await withHelpers();
   await using _ = net;
   const id = await send();
   expect(started).toHaveLength(1);
   expect(await rungs(id)).toEqual(["stored", "asked delegation"]);
   await bo.tool("list_inbox", {}, { session: "owner" });
   expect(await rungs(id)).toEqual(["stored", "asked delegation"]);
+  // Its client connects, and that is all.
   bo.mesh.delegates(started[0]?.token ?? "");
+  expect(await rungs(id)).toEqual(["stored", "asked delegation"]);
+  await call(0, "list_inbox");
   expect(await rungs(id)).toEqual(["stored", "asked delegation", "woken delegation"]);
 });
 
@@ -61,8 +72,22 @@ test("a message is handed to one helper, however long nobody looks at it", async
   expect(started).toHaveLength(1);
 });
 
+test("a helper's answer raises no trust in whom it answers, the agent's own does", async () => {
+  const { net, ana, bo, send, call } = await withHelpers();
+  await using _ = net;
+  const score = async () => (await bo.tool("get_impression", { agent_id: ana.id }, OWNER)).score;
+  const first = await send();
+  expect(await call(0, "respond_message", { message_id: first, response: "yes" })).toMatchObject({
+    success: true,
+  });
+  expect(await score()).toBe(0.5);
+  const second = await send();
+  await bo.tool("respond_message", { message_id: second, response: "yes" }, OWNER);
+  expect(await score()).toBe(0.5005);
+});
+
 test("a client that takes notices has its time before a helper is started", async () => {
-  const { net, bo, started, send, pass, rungs } = await withHelpers();
+  const { net, bo, started, send, pass, rungs, call } = await withHelpers();
   await using _ = net;
   (bo.mesh.tools.watch as SessionWatch).reachable("claude", async () => undefined);
   const id = await send();
@@ -70,7 +95,7 @@ test("a client that takes notices has its time before a helper is started", asyn
   expect(started).toHaveLength(0);
   await pass(SECOND_MS);
   expect(started).toHaveLength(1);
-  bo.mesh.delegates(started[0]?.token ?? "");
+  await call(0, "list_inbox");
   expect(await rungs(id)).toEqual(["stored", "asked channel", "woken delegation"]);
 });
 
@@ -125,6 +150,30 @@ test("a request to be connected wakes for an agent that is trusted and has prove
   await settle();
   await settle();
   expect(pushed).toEqual(["1 new connection request: call darkmatter_list_pending_requests."]);
+});
+
+test("a request wakes although some result came after it, and not once the agent was shown what requests wait", async () => {
+  for (const { shown, woken } of [
+    { shown: "get_identity", woken: 1 },
+    { shown: "list_pending_requests", woken: 0 },
+  ]) {
+    const own = { bo: { routerMode: "spawn" } } as const;
+    await using net = await memoryNetwork({ nodes: ["ana", "bo"], apart: "public", configOf: own });
+    const { ana, bo } = net.nodes;
+    const pushed: string[] = [];
+    (bo.mesh.tools.watch as SessionWatch).reachable("claude", async (content) => void pushed.push(content));
+    await bo.tool("set_impression", { agent_id: ana.id, score: 0.6, note: "" }, { session: "claude" });
+    await ana.tool("connection", { action: "request", target_url: bo.url });
+    await net.clock.advance(SECOND_MS);
+    await net.settle();
+    await bo.tool(shown, {}, { session: "claude" });
+    for (let at = 0; at < 5; at++) {
+      await net.clock.advance(5 * SECOND_MS);
+      await bo.job("waking.advance");
+      await net.settle();
+    }
+    expect(pushed, shown).toHaveLength(woken);
+  }
 });
 
 describe("what the owner typed as a hook", () => {

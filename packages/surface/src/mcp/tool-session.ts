@@ -80,11 +80,12 @@ export function createToolSession(table: ToolTable, options: ToolSessionOptions)
         called.add(name);
         if (!tool.visible()) options.onReveal?.();
       }
-      using _ = table.watch?.called({ session: id, tool: name, isOwner });
+      using _ = table.watch?.called({ session: id, tool: name, isOwner, signal: call.signal });
       const result = await answer(tool, given, { ...call, session: id }, onError);
       if (isText(result)) return { content: [{ type: "text", text: result.text }] };
       if (isContent(result)) return { content: result.content };
-      return presented(await decorated(result));
+      // Nobody reads it: what is new is told with the next one.
+      return presented(call.signal.aborted ? result : await decorated(result));
     },
     hasChanged() {
       const now = fingerprint();
