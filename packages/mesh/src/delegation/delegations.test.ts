@@ -346,6 +346,17 @@ test("a folder that cannot be removed takes no place for ever", async () => {
   expect(here.started).toHaveLength(2);
 });
 
+test("a group that cannot be ended takes no place for ever", async () => {
+  await using here = await society({ config: { agent: { ...AGENT, maxConcurrent: 1 } } });
+  await here.write(here.ana, "first");
+  const [first] = here.started;
+  (first as { terminate: unknown }).terminate = () => Promise.reject(new Error("EPERM"));
+  first?.end({ kind: "exited", code: 0 });
+  await here.settled();
+  await here.write(here.cy, "second");
+  expect(here.started).toHaveLength(2);
+});
+
 test("an end that could not be written down is written down later, and its place is free then", async () => {
   await using here = await society({ config: { agent: { ...AGENT, maxConcurrent: 1 } } });
   await here.write(here.ana, "first");

@@ -204,8 +204,12 @@ export function createRunning(ports: MeshPorts, needs: DelegationNeeds, ended: (
     // Its word counts no more, before anything else is done about its end.
     one.ending.abort();
     live.delete(hash);
-    await watching;
-    await one.process?.terminate(KILL_AFTER_MS);
+    try {
+      await watching;
+      await one.process?.terminate(KILL_AFTER_MS);
+    } catch (error) {
+      ports.report("helper.not-ended", { delegation: one.delegation.id, reason: reasonOf(error) });
+    }
     leaders.delete(one.delegation.id);
     remember(one);
     unnoted.set(one.delegation.id, () => noteEnd(one.delegation, outcomeOf(one, end), exitFields(end)));

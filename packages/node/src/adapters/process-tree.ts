@@ -50,8 +50,18 @@ export function inheritedVariable(name: string): string | undefined {
 /** Processes of this user that were started with this in their environment. None where the system does not say. */
 export function processesWith(name: string, value: string): number[] {
   if (process.platform !== "linux") return [];
-  const pids = readdirSync("/proc").filter((entry) => /^[0-9]+$/.test(entry));
-  return pids.map(Number).filter((pid) => pid !== process.pid && variableOf(pid, name) === value);
+  return processIds().filter((pid) => pid !== process.pid && variableOf(pid, name) === value);
+}
+
+function processIds(): number[] {
+  try {
+    return readdirSync("/proc")
+      .filter((entry) => /^[0-9]+$/.test(entry))
+      .map(Number);
+  } catch {
+    // A Linux without it does not say.
+    return [];
+  }
 }
 
 /** As the process was started with it: what it did to its environment since is not seen. */
