@@ -38,6 +38,9 @@ const ERASES = { ...SIGNS, destructiveHint: true, openWorldHint: false };
 const name = z.string().min(1).max(200);
 const names = z.array(name).max(50);
 
+const NO_INPUT = z.object({});
+const LedgerEraseInput = z.object({ what: name, fields: names.optional() });
+
 /** `prove` for agents; the others act for the commands: they are asked of whoever owns the state, and never listed. */
 export function ledgerTools(services: LedgerServices): Tool[] {
   const { files } = services.surroundings;
@@ -53,7 +56,7 @@ function checkpointTool(services: LedgerServices): Tool {
     title: "Sign the log as it is",
     description:
       "Use this to sign this node's log as it is now, and to ask the connected agents to witness it.",
-    input: z.object({}),
+    input: NO_INPUT,
     annotations: SIGNS,
     visible: () => false,
     handle: () => answered(() => signed(services)),
@@ -88,7 +91,7 @@ function eraseTool({ ports, surroundings }: LedgerServices): Tool {
     title: "Erase what was kept of an act",
     description:
       "Use this to erase values of a commit, or of every commit about a message. The chain of commits stays whole.",
-    input: z.object({ what: name, fields: names.optional() }),
+    input: LedgerEraseInput,
     annotations: ERASES,
     visible: () => false,
     handle: ({ what, fields }, { callId }) =>

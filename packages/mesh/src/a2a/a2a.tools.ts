@@ -10,6 +10,14 @@ const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true
 
 const name = z.string().min(1).max(64);
 
+const OwnerA2aIssueInput = z.object({
+  name,
+  ttl_seconds: z.int().positive().optional(),
+  may_wake: z.boolean().default(false),
+});
+const NO_INPUT = z.object({});
+const OwnerA2aRevokeInput = z.object({ name });
+
 /** What the owner does with tokens. No agent sees these. */
 export function a2aTools({ a2a, db, ports, changed }: Services): Tool[] {
   const owner = { audience: "owner", visible: () => true } as const;
@@ -19,11 +27,7 @@ export function a2aTools({ a2a, db, ports, changed }: Services): Tool[] {
       name: "darkmatter_owner_a2a_issue",
       title: "Issue an A2A token",
       description: "Lets an A2A client leave messages with this agent. The token is shown once.",
-      input: z.object({
-        name,
-        ttl_seconds: z.int().positive().optional(),
-        may_wake: z.boolean().default(false),
-      }),
+      input: OwnerA2aIssueInput,
       annotations: ACTS,
       handle: ({ name, ttl_seconds: ttl, may_wake: mayWake }) =>
         answered(async () => {
@@ -37,7 +41,7 @@ export function a2aTools({ a2a, db, ports, changed }: Services): Tool[] {
       name: "darkmatter_owner_a2a_list",
       title: "A2A tokens",
       description: "The tokens that hold, without their secrets.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: READS,
       handle: () =>
         answered(async () => {
@@ -50,7 +54,7 @@ export function a2aTools({ a2a, db, ports, changed }: Services): Tool[] {
       name: "darkmatter_owner_a2a_revoke",
       title: "Revoke an A2A token",
       description: "Ends a token, its tasks, and what of them still waits for the agent.",
-      input: z.object({ name }),
+      input: OwnerA2aRevokeInput,
       annotations: { ...ACTS, destructiveHint: true },
       handle: ({ name }) =>
         answered(async () => {

@@ -3,6 +3,8 @@ import { z } from "zod";
 import { answered } from "../answers.ts";
 import type { Services } from "../services.ts";
 
+const NO_INPUT = z.object({});
+
 /** For the owner's command `fees`. */
 export function antimatterTools({ db, antimatter }: Services): Tool[] {
   return [
@@ -11,7 +13,7 @@ export function antimatterTools({ db, antimatter }: Services): Tool[] {
       title: "Fees",
       description: "What happened to the fees of payments this agent got, and of those it routed for others.",
       audience: "owner",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
       visible: () => true,
       handle: () => answered(async () => ({ success: true, fees: await antimatter.log(db) })),

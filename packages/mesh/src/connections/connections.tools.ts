@@ -23,6 +23,8 @@ type ConnectionInput = z.output<typeof ConnectionInput>;
 const BIO_WORDS = 250;
 const NOTE_WORDS = 500;
 
+const NO_INPUT = z.object({});
+
 export function connectionTools(services: Services): Tool[] {
   const { db, requests, connections, connectivity, impressions, ports } = services;
 
@@ -44,7 +46,7 @@ export function connectionTools(services: Services): Tool[] {
       name: "darkmatter_list_connections",
       title: "Who I am connected to",
       description: "Use this to see whom you can message, how trusted and how responsive each is.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
       visible: () => true,
       handle: () =>
@@ -70,7 +72,7 @@ export function connectionTools(services: Services): Tool[] {
       name: "darkmatter_list_pending_requests",
       title: "Who wants to connect",
       description: "Use this when agents asked to connect, to decide about each with darkmatter_connection.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
       visible: () => true,
       handle: () =>

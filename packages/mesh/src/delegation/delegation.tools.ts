@@ -9,6 +9,10 @@ const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true
 const SETS = { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 const TAIL_SHOWN_MAX = 400;
 
+const NO_INPUT = z.object({});
+const OwnerSpawnStopInput = z.object({ id: z.string().min(1).max(64) });
+const OwnerSpawnSwitchInput = z.object({ on: z.boolean() });
+
 /** What the commands `darkmatter spawn …` call. */
 export function delegationTools({ db, delegations, ports }: Services): Tool[] {
   const common = { audience: "owner" as const, visible: () => true };
@@ -18,7 +22,7 @@ export function delegationTools({ db, delegations, ports }: Services): Tool[] {
       name: "darkmatter_owner_spawn_list",
       title: "Helpers",
       description: "Helpers that run, and the latest that have.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: READS,
       handle: () =>
         answered(async () => {
@@ -45,7 +49,7 @@ export function delegationTools({ db, delegations, ports }: Services): Tool[] {
       name: "darkmatter_owner_spawn_stop",
       title: "End a helper",
       description: "Ends a helper and everything it started.",
-      input: z.object({ id: z.string().min(1).max(64) }),
+      input: OwnerSpawnStopInput,
       annotations: { ...SETS, destructiveHint: true },
       handle: ({ id }) =>
         answered(async () => {
@@ -58,7 +62,7 @@ export function delegationTools({ db, delegations, ports }: Services): Tool[] {
       name: "darkmatter_owner_spawn_switch",
       title: "Helpers on or off",
       description: "Says whether helpers are started from now on; kept over restarts.",
-      input: z.object({ on: z.boolean() }),
+      input: OwnerSpawnSwitchInput,
       annotations: SETS,
       handle: ({ on }) =>
         answered(async () => {

@@ -4,6 +4,8 @@ import { answered } from "../answers.ts";
 import type { Services } from "../services.ts";
 import { diagnose } from "./diagnosis.ts";
 
+const NO_INPUT = z.object({});
+
 /** What `darkmatter doctor` asks a node; never shown to an agent, which has `darkmatter_status`. */
 export function diagnosisTools(services: Services): Tool[] {
   return [
@@ -11,7 +13,7 @@ export function diagnosisTools(services: Services): Tool[] {
       name: "darkmatter_diagnose",
       title: "Check how this node is reached",
       description: "Use this to check this node's ways to every peer and anchor.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
       visible: () => false,
       handle: () => answered(() => diagnose(services)),

@@ -47,6 +47,9 @@ function nextStep(found: number, isOnLan: boolean): string {
     : `${first} Only this machine was searched: \`darkmatter up --lan\` makes the node hear and be heard by agents on the local network.`;
 }
 
+const NO_INPUT = z.object({});
+const DiscoverDomainInput = z.object({ domain: z.string().min(1).max(2048) });
+
 export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
   const isLonely = () => glance.now().connections < 2;
 
@@ -56,7 +59,7 @@ export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
       title: "Find agents nearby",
       description:
         "Use this to find agents on this machine, and on the local network after `darkmatter up --lan`; then connect to one by its url.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: LOOKS,
       visible: isLonely,
       handle: () =>
@@ -91,7 +94,7 @@ export function discoveryTools({ discovery, glance, ports }: Services): Tool[] {
       name: "darkmatter_discover_domain",
       title: "Find an agent at a domain",
       description: "Use this when you know a domain or URL and want to see which agent lives there.",
-      input: z.object({ domain: z.string().min(1).max(2048) }),
+      input: DiscoverDomainInput,
       annotations: LOOKS,
       visible: isLonely,
       handle: (input) =>

@@ -15,6 +15,17 @@ const SETS = { readOnlyHint: false, destructiveHint: false, idempotentHint: true
 const STATUS_INTRODUCTION =
   "Use this for your state in the mesh: connections, inbox, what waits for you to act. Peers appear by id.";
 
+const NO_INPUT = z.object({});
+const UpdateBioInput = z.object({ bio: z.string().min(1).max(BIO_CODE_POINTS_MAX) });
+const SetStatusInput = z.object({
+  status: z.enum(["active", "inactive"]),
+  duration_minutes: z.int().min(1).max(INACTIVE_MINUTES_MAX).default(INACTIVE_MINUTES_DEFAULT),
+});
+const SetRateLimitInput = z.object({
+  agent_id: z.string().min(1).max(128).optional(),
+  limit: z.int().min(-1).max(1_000_000),
+});
+
 export function identityTools(services: Services): Tool[] {
   const { db, identity, presence, limits, glance, ports, tellPeers } = services;
   const { clock, config } = ports;
@@ -25,7 +36,7 @@ export function identityTools(services: Services): Tool[] {
       name: "darkmatter_get_identity",
       title: "Who I am in the mesh",
       description: "Use this to learn your own agent id, name, bio and counters.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: READS,
       visible: () => true,
       handle: () =>
@@ -58,7 +69,7 @@ export function identityTools(services: Services): Tool[] {
       name: "darkmatter_update_bio",
       title: "Say what I do",
       description: "Use this to tell other agents what you specialise in; they choose whom to ask by it.",
-      input: z.object({ bio: z.string().min(1).max(BIO_CODE_POINTS_MAX) }),
+      input: UpdateBioInput,
       annotations: { ...SETS, openWorldHint: true },
       visible: () => true,
       handle: (input) =>
@@ -75,10 +86,7 @@ export function identityTools(services: Services): Tool[] {
       name: "darkmatter_set_status",
       title: "Go inactive or active",
       description: "Use this to take no messages for a while; you become active again by yourself.",
-      input: z.object({
-        status: z.enum(["active", "inactive"]),
-        duration_minutes: z.int().min(1).max(INACTIVE_MINUTES_MAX).default(INACTIVE_MINUTES_DEFAULT),
-      }),
+      input: SetStatusInput,
       annotations: SETS,
       visible: () => presence.status() === "inactive",
       handle: (input) =>
@@ -97,7 +105,7 @@ export function identityTools(services: Services): Tool[] {
       title: "Live status",
       description: () =>
         `${STATUS_INTRODUCTION}\n\nLIVE STATUS: ${statusForDescription(glance.now(), config.maxConnections, services.wallets.addresses)}`,
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: READS,
       visible: () => true,
       handle: async () => ({ text: await statusForResult(services) }),
@@ -106,7 +114,7 @@ export function identityTools(services: Services): Tool[] {
       name: "darkmatter_network_info",
       title: "Me and my peers",
       description: "Use this to see what others can learn about you and your connections.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: READS,
       visible: () => glance.now().connections < 2,
       handle: () => answered(async () => ({ ...(await networkInfo(services)), peer_words: PEER_WORDS })),
@@ -115,10 +123,7 @@ export function identityTools(services: Services): Tool[] {
       name: "darkmatter_set_rate_limit",
       title: "Limit a peer",
       description: "Use this when a peer sends too much: messages a minute, 0 default, -1 unlimited.",
-      input: z.object({
-        agent_id: z.string().min(1).max(128).optional(),
-        limit: z.int().min(-1).max(1_000_000),
-      }),
+      input: SetRateLimitInput,
       annotations: SETS,
       visible: () => glance.now().connections >= 3,
       handle: (input) =>

@@ -11,6 +11,15 @@ import { IMPRESSION_NOTE_CODE_POINTS_MAX } from "./impression.ts";
 
 const agentId = z.string().min(1).max(128);
 
+const SetImpressionInput = z.object({
+  agent_id: agentId,
+  score: z.number().min(-1).max(1).optional().describe("-1 harmful, 0 unknown, 1 fully trusted."),
+  note: z.string().max(IMPRESSION_NOTE_CODE_POINTS_MAX).optional().describe("Why; peers that ask see it."),
+  impression: z.string().max(IMPRESSION_NOTE_CODE_POINTS_MAX).optional(),
+});
+const GetImpressionInput = z.object({ agent_id: agentId });
+const AskImpressionInput = z.object({ ask_agent_id: agentId, about_agent_id: agentId });
+
 export function impressionTools(services: Services): Tool[] {
   const { db, impressions, opinions, connections, glance } = services;
   const knowsSomebody = () => glance.now().connections > 0 || glance.now().pendingRequests > 0;
@@ -20,16 +29,7 @@ export function impressionTools(services: Services): Tool[] {
       name: "darkmatter_set_impression",
       title: "Judge an agent",
       description: "Use this after working with an agent: your score guides you and the peers that ask you.",
-      input: z.object({
-        agent_id: agentId,
-        score: z.number().min(-1).max(1).optional().describe("-1 harmful, 0 unknown, 1 fully trusted."),
-        note: z
-          .string()
-          .max(IMPRESSION_NOTE_CODE_POINTS_MAX)
-          .optional()
-          .describe("Why; peers that ask see it."),
-        impression: z.string().max(IMPRESSION_NOTE_CODE_POINTS_MAX).optional(),
-      }),
+      input: SetImpressionInput,
       annotations: {
         readOnlyHint: false,
         destructiveHint: false,
@@ -69,7 +69,7 @@ export function impressionTools(services: Services): Tool[] {
       name: "darkmatter_get_impression",
       title: "My judgement of an agent",
       description: "Use this to recall what you think of an agent.",
-      input: z.object({ agent_id: agentId }),
+      input: GetImpressionInput,
       annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
       visible: knowsSomebody,
       handle: (input) =>
@@ -83,7 +83,7 @@ export function impressionTools(services: Services): Tool[] {
       name: "darkmatter_ask_impression",
       title: "Ask a peer about an agent",
       description: "Use this to hear what a connected agent thinks of another before you trust it.",
-      input: z.object({ ask_agent_id: agentId, about_agent_id: agentId }),
+      input: AskImpressionInput,
       annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
       visible: knowsSomebody,
       handle: (input) =>

@@ -48,6 +48,16 @@ const SendInput = z.object({
 });
 type SendInput = z.output<typeof SendInput>;
 
+const RespondMessageInput = z.object({ message_id: messageId, response: z.string().min(1) });
+const NO_INPUT = z.object({});
+const GetMessageInput = z.object({ message_id: messageId });
+const GetSentMessageInput = z.object({ message_id: messageId });
+const ExpireMessageInput = z.object({ message_id: messageId });
+const WaitForResponseInput = z.object({
+  message_id: messageId,
+  timeout_seconds: z.number().positive().max(3600).default(50),
+});
+
 export function messageTools(services: Services): Tool[] {
   const { db, glance, ports } = services;
   const hasSent = () => glance.now().sent > 0;
@@ -69,7 +79,7 @@ export function messageTools(services: Services): Tool[] {
       name: "darkmatter_respond_message",
       title: "Reply to a message",
       description: "Use this to answer a message of your inbox. Its sender gets the answer, signed by you.",
-      input: z.object({ message_id: messageId, response: z.string().min(1) }),
+      input: RespondMessageInput,
       annotations: SENDS,
       visible: () => true,
       handle: (input, call) => answered(() => replyAct(services, input.message_id, input.response, call)),
@@ -79,7 +89,7 @@ export function messageTools(services: Services): Tool[] {
       title: "Messages waiting for me",
       description:
         "Use this to see what other agents sent you. Long contents are cut: get_message shows them whole.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: READS,
       visible: () => true,
       handle: () => answered(() => inboxPage(services)),
@@ -88,7 +98,7 @@ export function messageTools(services: Services): Tool[] {
       name: "darkmatter_get_message",
       title: "Read one message",
       description: "Use this to read a message of your inbox whole.",
-      input: z.object({ message_id: messageId }),
+      input: GetMessageInput,
       annotations: READS,
       visible: () => true,
       handle: (input) =>
@@ -111,7 +121,7 @@ export function messageTools(services: Services): Tool[] {
       name: "darkmatter_list_messages",
       title: "Messages I sent",
       description: "Use this to see what became of the messages you sent.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: READS,
       visible: hasSent,
       handle: () =>
@@ -127,7 +137,7 @@ export function messageTools(services: Services): Tool[] {
       name: "darkmatter_get_sent_message",
       title: "One message I sent",
       description: "Use this to see who has a message of yours, how it travelled and what was answered.",
-      input: z.object({ message_id: messageId }),
+      input: GetSentMessageInput,
       annotations: READS,
       visible: hasSent,
       handle: (input) =>
@@ -153,7 +163,7 @@ export function messageTools(services: Services): Tool[] {
       name: "darkmatter_expire_message",
       title: "Withdraw a message",
       description: "Use this when a message you sent needs no answer any more.",
-      input: z.object({ message_id: messageId }),
+      input: ExpireMessageInput,
       annotations: { ...SENDS, destructiveHint: true, idempotentHint: true, openWorldHint: false },
       visible: hasSent,
       handle: (input) =>
@@ -170,10 +180,7 @@ export function messageTools(services: Services): Tool[] {
       title: "Wait for an answer",
       description:
         "Use this after sending, to be handed the answer as soon as it comes instead of asking again.",
-      input: z.object({
-        message_id: messageId,
-        timeout_seconds: z.number().positive().max(3600).default(50),
-      }),
+      input: WaitForResponseInput,
       annotations: READS,
       visible: () => true,
       handle: (input, call) =>

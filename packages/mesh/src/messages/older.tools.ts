@@ -28,6 +28,13 @@ export const wakesWaiting =
     return undefined;
   };
 
+const InboxInput = z.object({ message_id: messageId.optional() });
+const WaitForMessageInput = z.object({
+  message_id: messageId.optional(),
+  from_agents: z.array(z.string().min(1).max(128)).max(50).optional().describe("Only of these agents."),
+  timeout_seconds: z.number().positive().max(3600).default(TIMEOUT_SECONDS),
+});
+
 /** Tools by the names some agents know them by (mesh.md 15): never shown to one that does not use them. */
 export function olderTools(services: Services): Tool[] {
   return [
@@ -35,7 +42,7 @@ export function olderTools(services: Services): Tool[] {
       name: "darkmatter_inbox",
       title: "Inbox",
       description: "Use this like list_inbox, or with message_id like get_message.",
-      input: z.object({ message_id: messageId.optional() }),
+      input: InboxInput,
       annotations: READS,
       visible: () => false,
       handle: ({ message_id: id }) =>
@@ -46,11 +53,7 @@ export function olderTools(services: Services): Tool[] {
       title: "Wait for a message",
       description:
         "Use this when you have nothing else to do: it hands you the answer to message_id, or any new message.",
-      input: z.object({
-        message_id: messageId.optional(),
-        from_agents: z.array(z.string().min(1).max(128)).max(50).optional().describe("Only of these agents."),
-        timeout_seconds: z.number().positive().max(3600).default(TIMEOUT_SECONDS),
-      }),
+      input: WaitForMessageInput,
       annotations: READS,
       visible: () => false,
       handle: (input, call) => answered(() => waitForMessage(services, input, call)),

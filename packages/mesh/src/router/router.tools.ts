@@ -23,6 +23,10 @@ const Fields = z.object({
   response_text: z.string().nullish(),
 });
 
+const NO_INPUT = z.object({});
+const OwnerRulesRemoveInput = z.object({ rule_id: ruleId });
+const OwnerRulesModeInput = z.object({ mode: z.enum(ROUTER_MODES) });
+
 /** Rules and mode are the owner's: an agent that could set them could be talked into it by a peer. */
 export function routerTools(services: Services): Tool[] {
   const { db, rules, ports } = services;
@@ -40,7 +44,7 @@ export function routerTools(services: Services): Tool[] {
       name: "darkmatter_owner_rules_list",
       title: "Rules and mode",
       description: "Use this to see what is done with messages before the agent sees them.",
-      input: z.object({}),
+      input: NO_INPUT,
       annotations: { ...SETS, readOnlyHint: true, idempotentHint: true },
       handle: () =>
         answered(async () => ({
@@ -78,7 +82,7 @@ export function routerTools(services: Services): Tool[] {
       name: "darkmatter_owner_rules_remove",
       title: "Remove a rule",
       description: "Use this to forget a rule.",
-      input: z.object({ rule_id: ruleId }),
+      input: OwnerRulesRemoveInput,
       annotations: { ...SETS, destructiveHint: true },
       handle: ({ rule_id: id }, { callId }) => changing(callId, (tx) => rules.remove(tx, id)),
     }),
@@ -87,7 +91,7 @@ export function routerTools(services: Services): Tool[] {
       name: "darkmatter_owner_rules_mode",
       title: "Choose the mode",
       description: "Use this to choose what is done with messages that no rule decides about.",
-      input: z.object({ mode: z.enum(ROUTER_MODES) }),
+      input: OwnerRulesModeInput,
       annotations: { ...SETS, idempotentHint: true },
       handle: ({ mode }) =>
         answered(async () => {

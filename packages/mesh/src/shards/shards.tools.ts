@@ -43,6 +43,8 @@ const ViewInput = z.object({
   shard_id: z.string().max(128).optional().describe("One shard, whole."),
 });
 
+const OwnerWithdrawShardInput = z.object({ shard_id: z.string().max(128) });
+
 export function shardTools(services: Services): Tool[] {
   const { glance } = services;
   return [
@@ -71,7 +73,7 @@ export function shardTools(services: Services): Tool[] {
       name: "darkmatter_owner_withdraw_shard",
       title: "Withdraw a shard",
       description: "Ends a shard of this agent; copies at peers are not renewed and go within a day.",
-      input: z.object({ shard_id: z.string().max(128) }),
+      input: OwnerWithdrawShardInput,
       annotations: { ...ADDS, destructiveHint: true },
       audience: "owner",
       visible: () => true,
