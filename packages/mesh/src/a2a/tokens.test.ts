@@ -139,7 +139,7 @@ test("how far a caller is trusted is what its owner said of the token", async ()
 });
 
 test("only a token that may wake leaves messages for which the agent is woken", async () => {
-  const { net, ana } = await oneNode({ routerMode: "spawn" });
+  const { net, ana } = await oneNode({ routerMode: "spawn", wakeHook: "http://127.0.0.1:1/wake" });
   await using _ = net;
   const waiters = async () => (await ana.db.all("SELECT * FROM mesh_wakings")).length;
   await (await a2aCaller(ana)).leave("no hurry");
