@@ -2,6 +2,7 @@ import type { Read } from "@darkmatter/store";
 import { readStanding } from "../connections/connections.store.ts";
 import { countRequests } from "../connections/requests.store.ts";
 import { INBOX_PAGE_MAX } from "../messages/inbox.ts";
+import { isControl } from "../messages/message.ts";
 import { readInboxAll, readTally } from "../messages/messages.store.ts";
 import { isPlainId } from "./ways.ts";
 
@@ -9,7 +10,10 @@ import { isPlainId } from "./ways.ts";
 export interface Unread {
   readonly messages: number;
   readonly requests: number;
-  /** Messages that may take an agent's time: of peers it is connected to and does not dislike, or trusts. */
+  /**
+   * Messages that may take an agent's time: of peers it is connected to and does not dislike, or trusts; none that nodes
+   * tell each other.
+   */
   readonly wanted: number;
   /** When the newest of those came (milliseconds since the epoch); 0 without one. */
   readonly newestAtMs: number;
@@ -29,6 +33,7 @@ export async function readUnread(tx: Read, minTrust: number): Promise<Unread> {
   const unread = (await readInboxAll(tx, INBOX_PAGE_MAX)).filter(({ read }) => !read);
   const wanted = [];
   for (const message of unread) {
+    if (isControl(message.metadata)) continue;
     const { connection, score, blocked } = await readStanding(tx, message.from);
     if (!blocked && mayWake(connection !== undefined, score, minTrust)) wanted.push(message);
   }

@@ -8,6 +8,7 @@ import type { MeshConfig } from "../ports.ts";
 import { meshMigrations } from "../schema.ts";
 import { memoryNetwork, type Stranger, stranger, type TestNode, testNode } from "../testing.ts";
 import { AWAKE_MS } from "./alertness.ts";
+import { readUnread } from "./unread.ts";
 import { ASKS_PER_HOUR_MAX, COALESCE_MS } from "./waking.ts";
 
 const LIMITLESS = { rateGlobal: -1, ratePerConnection: -1, inboxMax: 1000, routerMode: "spawn" } as const;
@@ -244,6 +245,7 @@ test("what nodes tell each other wakes nobody and waits in the inbox; the owner'
   attach("claude");
   const payment = { type: "solana_payment", amount: 1, token: "SOL", tx_signature: "5".repeat(88) };
   await send({ content: "paid", metadata: payment });
+  expect(await readUnread(bo.db, 0.5)).toMatchObject({ messages: 1, wanted: 0, ids: [] });
   expect(await bo.tool("list_inbox", {}, { session: "owner" })).toMatchObject({ total: 1 });
   const rule = { action: "drop", metadata_key: "type", metadata_value: "solana_payment" };
   await bo.tool("owner_rules_add", rule, { session: "owner" });
