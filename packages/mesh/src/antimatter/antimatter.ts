@@ -31,7 +31,7 @@ import {
   setEnded,
   setPassedOn,
 } from "./antimatter.store.ts";
-import { walletOf } from "./around.ts";
+import { isWallet, walletOf } from "./around.ts";
 import { agreesOnRate, FEE_RATE, feeOf } from "./fee.ts";
 import { leadsFrom } from "./handoffs.ts";
 import { createHolding, type Ending, type HoldingServices } from "./holding.ts";
@@ -129,7 +129,9 @@ export function createAntimatter(ports: MeshPorts, services: AntimatterServices)
     const rate = await rateFor(tx, payment);
     const fee = feeOf(payment.raw, rate);
     if (fee <= 0n) return;
-    const { peer, txSignature, token, decimals, senderSuperagentWallet } = payment;
+    const { peer, txSignature, token, decimals, senderSuperagentWallet: named } = payment;
+    // Any other text of the payer's would keep the signal from being taken by anybody.
+    const senderSuperagentWallet = isWallet(named) ? named : "";
     const signal: Signal = {
       signal_id: newId("am", random),
       original_tx: txSignature,

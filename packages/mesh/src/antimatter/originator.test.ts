@@ -81,6 +81,7 @@ test("a payer that means another fee costs itself trust, and the fee is the netw
     to_wallet: await walletOf(bo),
     antimatter_eligible: true,
     antimatter_rate: 0.5,
+    sender_superagent_wallet: "no\nwallet",
   };
   const paid = await ana.tool("send_sol", { agent_id: bo.id, amount: 2, notify: false });
   const notice = { ...metadata, tx_signature: paid.tx_signature };
@@ -90,7 +91,11 @@ test("a payer that means another fee costs itself trust, and the fee is the netw
   await world.settle();
 
   expect(await logOf(bo)).toEqual(["rate_disagreement", "antimatter_initiated", "antimatter_kept"]);
-  expect((await readLog(bo.db))[1]).toMatchObject({ amount: 0.02, original_tx: paid.tx_signature });
+  expect((await readLog(bo.db))[1]).toMatchObject({
+    amount: 0.02,
+    original_tx: paid.tx_signature,
+    sender_superagent_wallet: "",
+  });
   expect(await scoreOf(bo, ana.id)).toBe(-0.02);
 });
 

@@ -225,17 +225,29 @@ test.each(["true", 1])(
   },
 );
 
-test("only so many calls are under way at once", async () => {
+test("only so many calls are under way at once, and one consumer leaves places to others", async () => {
   await using world = await poolWorld({ 9001: () => new Promise(() => undefined) });
   const token = await world.give(10);
-  const statuses: number[] = [];
-  const calls = Array.from({ length: 130 }, async () => void statuses.push((await world.call(token)).status));
-  await world.net.clock.settle();
-  expect(statuses).toEqual([429, 429]);
+  const other = await owner(world.ana, "grant", {
+    ...{ pool_id: world.poolId, consumer_agent_id: "cd".repeat(32) },
+    amount: 10,
+  });
+  const calls: Promise<unknown>[] = [];
+  const begun = async (by: string, count: number) => {
+    const statuses: number[] = [];
+    const one = async () => void statuses.push((await world.call(by)).status);
+    calls.push(...Array.from({ length: count }, one));
+    await world.net.clock.settle();
+    return statuses;
+  };
+  expect(await begun(token, 113)).toEqual([429]);
+  expect(await begun(String(other.token_id), 18)).toEqual([429, 429]);
   expect(world.heard).toHaveLength(128);
   await world.net.clock.advance(30_001);
   await Promise.all(calls);
   expect((await world.call("at-none")).status).toBe(403);
+  expect(await begun(token, 113)).toEqual([429]);
+  await world.net.clock.advance(30_001);
 });
 
 test("redirects are answered, not followed", async () => {

@@ -21,6 +21,9 @@ import { forwardTo, METHODS } from "./upstream.ts";
 const CALL_MS = 30 * SECOND_MS;
 /** Calls at once: each may hold an answer of 8 MiB. */
 const CALLS_MAX = 128;
+/** Of them, those of one consumer: its slow streams must not keep all others out. */
+const CALLS_OF_CONSUMER_MAX = 112;
+const TOO_MANY = "Too many calls at once: try again in a moment";
 /** While others are left, one provider gets this part of the time that is left. */
 const SHARE = 2 / 3;
 
@@ -51,6 +54,13 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
   const { db, clock, wire, report } = ports;
   const { balances } = services;
   let underWay = 0;
+  const underWayOf = new Map<string, number>();
+
+  function countOf(consumer: string, by: 1 | -1): void {
+    const count = (underWayOf.get(consumer) ?? 0) + by;
+    if (count > 0) underWayOf.set(consumer, count);
+    else underWayOf.delete(consumer);
+  }
 
   async function call(body: Body, gone: AbortSignal): Promise<Answer> {
     const { pool_id: poolId, access_token: tokenId } = body;
@@ -74,7 +84,10 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
     const payable = able.filter(({ priceToken }) => sameToken(priceToken, token.mint)).sort(cheapestFirst);
     if (payable.length === 0)
       return failure(402, `Insufficient balance: no provider is paid in ${token.mint}`);
-    return tryEach(payable, { token, handler, request, gone });
+    const { consumer } = token;
+    if ((underWayOf.get(consumer) ?? 0) >= CALLS_OF_CONSUMER_MAX) return failure(429, TOO_MANY);
+    countOf(consumer, 1);
+    return tryEach(payable, { token, handler, request, gone }).finally(() => countOf(consumer, -1));
   }
 
   /** The cheapest first; when one fails, the next cheapest that is left. */
@@ -103,7 +116,7 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
 
   async function serve(
     provider: Provider,
-    { handler, request, gone }: Call,
+    { token, handler, request, gone }: Call,
     reserved: Reserve,
     timeoutMs: number,
   ): Promise<Answer | { readonly reason: string }> {
@@ -120,7 +133,7 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
       const result = await handler.proxy(provider, request, forward);
       if (result.streaming && result.bodyStream) {
         isStreaming = true;
-        return streamAnswer(provider, reserved, result, result.bodyStream, { stop, gone });
+        return streamAnswer(provider, reserved, result, result.bodyStream, { stop, gone, token });
       }
       const cost = costOf(result.cost, reserved.amount);
       const balance = await db.write((tx) => balances.settle(tx, reserved, provider, cost));
@@ -151,7 +164,7 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
     reserved: Reserve,
     result: ProxyResult,
     source: AsyncIterable<Uint8Array>,
-    { stop, gone }: { stop: AbortController; gone: AbortSignal },
+    { stop, gone, token }: { stop: AbortController; gone: AbortSignal; token: AccessToken },
   ): Answer {
     async function ended(whole: boolean): Promise<void> {
       const cost = costOf(result.finalCost?.(whole) ?? result.cost, reserved.amount);
@@ -165,17 +178,19 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
       } finally {
         balances.release(reserved);
         underWay--;
+        countOf(token.consumer, -1);
       }
     }
     // Until it has ended, which is after its answer began.
     underWay++;
+    countOf(token.consumer, 1);
     const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
     return { status: result.statusCode, headers, body: watched(clock, source, { stop, gone, ended }) };
   }
 
   return {
     async call(body, gone) {
-      if (underWay >= CALLS_MAX) return failure(429, "Too many calls at once: try again in a moment");
+      if (underWay >= CALLS_MAX) return failure(429, TOO_MANY);
       underWay++;
       try {
         return await call(body, gone);
