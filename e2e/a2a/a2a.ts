@@ -8,7 +8,7 @@ import { createWorld, freePorts, type Home, type NodeProcess, type World } from 
 import { answersOf, leave, leaving, officialClient, verifiedCard } from "./client.ts";
 import { checkHelper } from "./helper.ts";
 import { requireProven } from "./proof.ts";
-import { checkBodies, checkReadme } from "./raw.ts";
+import { checkBodies, checkCardAddress, checkReadme } from "./raw.ts";
 
 const QUESTION = "Which berth is free on Tuesday?";
 const ANSWER = "Berth 4, until noon.";
@@ -27,6 +27,7 @@ export async function runA2a(checks: Checks): Promise<void> {
   const home = world.home("ana", port);
   const place: Place = { world, home, node: await world.up(home), token: "" };
   if (!(await checkToken(checks, place))) return;
+  await checkCardAddress(checks, place);
   await checkSleeping(checks, place);
   await checkMeanwhile(checks, place);
   await checkProof(checks, place);

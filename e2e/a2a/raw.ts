@@ -67,6 +67,34 @@ export async function checkBodies({ check }: Checks, place: Place): Promise<void
   });
 }
 
+/** The card that a reader of a made-up name is told, directly and as if through a proxy, tells the node's own address. */
+export async function checkCardAddress({ check }: Checks, { node }: Pick<Place, "node">): Promise<void> {
+  await check("a2a: no header of its reader names the address in the card", async () => {
+    const evil = { host: "evil.example", "x-forwarded-host": "evil.example", "x-forwarded-proto": "https" };
+    for (const headers of [evil, { ...evil, "x-forwarded-for": "203.0.113.9" }]) {
+      const text = await cardText(node, headers);
+      assert.ok(text.includes(`"${node.url}/a2a"`), text);
+      assert.ok(!text.includes("evil"), text);
+    }
+  });
+}
+
+/** By a plain request: `fetch` takes no other host. */
+function cardText(node: NodeProcess, headers: Record<string, string>): Promise<string> {
+  return new Promise((done, failed) => {
+    const call = request(`${node.url}/.well-known/agent-card.json`, { headers }, (answer) => {
+      answer.setEncoding("utf8");
+      let told = "";
+      answer.on("data", (text: string) => {
+        told += text;
+      });
+      answer.on("end", () => done(told));
+    });
+    call.on("error", failed);
+    call.end();
+  });
+}
+
 const run = promisify(execFile);
 
 /** The example with curl in the README works as it stands there. */
