@@ -146,6 +146,22 @@ test("a client that lost its stream of notices opens it again, as often as it li
   }
 });
 
+test("a call ends with the connection it came on: nobody reads its result any more", async () => {
+  const table = sampleTable();
+  const { url } = await serve(table);
+  const headers = { ...accept, "content-type": "application/json" };
+  const begun = await fetch(url, { method: "POST", headers, body: JSON.stringify(initialize) });
+  await begun.text();
+  const session = { ...headers, "mcp-session-id": begun.headers.get("mcp-session-id") ?? "" };
+  const params = { name: "wait", arguments: { forever: true } };
+  const call = JSON.stringify({ jsonrpc: "2.0", id: 2, method: "tools/call", params });
+  const leaving = new AbortController();
+  await fetch(url, { method: "POST", headers: session, body: call, signal: leaving.signal });
+  await expect.poll(() => table.calls[0]?.call.signal.aborted).toBe(false);
+  leaving.abort();
+  await expect.poll(() => table.calls[0]?.call.signal.aborted).toBe(true);
+});
+
 test("a caller gone before its stream began leaves nothing open", async () => {
   const { handler } = handlerOf(sampleTable());
   const post = (body: object) =>

@@ -39,13 +39,16 @@ export function createMcpServer(
   return server;
 }
 
-function callOf({ mcpReq }: ServerContext) {
+function callOf({ mcpReq, http }: ServerContext) {
+  // Streams are not taken up again: once this one is closed nobody reads the result, which the library does not say.
+  const left = http?.req?.signal;
+  const signal = left ? AbortSignal.any([mcpReq.signal, left]) : mcpReq.signal;
   const { progressToken, [CALL_ID_META_KEY]: callId } = mcpReq._meta ?? {};
   return {
     callId: typeof callId === "string" && callId.length <= CALL_ID_CHARACTERS_MAX ? callId : undefined,
-    signal: mcpReq.signal,
+    signal,
     async progress(progress: number, total: number | undefined, message: string): Promise<void> {
-      if (progressToken === undefined || mcpReq.signal.aborted) return;
+      if (progressToken === undefined || signal.aborted) return;
       const params = { progressToken, progress, message, ...(total !== undefined && { total }) };
       // A client that left hears nothing more; its call ends by the signal.
       await mcpReq.notify({ method: "notifications/progress", params }).catch(() => undefined);
