@@ -37,7 +37,7 @@ const config = z
 
 const money = z
   .union([z.number(), z.string()])
-  .refine((value) => parseAmount(value) !== undefined, "a decimal amount");
+  .refine((value) => parseAmount(value) !== undefined, "takes a decimal number of 0 or more, such as 0.29");
 
 /** An amount that passed the schema. */
 export const amountOf = (value: Json): Amount => parseAmount(value) ?? 0n;

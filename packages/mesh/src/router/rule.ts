@@ -67,8 +67,8 @@ export function uselessness({
   metadata_key,
   metadata_value,
 }: Rule) {
-  if (action === "forward" && targets.length === 0) return "A rule that forwards needs forward_to.";
-  if (action === "respond" && !text) return "A rule that responds needs response_text.";
+  if (action === "forward" && targets.length === 0) return "A rule that forwards needs forward_to (--to).";
+  if (action === "respond" && !text) return "A rule that responds needs response_text (--say).";
   if (metadata_value !== null && metadata_key === null) return "metadata_value needs metadata_key.";
   return undefined;
 }
