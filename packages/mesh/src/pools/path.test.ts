@@ -54,6 +54,14 @@ const WALKS = [
   "/v1/%3f/../admin",
   "/v1?/../../admin",
   "/v1?x=/%2e%2e/admin",
+  "/v1?x=a%2f%2e%2e%2fadmin",
+  "/v1?x=..%5cadmin",
+  "/v1/..%20/admin",
+  "/v1/%E2%80%A5/admin",
+  "/v1/%E2%80%A4%E2%80%A4/admin",
+  "/v1/%EF%BC%8E%EF%BC%8E/admin",
+  "/v1/..%EF%BC%8Fadmin",
+  "/v1/%EF%BC%852e%EF%BC%852e/admin",
   "/v1?#",
   "http://admin.example/v1",
   "HTTP://admin.example/v1",
@@ -89,6 +97,8 @@ test.each([
   ["/v1/a;b=c", "/v1/a;b=c"],
   ["/v1/m:generate", "/v1/m:generate"],
   ["/v1?", "/v1"],
+  ["/v1/models?next=a%2Fb%3D&q=50%25", "/v1/models?next=a%2Fb%3D&q=50%25"],
+  ["/v1/caf%c3%a9/.well-known/a..b", "/v1/caf%C3%A9/.well-known/a..b"],
   ["/v1/models?limit=3&after=a%20b", "/v1/models?limit=3&after=a%20b"],
 ])("the path %j is sent as %j", (path, sent) => {
   expect(checkedPath(path)).toBe(sent);

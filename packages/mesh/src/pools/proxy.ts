@@ -167,8 +167,8 @@ export function createProxy(ports: MeshPorts, services: ProxyServices): PoolProx
     { stop, gone, token }: { stop: AbortController; gone: AbortSignal; token: AccessToken },
   ): Answer {
     async function ended(whole: boolean): Promise<void> {
-      const cost = costOf(result.finalCost?.(whole) ?? result.cost, reserved.amount);
       try {
+        const cost = costOf(result.finalCost?.(whole) ?? result.cost, reserved.amount);
         await db.write(async (tx) => {
           await balances.settle(tx, reserved, provider, cost);
           if (!whole && !gone.aborted) await countCall(tx, provider, "failures");

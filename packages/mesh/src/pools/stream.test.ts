@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type JsonObject, systemClock } from "@darkmatter/core";
 import { seededRandom, virtualClock } from "@darkmatter/core/testing";
 import { createUndiciWire, type Wire } from "@darkmatter/net";
@@ -28,7 +31,7 @@ async function served(listener: (request: IncomingMessage, response: ServerRespo
 }
 
 /** A real node over real sockets, with one provider. */
-async function realNode(baseUrl: string, handlerType: string, config: JsonObject = {}) {
+async function realNode(baseUrl: string, handlerType: string, config: JsonObject = {}, module?: string) {
   const wire = createUndiciWire();
   const place = { host: "127.0.0.1", port: 0 };
   const node = await testNode({
@@ -40,7 +43,12 @@ async function realNode(baseUrl: string, handlerType: string, config: JsonObject
   });
   const server = await serveHttp({ handler: node.handler, ...place, onError: () => undefined });
   const owner = (name: string, input: JsonObject) => node.tool(`owner_pool_${name}`, input, OWNER);
-  const pool = await owner("create", { name: "x", tags: ["pool"], handler_type: handlerType });
+  const pool = await owner("create", {
+    name: "x",
+    tags: ["pool"],
+    handler_type: handlerType,
+    ...(module && { handler_module: module }),
+  });
   const poolId = String(pool.pool_id);
   await owner("add_provider", {
     pool_id: poolId,
@@ -51,6 +59,7 @@ async function realNode(baseUrl: string, handlerType: string, config: JsonObject
   });
   const granted = await owner("grant", { pool_id: poolId, consumer_agent_id: "ab".repeat(32), amount: 1 });
   return {
+    reports: node.reports,
     url: server.url,
     call: { pool_id: poolId, access_token: String(granted.token_id), method: "POST", path: "/v1/chat" },
     async token(): Promise<JsonObject> {
@@ -151,6 +160,27 @@ test("a provider's gigabyte neither reaches the consumer nor grows the node", as
   expect(sent).toBeLessThan(200);
   expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
   expect(await node.token()).toMatchObject({ balance: 1 });
+});
+
+test("a handler that fails at the end of a stream is reported, and what was set aside is free again", async () => {
+  using api = await served((_incoming, response) => response.writeHead(200, EVENTS).end(event({ a: 1 })));
+  const folder = mkdtempSync(join(tmpdir(), "dm-handler-"));
+  const module = join(folder, "handler.mjs");
+  writeFileSync(
+    module,
+    `export default { handlerType: "mine", estimateCost: () => "1", async proxy(provider, request, forward) {
+      const { stream, ...rest } = await forward(request, { streams: true });
+      return { ...rest, cost: 0, streaming: true, bodyStream: stream, finalCost() { throw new Error("x"); } };
+    } };`,
+  );
+  await using node = await realNode(api.url, "mine", {}, module);
+  for (let at = 0; at < 3; at++) {
+    const answer = await posted(node.url, node.call).answer;
+    expect(answer.statusCode).toBe(200);
+    for await (const part of answer) expect(String(part)).toContain("data:");
+  }
+  expect(node.reports.length).toBe(3);
+  rmSync(folder, { recursive: true });
 });
 
 test("who knows nothing of streams gets events as JSON", async () => {
