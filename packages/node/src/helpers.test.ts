@@ -48,6 +48,8 @@ async function handed(timeoutSeconds = 300, more: Readonly<Record<string, string
     "\n",
   );
   const [pid = 0, grandchild = 0] = pids.split(" ").map(Number);
+  // The node is killed at the end, and would leave it.
+  undo.defer(() => void (isAlive(pid) && process.kill(-pid, "SIGKILL")));
   const kept = undo.move();
   return {
     ...{ standIn, ana, bo, boHome, boId, up, cwd, mcpUrl, token, args, pid, grandchild },
