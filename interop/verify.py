@@ -2,8 +2,7 @@
 """Checks bundles of DarkMatter ledgers offline, by docs/proof.md alone: shares no code with what writes them.
 verify.py [--json] FILE [FILE...]: a line per phase, a verdict; exit 0 verified, 1 failed, 2 usage. Phases:
 format export_hash export_signature payloads chain envelopes agent_signatures attestations leaves inclusion
-checkpoint witnesses consistency disclosures message_signatures receipts witnessed evidence assurance
-"""
+checkpoint witnesses consistency disclosures message_signatures receipts witnessed evidence assurance"""
 import base64, datetime, decimal, functools, hashlib, itertools, json, math, re, sys
 try: import cryptography.exceptions, cryptography.hazmat.primitives.asymmetric.ed25519 as ed25519
 except ImportError as error: sys.exit(f"verify.py needs the package python3-cryptography: {error}")
@@ -20,10 +19,9 @@ decode = json.JSONDecoder(parse_constant=int,  # ledger.md 2.1; json's encoder l
 canon_e, mark = (json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=d).encode
                  for d in (float, lambda d: "\udfff" + re.sub("^-?[0-9]+$", r"\g<0>.0", "%.17g" % d)))
 def canon_1(value): return re.sub('"\udfff([^"]*)"', r"\1", mark(value))  # U+DFFF is in no text that was read
-def number_js(number):
-    value = float(number)  # OverflowError: an integer beyond all doubles
-    if value and not 1e-6 <= abs(value) < 1e21: return re.sub("e([+-])0", r"e\1", repr(value))
-    return format(decimal.Decimal(repr(value)).normalize(), "f") if value else "0"
+def number_js(number):  # OverflowError: an integer beyond all doubles
+    if (v := float(number)) and not 1e-6 <= abs(v) < 1e21: return re.sub("e([+-])0", r"e\1", repr(v))
+    return format(decimal.Decimal(repr(v)).normalize(), "f") if v else "0"
 def canon_jcs(value):
     if isinstance(value, list): return "[%s]" % ",".join(map(canon_jcs, value))
     if value is None or isinstance(value, (str, bool)): return canon_e(value)
@@ -35,12 +33,10 @@ def read_json(data):
     marks = marks.translate(None, bytes({*range(256)} - {*b"[]{},"}))
     need(sum(map(marks.count, (b"[", b"{", b","))) <= 6_000_000, "too_many_values")
     need(max(itertools.accumulate((c in b"[{") - (c in b"]}") for c in marks), default=0) <= 256, "too_deep")
-    value = decode(data.decode("utf-8"))
-    canon_e(value).encode("utf-8")  # which lone surrogates do not have
+    canon_e(value := decode(data.decode("utf-8"))).encode("utf-8")  # which lone surrogates do not have
     return value
 def H(data): return hashlib.sha256(data.encode("utf-8") if isinstance(data, str) else data).hexdigest()
-def prefixed(text): return "sha256:" + H(text)
-def bare(text): return text[len("sha256:"):] if text else "root"
+prefixed, bare = lambda text: "sha256:" + H(text), lambda text: text[len("sha256:"):] if text else "root"
 def key_of(pem): return base64.b64decode(pem.split("\n")[1])[-32:].hex()
 def node(left, right): return H(b"\x01" + bytes.fromhex(left) + bytes.fromhex(right))
 PRIME, ORDER_8 = 2**255 - 19, 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
@@ -53,8 +49,7 @@ def is_signed(key, signature, text):
     except cryptography.exceptions.InvalidSignature: return False
 def inclusion_root(leaf, index, size, proof):  # RFC 9162, from the top down; None: not this place's shape
     if size < 2 or not proof: return leaf if (index, size, proof) == (0, 1, []) else None
-    half, top = 1 << (size - 1).bit_length() - 1, proof[-1]
-    right = index >= half
+    half, top = 1 << (size - 1).bit_length() - 1, proof[-1]; right = index >= half
     inner = inclusion_root(leaf, index - half * right, size - half if right else half, proof[:-1])
     if not inner or top.direction != ("left" if right else "right"): return None
     return node(top.hash, inner) if right else node(inner, top.hash)
@@ -108,11 +103,11 @@ earlier (signed: checkpoint [witness]: witness_signatures [hash]: proof) signed 
 witness_sig text: witnessed_at bool: sig_valid pk: public_key_pem) evidence (hash: agent_id signed: first
 second) server (=Ed25519: algorithm pk: public_key text: use text?: pubkey_url) disclosure (hash: commit text:
 salt name any: value) witnessed (hash: agent_id signed: checkpoint sig: witness_sig text: witnessed_at)
-payload (text: act message_id? fields: fields hash?: peer hash: peer_commit? delegate: delegate?)
-delegate (hash: public_key grant sig: sig) scope (text: message_id? request_id? any: tools peers)
-grant (hash: child_public_key scope: scope zoned: not_before not_after sig: sig) dm_sig (=dm_sig: scheme line:
-timestamp webhook hash: from to content_hash metadata_hash sig: signature) older (text: scheme line: timestamp
-null: to webhook metadata_hash hash: from content_hash sig: signature) receipt (hash: agent_id from_agent_id
+payload (text: act message_id? fields: fields hash?: peer hash: peer_commit? delegate: delegate?) delegate
+(hash: public_key grant sig: sig) scope (text: message_id? request_id? any: tools peers) grant (hash:
+child_public_key scope: scope zoned: not_before not_after sig: sig) dm_sig (=dm_sig: scheme line: timestamp
+webhook hash: from to content_hash metadata_hash sig: signature) older (text: scheme line: timestamp null: to
+webhook metadata_hash hash: from content_hash sig: signature) receipt (hash: agent_id from_agent_id
 content_hash hash?: commit message: message_id zoned: at detail?: detail rung: rung sig: sig) attestation
 (=dm-envelope-v1: version =Ed25519: algorithm text: agent_id key_id client_timestamp sha: payload_hash
 envelope_hash sha?: metadata_hash ctx?: parent_id bool: completeness_claim? raw32: public_key raw64: signature
@@ -123,8 +118,7 @@ def fit(value, form, where=""):  # ValueError: the first place without its form
     if form.endswith("?"): return value is None or fit(value, form[:-1], where)
     if form[0] == "[" and isinstance(value, list):
         return [fit(item, form[1:-1], f"{where}[{at}]") for at, item in enumerate(value)]
-    own = OBJECTS.get(form)
-    if own and isinstance(value, Object):
+    if (own := OBJECTS.get(form)) and isinstance(value, Object):
         odd = [n for n in {*value, *own} if not (n in value or own[n][1] if n in own else "..." in own)]
         need(not odd, f"{where}: unknown or missing: {', '.join(sorted(odd))}")
         return [fit(value[name], own[name][0], f"{where}.{name}") for name in value if name in own]
@@ -133,9 +127,7 @@ def fit(value, form, where=""):  # ValueError: the first place without its form
     if fits and form in ("time", "zoned"): datetime.date.fromisoformat(value[:10])
     return need(fits and (form != "count" or value < 2**53), f"{where}: not {form}")
 def read_bundle(data):
-    need(len(data) <= BYTES_MAX, f"more than {BYTES_MAX} bytes")
-    b = read_json(data)
-    fit(b, "bundle", "bundle")
+    need(len(data) <= BYTES_MAX, f"over {BYTES_MAX} bytes"); b = read_json(data); fit(b, "bundle", "bundle")
     need(b.chain and len(b.chain) == len(b.commits) == len({c.id for c in b.chain}), "chain: its ids")
     need(len(b) in (8, len(OBJECTS["bundle"])), "log: not with all its members")
     for passport, c in zip(b.chain, b.commits):
@@ -198,9 +190,8 @@ def is_delegate(p, at, granted, me):  # a grant that stays closed is named, and 
         need(fit(g, "grant") and g.child_public_key == p.delegate.public_key, "child_public_key")
         start, end, now = map(datetime.datetime.fromisoformat, (g.not_before, g.not_after, at))
         need(start - datetime.timedelta(seconds=1) <= now <= end, "not_before, not_after")
-        need(g.scope.message_id in (None, p.message_id), "message_id")
         lines = ["darkmatter.grant.v1", me, g.child_public_key, canon_jcs(g.scope), g.not_before, g.not_after]
-        need(is_signed(me, g.sig, "\n".join(lines)), "sig")
+        need(g.scope.message_id in (None, p.message_id) and is_signed(me, g.sig, "\n".join(lines)), "sig")
     return is_signed(p.delegate.public_key, p.delegate.sig, H(canon_1(p.without("delegate"))))
 def opens(commitment, d):
     text = "\n".join(("darkmatter.field.v1", d.salt, d.name, canon_1(d.value)))
@@ -209,9 +200,8 @@ def claims(b):
     key, own, cp = b.log and b.log[5:], key_of(b.server_pubkey.public_key), b.checkpoint or Object()
     first, tip, stated = b.commits[0], b.commits[-1], {**b.metadata, **b.integrity}
     signed = [("consistency", one.checkpoint, one.witness_signatures) for one in b.consistency or []]
-    signed += [("witnesses", cp, cp.witness_signatures)] * bool(cp)
+    signed += [("witnesses", cp, cp.witness_signatures)] * bool(cp); yield "format", "", True
     seen = max((cp.tree_size for _, cp, of in signed if any(is_witness(w, cp, own) for w in of)), default=0)
-    yield "format", "", True
     yield "export_hash", b.metadata.export_id, b.export_hash == prefixed(canon_1(b.without("export_hash")))
     if key: yield "export_signature", key, key == stated["exported_by"] == own and is_signed(
         key, b.export_sig, "darkmatter.export.v1\n" + H(canon_1(b.without("export_hash", "export_sig"))))
@@ -252,8 +242,7 @@ def claims(b):
     reach, at_least = cp and cp.tree_size > tip._proof.log_position, first._proof.log_position
     if cp: yield "checkpoint", cp.checkpoint_id, reach and is_checkpoint(cp, own, b.log)
     if cp and cp.witness_count != len(cp.witness_signatures): yield "witnesses", cp.checkpoint_id, False
-    for phase, one, every in signed:
-        once = len({w.witness_id for w in every}) == len(every)
+    for phase, one, every, once in ((*of, len({w.witness_id for w in of[2]}) == len(of[2])) for of in signed):
         for w in every: yield phase, w.witness_id, once and is_witness(w, one, own)
     by_id, by_size = ({one[name]: one for _, one, _ in signed} for name in ("checkpoint_id", "tree_size"))
     for at, (_, x, _) in enumerate(signed if b.consistency else []):
@@ -264,28 +253,24 @@ def claims(b):
         ordered = at_least < x.tree_size <= later.tree_size <= cp.tree_size and x.timestamp <= later.timestamp
         roots = ordered and both_roots(x.tree_size, cp.tree_size, x.tree_root, b.consistency[at].proof)
         yield "consistency", x.checkpoint_id, roots == (x.tree_root, cp.tree_root) and is_checkpoint(x, own)
-    if key: yield from log_claims(b, key)
-def log_claims(b, key):
+    if not key: return
     steps = {bare(c.integrity_hash): (at, c.id, c.payload or NOTHING, {}) for at, c in enumerate(b.commits)}
     last, rungs = (-1, ""), set()
     for d in b.disclosures:
         at, who, p, said = steps.get(d.commit, (-1, d.commit, NOTHING, {}))
         yield "disclosures", who, last < (at, d.name) and opens(p.fields.get(d.name), d)
         last, said[d.name] = (at, d.name), d.value
-    sent = [got["content"] for _, _, p, got in steps.values() if p.act == "message.sent" and "content" in got]
-    granted = [got["grant"] for _, _, p, got in steps.values() if p.act == "delegation.granted" and "grant" in got]
-    for c in b.commits:
-        if c.payload and c.payload.delegate:
-            yield "agent_signatures", c.id, holds(is_delegate, c.payload, c.timestamp, granted, key)
+    sent, granted = ([got[n] for _, _, p, got in steps.values() if p.act == act and n in got] for act, n in (
+        ("message.sent", "content"), ("delegation.granted", "grant")))
+    for c in (c for c in b.commits if c.payload and c.payload.delegate):
+        yield "agent_signatures", c.id, holds(is_delegate, c.payload, c.timestamp, granted, key)
     for _, who, p, said in steps.values():
         for name in p.fields.keys() - said.keys():
             for phase in {SPECIAL.get(name, "disclosures"), "disclosures"}: yield phase, who, None
         if "signed" in said: yield "message_signatures", who, holds(is_message, p, said, key)
         if "receipt" in said:
-            r = said["receipt"]
-            rung = isinstance(r, Object) and canon_1([r.agent_id, r.rung])
-            yield "receipts", who, rung not in rungs and holds(is_receipt, p, r, sent)
-            rungs.add(rung)
+            r = said["receipt"]; rung = isinstance(r, Object) and canon_1([r.agent_id, r.rung])
+            yield "receipts", who, rung not in rungs and holds(is_receipt, p, r, sent); rungs.add(rung)
     for w in b.witnessed: yield "witnessed", w.agent_id, is_checkpoint(w.checkpoint, w.agent_id) and (
         is_signed(key, w.witness_sig, text_of(w.checkpoint)))
     for e in b.evidence: yield "evidence", e.agent_id, is_split(e.first, e.second) and (

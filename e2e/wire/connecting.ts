@@ -76,7 +76,9 @@ export async function checkBeingAsked({ check }: Checks, { node, agent, pia, qui
     assert.deepEqual(keysOf(body), REQUEST_KEYS);
     assert.deepEqual([body.from_agent_id, body.from_agent_public_key_hex], [node.agentId, node.agentId]);
     assert.equal(body.from_agent_display_name, "wim");
-    assert.deepEqual([body.wallets, body.from_agent_wallet_address], [{}, null]);
+    const { wallets } = await agent.ask("get_identity");
+    assert.match(wallets.solana, /^[1-9A-HJ-NP-Za-km-z]{32,44}$/);
+    assert.deepEqual([body.wallets, body.from_agent_wallet_address], [wallets, wallets.solana]);
   });
 }
 
