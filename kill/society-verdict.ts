@@ -8,6 +8,8 @@ export interface Dealings {
   readonly notices: readonly string[];
   readonly helpers: readonly string[];
   readonly answers: readonly string[];
+  /** Messages that have not reached the other side. */
+  readonly messages: readonly string[];
 }
 
 interface Node {
@@ -25,6 +27,7 @@ export function openDealings(payer: Node, payee: Node): Dealings {
     notices: there.ids("SELECT tx_signature AS id FROM mesh_payment_notices WHERE next_at_ms IS NOT NULL"),
     helpers: there.ids("SELECT id FROM mesh_delegations WHERE state <> 'ended'"),
     answers: there.ids("SELECT message_id AS id FROM mesh_inbox WHERE answer IS NOT NULL"),
+    messages: here.ids("SELECT message_id AS id FROM mesh_outbox WHERE next_at_ms IS NOT NULL"),
   };
 }
 
