@@ -19,21 +19,22 @@ import { runSociety } from "./society/society.ts";
 import { runStranger } from "./stranger/stranger.ts";
 import { runWire } from "./wire/wire.ts";
 
+/** Those that take longest come first: they are run side by side. */
 const SUITES = {
   mcp: runMcp,
-  wire: runWire,
+  society: (all: Checks) => runSociety(all, { short: isShort("society") }),
   conversation: runConversation,
   a2a: runA2a,
-  browser: runBrowser,
-  doctor: (all: Checks) => runDoctor(all, { short: isShort("doctor") }),
-  bootstrap: runBootstrap,
-  lan: runLan,
-  nat: (all: Checks) => runNat(all, { short: isShort("nat") }),
-  anchor: runAnchor,
   heal: (all: Checks) => runHeal(all, { short: isShort("heal") }),
-  society: (all: Checks) => runSociety(all, { short: isShort("society") }),
+  anchor: runAnchor,
   stranger: (all: Checks) => runStranger(all, { short: isShort("stranger") }),
+  doctor: (all: Checks) => runDoctor(all, { short: isShort("doctor") }),
   mutations: (all: Checks) => runMutations(all, { count: mutations }),
+  lan: runLan,
+  bootstrap: runBootstrap,
+  nat: (all: Checks) => runNat(all, { short: isShort("nat") }),
+  wire: runWire,
+  browser: runBrowser,
 };
 type SuiteName = keyof typeof SUITES;
 const isShort = (name: SuiteName) => !wanted.includes(name) || options.short === true;

@@ -33,7 +33,7 @@ const nothingLeft = async (home: TestHome) => {
   expect(readdirSync(home.temporary).filter((name) => /^darkmatter-\w{6}$/.test(name))).toEqual([]);
 };
 
-test("doctor wake sees a client that takes notices wake, says by what, and leaves nothing behind", async () => {
+test.concurrent("doctor wake sees a client that takes notices wake, says by what, and leaves nothing behind", async () => {
   using home = testHome();
   await using node = real(home, ["up", "--json"]);
   await node.firstLine();
@@ -48,7 +48,7 @@ test("doctor wake sees a client that takes notices wake, says by what, and leave
   await nothingLeft(home);
 }, 40_000);
 
-test("doctor wake goes on to the hook when the client sleeps on, and says that the hook woke it", async () => {
+test.concurrent("doctor wake goes on to the hook when the client sleeps on, and says that the hook woke it", async () => {
   using home = testHome();
   const hook = join(home.temporary, "hook.sh");
   writeFileSync(hook, `#!/bin/sh\nexec curl -sS "$1/__darkmatter__/inbox"\n`);
@@ -67,7 +67,7 @@ test("doctor wake goes on to the hook when the client sleeps on, and says that t
   await nothingLeft(home);
 }, 60_000);
 
-test("Ctrl-C ends doctor wake, and leaves nothing behind", async () => {
+test.concurrent("Ctrl-C ends doctor wake, and leaves nothing behind", async () => {
   using home = testHome();
   await using node = real(home, ["up", "--json"]);
   await node.firstLine();
