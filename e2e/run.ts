@@ -21,11 +21,11 @@ import { runWire } from "./wire/wire.ts";
 
 /** Those that take longest come first: they are run side by side. */
 const SUITES = {
+  heal: (all: Checks) => runHeal(all, { short: isShort("heal") }),
   mcp: runMcp,
   society: (all: Checks) => runSociety(all, { short: isShort("society") }),
   conversation: runConversation,
   a2a: runA2a,
-  heal: (all: Checks) => runHeal(all, { short: isShort("heal") }),
   anchor: runAnchor,
   stranger: (all: Checks) => runStranger(all, { short: isShort("stranger") }),
   doctor: (all: Checks) => runDoctor(all, { short: isShort("doctor") }),
