@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const TEST_TIMEOUT_MS = 20_000;
@@ -9,8 +10,8 @@ export default defineConfig({
     // keeps state in a module.
     pool: "forks",
     isolate: false,
-    // Unasked, it leaves one processor to a watching editor.
-    maxWorkers: "100%",
+    // One more than there are processors: some tests mostly wait, for networks and programs.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
     teardownTimeout: TEST_TIMEOUT_MS,
