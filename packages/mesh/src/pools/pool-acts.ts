@@ -6,7 +6,8 @@ import { meshError } from "../errors.ts";
 import { requireConnection } from "../messages/send.ts";
 import type { Services } from "../services.ts";
 import { amountNumber } from "./amount.ts";
-import type { AccessToken, Pool, Provider } from "./pool.ts";
+import type { AccessToken, Pool } from "./pool.ts";
+import { poolFields, providerFields, tokenFields } from "./pool-fields.ts";
 import * as inputs from "./pool-inputs.ts";
 import { readTokens } from "./pools.store.ts";
 
@@ -67,7 +68,7 @@ function poolsThemselves({ db, pools, changed }: Services): PoolAct[] {
       async run({ pool_id: poolId }) {
         const pool = await pools.get(db, poolId);
         const providers = await pools.providers(db, poolId);
-        return { success: true, ...shownPool(pool), providers: providers.map(shownProvider) };
+        return { success: true, ...shownPool(pool), providers: providers.map(providerFields) };
       },
     }),
     act({
@@ -151,7 +152,7 @@ function providersOf({ db, pools }: Services): PoolAct[] {
           handlerConfig: input.handler_config as JsonObject,
         };
         const provider = await db.write((tx) => pools.addProvider(tx, input.pool_id, draft));
-        return { success: true, ...shownProvider(provider) };
+        return { success: true, ...providerFields(provider) };
       },
     }),
     act({
@@ -257,42 +258,10 @@ function othersPools({ db, connections, consuming }: Services): PoolAct[] {
   ];
 }
 
+/** Who may buy is the owner's to see, and no field of the first generation. */
 const shownPool = (pool: Pool) => ({
-  pool_id: pool.poolId,
-  name: pool.name,
-  tags: [...pool.tags],
-  description: pool.description,
-  handler_type: pool.handlerType,
+  ...poolFields(pool),
   policy: pool.policy,
   ...(pool.policy === "open" && { max_balance: amountNumber(pool.openMax) }),
-  created_at: pool.createdAt,
-  shard_id: pool.shardId,
 });
-
-const shownProvider = (provider: Provider) => ({
-  provider_id: provider.providerId,
-  base_url: provider.baseUrl,
-  credential_header: provider.credentialHeader,
-  allowed_paths: [...provider.allowedPaths],
-  price_per_call: amountNumber(provider.pricePerCall),
-  price_token: provider.priceToken,
-  enabled: provider.enabled,
-  calls_served: provider.callsServed,
-  failures: provider.failures,
-  added_at: provider.addedAt,
-  handler_config: provider.handlerConfig,
-});
-
-const shownToken = (token: AccessToken) => ({
-  token_id: token.tokenId,
-  consumer_agent_id: token.consumer,
-  balance: amountNumber(token.balance),
-  token_mint: token.mint,
-  total_deposited: amountNumber(token.deposited),
-  total_spent: amountNumber(token.spent),
-  calls_made: token.callsMade,
-  created_at: token.createdAt,
-  last_used: token.lastUsed,
-  revoked: token.revoked,
-  granted_by: token.source,
-});
+const shownToken = (token: AccessToken) => ({ ...tokenFields(token), granted_by: token.source });

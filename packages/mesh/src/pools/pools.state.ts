@@ -2,9 +2,10 @@ import type { JsonObject } from "@darkmatter/core";
 import { isPrivateHost, parseUrl } from "@darkmatter/net";
 import type { Read, Write } from "@darkmatter/store";
 import { z } from "zod";
-import { type Amount, amountNumber, parseAmount } from "./amount.ts";
+import { type Amount, parseAmount } from "./amount.ts";
 import { isCredentialHeader, isHeaderValue } from "./headers.ts";
 import { POOLS_MAX, PROVIDERS_MAX, TOKENS_MAX } from "./pool.ts";
+import { poolFields, providerFields, tokenFields } from "./pool-fields.ts";
 import {
   insertProvider,
   insertToken,
@@ -142,43 +143,12 @@ export async function shownPools(tx: Read): Promise<JsonObject[]> {
   const shown: JsonObject[] = [];
   for (const pool of await readPools(tx)) {
     const providers = (await readProviders(tx, pool.poolId)).map((provider) => ({
-      provider_id: provider.providerId,
+      ...providerFields(provider),
       agent_id: provider.agentId,
-      base_url: provider.baseUrl,
-      credential_header: provider.credentialHeader,
       credential_value: "",
-      allowed_paths: [...provider.allowedPaths],
-      price_per_call: amountNumber(provider.pricePerCall),
-      price_token: provider.priceToken,
-      enabled: provider.enabled,
-      calls_served: provider.callsServed,
-      failures: provider.failures,
-      added_at: provider.addedAt,
-      handler_config: provider.handlerConfig,
     }));
-    const tokens = (await readTokens(tx, pool.poolId)).map((token) => ({
-      token_id: token.tokenId,
-      consumer_agent_id: token.consumer,
-      balance: amountNumber(token.balance),
-      token_mint: token.mint,
-      total_deposited: amountNumber(token.deposited),
-      total_spent: amountNumber(token.spent),
-      calls_made: token.callsMade,
-      created_at: token.createdAt,
-      last_used: token.lastUsed,
-      revoked: token.revoked,
-    }));
-    shown.push({
-      pool_id: pool.poolId,
-      name: pool.name,
-      tags: [...pool.tags],
-      description: pool.description,
-      providers,
-      access_tokens: tokens,
-      created_at: pool.createdAt,
-      shard_id: pool.shardId,
-      handler_type: pool.handlerType,
-    });
+    const access_tokens = (await readTokens(tx, pool.poolId)).map(tokenFields);
+    shown.push({ ...poolFields(pool), providers, access_tokens });
   }
   return shown;
 }
