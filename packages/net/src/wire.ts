@@ -25,6 +25,8 @@ export interface InboundRequest {
 export interface HandlerResponse {
   readonly status: number;
   readonly headers: Headers;
+  /** Each is sent as a `set-cookie` header of its own. */
+  readonly cookies?: readonly string[];
   readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { DarkMatterError, isJsonObject, type JsonObject, parseJson } from "@darkmatter/core";
 import type { Handler, HandlerResponse, InboundRequest } from "@darkmatter/net";
-import { type Answer, BODY_BYTES_MAX, json, type Route, type RouteRequest, refusal, text } from "./route.ts";
+import { type Answer, BODY_BYTES_MAX, json, type Route, type RouteRequest, text } from "./route.ts";
 import { createRouter, type Match } from "./router.ts";
 
 /** What went wrong while answering, for the log. Holds neither body nor headers. */
@@ -15,25 +15,40 @@ export interface HandlerReport {
 export interface HandlerOptions {
   /** Told about every answer of 500. */
   readonly onError: (report: HandlerReport) => void;
+  /** How refusals are worded that no route words itself. Default: as nodes do (mesh.md 4). */
+  readonly refuse?: (refused: Refused) => Answer;
+}
+
+/** What the handler itself refuses, or a route threw. */
+export interface Refused {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  /** Of a 405: the methods there are. */
+  readonly allow?: string;
 }
 
 const NOTHING: JsonObject = Object.freeze({});
 
 /** Serves a table of routes. The handler never rejects. */
-export function createHandler(routes: readonly Route[], { onError }: HandlerOptions): Handler {
+export function createHandler(
+  routes: readonly Route[],
+  { onError, refuse = refuseAsNodes }: HandlerOptions,
+): Handler {
   const find = createRouter(routes);
 
   return async (request) => {
     const match = find(request.method, request.path);
-    if (match === "malformed") return refusal(400, "The path is not validly percent-encoded");
-    if (match.route === undefined) return missing(match.allowed);
+    if (match === "malformed") return refuse(MALFORMED_PATH);
+    if (match.route === undefined) return refuse(missing(match.allowed));
     try {
-      const answer = await serve(match.route, match.params, request);
+      const answer = await serve(match.route, match.params, request, refuse);
       return request.method === "HEAD" ? withoutBody(answer) : answer;
     } catch (error) {
-      if (error instanceof DarkMatterError && error.status < 500) return errorAnswer(error);
+      if (error instanceof DarkMatterError && error.status < 500) return refuse(error);
       onError({ method: request.method, route: match.route.path, error });
-      return error instanceof DarkMatterError ? errorAnswer(error) : refusal(500, "Internal error");
+      return refuse(error instanceof DarkMatterError ? error : INTERNAL);
     }
   };
 }
@@ -43,7 +58,12 @@ export function largestBody(routes: readonly Route[]): number {
   return routes.reduce((most, route) => Math.max(most, route.maxBytes ?? BODY_BYTES_MAX), 0);
 }
 
-async function serve(route: Route, params: Match["params"], request: InboundRequest): Promise<Answer> {
+async function serve(
+  route: Route,
+  params: Match["params"],
+  request: InboundRequest,
+  refuse: (refused: Refused) => Answer,
+): Promise<Answer> {
   const routed = new Routed(request, params);
   for (const guard of route.guards) {
     const refused = guard(routed);
@@ -51,11 +71,10 @@ async function serve(route: Route, params: Match["params"], request: InboundRequ
     const answer = refused instanceof Promise ? await refused : refused;
     if (answer) return answer;
   }
-  if (request.body.byteLength > (route.maxBytes ?? BODY_BYTES_MAX))
-    return refusal(413, "Request body too large");
+  if (request.body.byteLength > (route.maxBytes ?? BODY_BYTES_MAX)) return refuse(TOO_LARGE);
   if (route.body === "json") {
     const body = jsonBody(request.body);
-    if (typeof body === "string") return refusal(400, body);
+    if (typeof body === "string") return refuse({ status: 400, code: "invalid_json", message: body });
     routed.json = body;
   }
   return route.handle(routed);
@@ -105,14 +124,31 @@ function jsonBody(bytes: Uint8Array): JsonObject | string {
   return isJsonObject(value) ? value : "Invalid JSON: the body must be an object";
 }
 
-function errorAnswer(error: DarkMatterError): Answer {
-  return json(error.status, { error: error.message, hint: error.hint });
+const MALFORMED_PATH: Refused = {
+  status: 400,
+  code: "malformed_path",
+  message: "The path is not validly percent-encoded",
+};
+const TOO_LARGE: Refused = { status: 413, code: "too_large", message: "Request body too large" };
+const INTERNAL: Refused = { status: 500, code: "internal", message: "Internal error" };
+
+function missing(allowed: readonly string[]): Refused {
+  if (allowed.length === 0) return { status: 404, code: "not_found", message: "Not Found" };
+  return {
+    status: 405,
+    code: "method_not_allowed",
+    message: "Method Not Allowed",
+    allow: allowed.join(", "),
+  };
 }
 
-function missing(allowed: readonly string[]): Answer {
-  if (allowed.length === 0) return text(404, "Not Found");
-  const answer = text(405, "Method Not Allowed");
-  return { ...answer, headers: { ...answer.headers, allow: allowed.join(", ") } };
+function refuseAsNodes({ status, code, message, hint, allow }: Refused): Answer {
+  if (status === 405 && allow !== undefined) {
+    const answer = text(status, message);
+    return { ...answer, headers: { ...answer.headers, allow } };
+  }
+  if (code === "not_found") return text(status, message);
+  return json(status, { error: message, ...(hint !== undefined && { hint }) });
 }
 
 /** A HEAD answer tells the length of the body it leaves out; a stream is never begun, so none is left running. */

@@ -1,5 +1,6 @@
 import type { Json } from "@darkmatter/core";
 import type { HandlerResponse, InboundRequest } from "@darkmatter/net";
+import type { z } from "zod";
 
 /** A request on its way through a route's guards: each guard may add what it learned. */
 export interface RouteRequest extends InboundRequest {
@@ -28,6 +29,31 @@ export interface Route {
   /** Longer bodies are answered 413. Default `BODY_BYTES_MAX`. */
   readonly maxBytes?: number;
   readonly handle: (request: RouteRequest) => Promise<Answer>;
+  /** What a page about the API says of it. */
+  readonly contract?: RouteContract;
+}
+
+/** What callers may rely on, as data: the API page is made of it, and its examples are run. */
+export interface RouteContract {
+  /** The chapter it stands in. */
+  readonly tag: string;
+  /** Who may call it. */
+  readonly caller: "anyone" | "key" | "session" | "key or session" | "admin" | "witness";
+  readonly query?: z.ZodObject;
+  /** Of a JSON body. */
+  readonly request?: z.ZodType;
+  /** By status. */
+  readonly answers: Readonly<Record<number, { readonly says: string; readonly schema?: z.ZodType }>>;
+  readonly examples: readonly RouteExample[];
+}
+
+/** A call as it may be made. `{name}` in path, query and body stands for what the world it is run in has of that name. */
+export interface RouteExample {
+  readonly name: string;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: Json;
+  readonly status: number;
 }
 
 /** 1 MiB (mesh.md 4). */

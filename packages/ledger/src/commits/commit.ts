@@ -47,10 +47,14 @@ export interface ParentHashes {
   readonly integrityHash: string;
 }
 
-export interface CommitHashes {
+/** What a commit's content and its parent determine. */
+export interface ContentHashes {
   readonly payloadHash: string;
   readonly chainHash: string;
   readonly integrityHash: string;
+}
+
+export interface CommitHashes extends ContentHashes {
   readonly leaf: string;
 }
 
@@ -80,25 +84,34 @@ export function envelopeOf(
   });
 }
 
-/** All that a commit's own facts and its parent's hashes determine: how it is made, and how it is checked. */
-export function hashesOf(
+/** The hashes of a commit before it has its place in the log. */
+export function contentHashesOf(
   agentId: string,
-  { position, id, acceptedMs, payload }: Pick<Commit, "position" | "id" | "acceptedMs" | "payload">,
+  { acceptedMs, payload }: Pick<Commit, "acceptedMs" | "payload">,
   parent: ParentHashes | undefined,
-): CommitHashes {
+): ContentHashes {
   const payloadHash = sha256Hex(payload);
-  const integrityHash = chainHashV2(envelopeTextOf(agentId, { acceptedMs, payloadHash }, parent));
   return {
     payloadHash,
     chainHash: chainHashV1(payloadHash, parent?.chainHash ?? null),
-    integrityHash,
-    leaf: leafHash({
-      accepted_at: secondsTime(acceptedMs),
-      commit_id: id,
-      integrity_hash: integrityHash,
-      log_position: position,
-    }),
+    integrityHash: chainHashV2(envelopeTextOf(agentId, { acceptedMs, payloadHash }, parent)),
   };
+}
+
+/** All that a commit's own facts and its parent's hashes determine: how it is checked. */
+export function hashesOf(
+  agentId: string,
+  commit: Pick<Commit, "position" | "id" | "acceptedMs" | "payload">,
+  parent: ParentHashes | undefined,
+): CommitHashes {
+  const hashes = contentHashesOf(agentId, commit, parent);
+  const leaf = leafHash({
+    accepted_at: secondsTime(commit.acceptedMs),
+    commit_id: commit.id,
+    integrity_hash: hashes.integrityHash,
+    log_position: commit.position,
+  });
+  return { ...hashes, leaf };
 }
 
 /** Whether a commit is linked to the one before it of its trace, and is what its hashes say. */

@@ -24,7 +24,8 @@ const commitColumns = (bytes: string, text: string) => `
   log_root ${bytes} NOT NULL,
   nodes ${bytes} NOT NULL`;
 
-const TAIL = [
+/** The table of the log's end. */
+export const TAIL: readonly string[] = [
   `CREATE TABLE ledger_tail (
      one INTEGER PRIMARY KEY CHECK (one = 1),
      size BIGINT NOT NULL,
@@ -41,6 +42,28 @@ const BY_TRACE = [
   "CREATE INDEX ledger_commits_root ON ledger_commits (root, position)",
 ];
 
+/** What keeps a table of commits as it was written; SQL for after the table. */
+export const COMMITS_STAY: Readonly<Record<"sqlite" | "postgres", readonly string[]>> = {
+  sqlite: [
+    `CREATE TRIGGER ledger_commits_keep BEFORE UPDATE ON ledger_commits
+     BEGIN SELECT RAISE(ABORT, 'a commit is never changed'); END`,
+    `CREATE TRIGGER ledger_commits_stay BEFORE DELETE ON ledger_commits
+     BEGIN SELECT RAISE(ABORT, 'a commit is never deleted'); END`,
+    // A REPLACE would delete without waking the trigger above.
+    `CREATE TRIGGER ledger_commits_new BEFORE INSERT ON ledger_commits
+     WHEN EXISTS (SELECT 1 FROM ledger_commits WHERE position >= new.position)
+     BEGIN SELECT RAISE(ABORT, 'a commit is never replaced'); END`,
+  ],
+  postgres: [
+    `CREATE FUNCTION ledger_commits_refuse() RETURNS trigger LANGUAGE plpgsql AS
+     $$ BEGIN RAISE EXCEPTION 'a commit is never changed or deleted'; END $$`,
+    `CREATE TRIGGER ledger_commits_keep BEFORE UPDATE OR DELETE ON ledger_commits
+     FOR EACH ROW EXECUTE FUNCTION ledger_commits_refuse()`,
+    `CREATE TRIGGER ledger_commits_stay BEFORE TRUNCATE ON ledger_commits
+     FOR EACH STATEMENT EXECUTE FUNCTION ledger_commits_refuse()`,
+  ],
+};
+
 export const commitMigrations: readonly Migration[] = [
   {
     name: "ledger/001-commits",
@@ -49,14 +72,7 @@ export const commitMigrations: readonly Migration[] = [
       // `INTEGER PRIMARY KEY` is SQLite's row number; `BIGINT` would be an index beside it.
       `CREATE TABLE ledger_commits (${commitColumns("BLOB", "TEXT").replace("BIGINT NOT NULL", "INTEGER")})`,
       ...BY_TRACE,
-      `CREATE TRIGGER ledger_commits_keep BEFORE UPDATE ON ledger_commits
-       BEGIN SELECT RAISE(ABORT, 'a commit is never changed'); END`,
-      `CREATE TRIGGER ledger_commits_stay BEFORE DELETE ON ledger_commits
-       BEGIN SELECT RAISE(ABORT, 'a commit is never deleted'); END`,
-      // A REPLACE would delete without waking the trigger above.
-      `CREATE TRIGGER ledger_commits_new BEFORE INSERT ON ledger_commits
-       WHEN EXISTS (SELECT 1 FROM ledger_commits WHERE position >= new.position)
-       BEGIN SELECT RAISE(ABORT, 'a commit is never replaced'); END`,
+      ...COMMITS_STAY.sqlite,
       ...TAIL,
     ],
   },
@@ -67,12 +83,7 @@ export const commitMigrations: readonly Migration[] = [
       // Ids are compared by their bytes, so that those with one beginning lie together.
       `CREATE TABLE ledger_commits (${commitColumns("BYTEA", 'TEXT COLLATE "C"')})`,
       ...BY_TRACE,
-      `CREATE FUNCTION ledger_commits_refuse() RETURNS trigger LANGUAGE plpgsql AS
-       $$ BEGIN RAISE EXCEPTION 'a commit is never changed or deleted'; END $$`,
-      `CREATE TRIGGER ledger_commits_keep BEFORE UPDATE OR DELETE ON ledger_commits
-       FOR EACH ROW EXECUTE FUNCTION ledger_commits_refuse()`,
-      `CREATE TRIGGER ledger_commits_stay BEFORE TRUNCATE ON ledger_commits
-       FOR EACH STATEMENT EXECUTE FUNCTION ledger_commits_refuse()`,
+      ...COMMITS_STAY.postgres,
       ...TAIL,
     ],
   },
@@ -227,6 +238,17 @@ export async function commitsWhere(
 export async function commitAt(read: Read, position: number): Promise<Commit | undefined> {
   const [commit] = await commitsWhere(read, "position = ?", position);
   return commit;
+}
+
+/** The log's root after the commit at a position. */
+export async function logRootAt(read: Read, position: number): Promise<string | undefined> {
+  const row = await read.get<{ log_root: Uint8Array }>(
+    "SELECT log_root FROM ledger_commits WHERE position = ?",
+    position,
+  );
+  return row?.log_root instanceof Uint8Array && row.log_root.length === HASH_BYTES
+    ? toHex(row.log_root)
+    : undefined;
 }
 
 /** The highest position in the table, whatever the tail says. */

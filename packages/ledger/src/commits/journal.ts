@@ -1,14 +1,11 @@
 import type { Journal } from "@darkmatter/store";
 import { insertFields } from "../disclosures/disclosures.store.ts";
+import { lockTail, placeInLog } from "../log/append.ts";
 import type { LedgerPorts } from "../ports.ts";
 import { createChance } from "./chance.ts";
-import { hashesOf, rootBelow } from "./commit.ts";
-import { insertCommit, lastOfTrace, readTail, writeTail } from "./commits.store.ts";
+import { contentHashesOf, rootBelow } from "./commit.ts";
+import { insertCommit, lastOfTrace, writeTail } from "./commits.store.ts";
 import { draftOf } from "./draft.ts";
-import { tailAfter } from "./tail.ts";
-
-/** What is locked while a commit is appended: positions and the log root leave no room for two at once. */
-const APPEND_LOCK = "ledger";
 
 /**
  * The journal whose entries are commits: hashed, chained by their trace and put into the tree, in the act's own
@@ -25,21 +22,21 @@ export function createLedgerJournal(
     async append(tx, event) {
       beforeAppend();
       const draft = draftOf(event, Math.floor(clock.now()), chance, tx.actor);
-      await tx.lock(APPEND_LOCK);
-      const before = await readTail(tx);
+      const before = await lockTail(tx);
       const parent = await lastOfTrace(tx, event.trace);
-      const position = before.size;
-      const hashes = hashesOf(signer.agentId, { ...draft, position }, parent);
-      const { tail, nodes } = tailAfter(before, hashes);
-      const { trace } = event;
-      const { logRoot } = tail;
+      const hashes = contentHashesOf(signer.agentId, draft, parent);
+      const { position, leaf, logRoot, nodes, tail } = placeInLog(before, {
+        ...draft,
+        integrityHash: hashes.integrityHash,
+      });
       await insertCommit(tx, {
         ...draft,
         ...hashes,
         position,
-        trace,
+        trace: event.trace,
         parent: parent?.position ?? null,
         root: rootBelow({ position }, parent),
+        leaf,
         logRoot,
         nodes,
       });

@@ -1,6 +1,6 @@
 import { consistencyProof, type InclusionStep, inclusionProof, rootAt, rootOf } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
-import { commitAt, readTail } from "../commits/commits.store.ts";
+import { logRootAt, readTail } from "../commits/commits.store.ts";
 import { ledgerError } from "../errors.ts";
 import { nodeReader } from "./nodes.ts";
 
@@ -32,9 +32,10 @@ export function createLog(): Log {
 
     async headAt(read, size) {
       await requireSize(read, size);
-      const last = await commitAt(read, size - 1);
-      if (!last) throw ledgerError("LEDGER_DAMAGED", `The commit at position ${size - 1} is missing.`);
-      return { size, logRoot: last.logRoot, treeRoot: await rootAt(nodeReader(read), size) };
+      const logRoot = await logRootAt(read, size - 1);
+      if (logRoot === undefined)
+        throw ledgerError("LEDGER_DAMAGED", `The commit at position ${size - 1} is missing.`);
+      return { size, logRoot, treeRoot: await rootAt(nodeReader(read), size) };
     },
 
     async inclusion(read, index, size) {

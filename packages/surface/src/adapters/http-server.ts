@@ -150,7 +150,8 @@ class Inbound implements InboundRequest {
 }
 
 function send(reply: FastifyReply, answer: HandlerResponse, onError: (error: unknown) => void): FastifyReply {
-  const { status, headers, body } = answer;
+  const { status, headers, body, cookies } = answer;
+  if (cookies) reply.header("set-cookie", [...cookies]);
   if (typeof body === "string") return reply.code(status).headers(headers).send(body);
   if (body instanceof Uint8Array) {
     return reply

@@ -1,0 +1,60 @@
+import { type InclusionStep, leafHash, rootOf } from "@darkmatter/proof";
+import type { Write } from "@darkmatter/store";
+import { readTail } from "../commits/commits.store.ts";
+import { type Tail, tailAfter } from "../commits/tail.ts";
+import { secondsTime } from "../times.ts";
+
+/** What is locked while a commit is appended: positions and the log root leave no room for two at once. */
+const APPEND_LOCK = "ledger";
+
+/** What the log has to know of a commit. */
+export interface Entry {
+  readonly id: string;
+  readonly acceptedMs: number;
+  /** Scheme 2, bare. */
+  readonly integrityHash: string;
+}
+
+/** A commit's place, and the log right after it. Bare hex. */
+export interface Placed {
+  readonly position: number;
+  readonly leaf: string;
+  readonly logRoot: string;
+  /** Roots of the subtrees that its leaf completes, for the commit's row. */
+  readonly nodes: readonly string[];
+  readonly treeRoot: string;
+  /** From the leaf to `treeRoot`, in the tree of `position + 1` leaves. */
+  readonly inclusion: readonly InclusionStep[];
+  readonly tail: Tail;
+}
+
+/**
+ * The next place of the log for a commit whose transaction holds the tail (`lockTail`). The caller writes the commit's
+ * row, and the tail (`writeTail`) after it: a body that goes on after a failure between the two is refused by the row.
+ */
+export function placeInLog(before: Tail, entry: Entry): Placed {
+  const position = before.size;
+  const leaf = leafHash({
+    accepted_at: secondsTime(entry.acceptedMs),
+    commit_id: entry.id,
+    integrity_hash: entry.integrityHash,
+    log_position: position,
+  });
+  const { tail, nodes } = tailAfter(before, { leaf, integrityHash: entry.integrityHash });
+  return {
+    position,
+    leaf,
+    logRoot: tail.logRoot,
+    nodes,
+    tail,
+    treeRoot: rootOf(tail.frontier),
+    // The newest leaf stands alone on the right: what it meets on its way up are the subtrees to its left.
+    inclusion: before.frontier.toReversed().map((hash) => ({ direction: "left", hash })),
+  };
+}
+
+/** The end of the log, held until the transaction is over. */
+export async function lockTail(tx: Write): Promise<Tail> {
+  await tx.lock(APPEND_LOCK);
+  return readTail(tx);
+}
