@@ -14,3 +14,17 @@ export { createLedger, type Ledger } from "./ledger.ts";
 export type { LedgerAnswer, LedgerCall, LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
 export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPorts } from "./reader.ts";
 export { ledgerMigrations } from "./schema.ts";
+export {
+  type CheckpointPublisher,
+  DEFAULT_LIMITS,
+  type FormerLogKey,
+  type LedgerServerConfig,
+  type LedgerServerLimits,
+  type LedgerServerPorts,
+  type Passwords,
+  type Taken,
+  type Windows,
+} from "./server/ports.ts";
+export { ledgerServerMigrations } from "./server/schema.ts";
+export { createLedgerServer, type LedgerServer } from "./server/server.ts";
+export { memoryWindows } from "./server/windows.ts";

@@ -1,0 +1,93 @@
+import type { Migration, Read, Write } from "@darkmatter/store";
+
+export const agentMigrations: readonly Migration[] = [
+  {
+    name: "ledger-server/002-agents",
+    sql: [
+      `CREATE TABLE ledger_agents (
+         id TEXT PRIMARY KEY,
+         account BIGINT NOT NULL,
+         name TEXT NOT NULL,
+         role TEXT,
+         provider TEXT,
+         model TEXT,
+         key_hash TEXT UNIQUE,
+         key_hint TEXT NOT NULL,
+         made_by TEXT NOT NULL,
+         spawned_by TEXT,
+         created_ms BIGINT NOT NULL,
+         last_active_ms BIGINT,
+         ended_ms BIGINT,
+         webhook_url TEXT,
+         webhook_secret TEXT,
+         retention_days BIGINT
+       )`,
+      "CREATE INDEX ledger_agents_account ON ledger_agents (account, created_ms)",
+    ],
+  },
+];
+
+/** Who an agent is, as commits show it. An agent's name never changes. */
+export interface AgentIdentity {
+  readonly id: string;
+  readonly account: number;
+  readonly name: string;
+}
+
+export interface NewAgent extends AgentIdentity {
+  readonly role: string | null;
+  readonly provider: string | null;
+  readonly model: string | null;
+  /** H(key), bare hex. */
+  readonly keyHash: string;
+  readonly keyHint: string;
+  readonly madeBy: "provision" | "dashboard" | "spawn";
+  readonly spawnedBy: string | null;
+  readonly createdMs: number;
+}
+
+export async function insertAgent(tx: Write, agent: NewAgent): Promise<void> {
+  await tx.run(
+    `INSERT INTO ledger_agents (id, account, name, role, provider, model, key_hash, key_hint, made_by, spawned_by,
+       created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    agent.id,
+    agent.account,
+    agent.name,
+    agent.role,
+    agent.provider,
+    agent.model,
+    agent.keyHash,
+    agent.keyHint,
+    agent.madeBy,
+    agent.spawnedBy,
+    agent.createdMs,
+  );
+}
+
+/** The agent whose key has this hash, unless it was ended. */
+export async function agentByKeyHash(read: Read, keyHash: string): Promise<AgentIdentity | undefined> {
+  return read.get<{ id: string; account: number; name: string }>(
+    "SELECT id, account, name FROM ledger_agents WHERE key_hash = ? AND ended_ms IS NULL",
+    keyHash,
+  );
+}
+
+/** An agent of an account: by its id, or by a name that only one of its agents has. */
+export async function agentOfAccount(
+  read: Read,
+  account: number,
+  idOrName: string,
+): Promise<AgentIdentity | undefined> {
+  const byId = await read.get<{ id: string; account: number; name: string }>(
+    "SELECT id, account, name FROM ledger_agents WHERE id = ? AND account = ?",
+    idOrName,
+    account,
+  );
+  if (byId) return byId;
+  const named = await read.all<{ id: string; account: number; name: string }>(
+    "SELECT id, account, name FROM ledger_agents WHERE account = ? AND name = ? AND ended_ms IS NULL LIMIT 2",
+    account,
+    idOrName,
+  );
+  return named.length === 1 ? named[0] : undefined;
+}

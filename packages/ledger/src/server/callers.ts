@@ -1,0 +1,149 @@
+import { MINUTE_MS, sha256Hex } from "@darkmatter/core";
+import type { Answer, Route, RouteContract, RouteRequest } from "@darkmatter/surface";
+import { agentByKeyHash } from "./agents/agents.store.ts";
+import { serverError } from "./errors.ts";
+import { API_KEY } from "./ids.ts";
+import { answer } from "./json-text.ts";
+import type { LedgerServerPorts, Taken } from "./ports.ts";
+
+/** Who calls with an API key: one agent, which may read all of its account and acts only as itself. */
+export interface KeyCaller {
+  readonly kind: "key";
+  readonly account: number;
+  readonly agentId: string;
+  readonly agentName: string;
+}
+
+/** Who calls with a session: a person. */
+export interface SessionCaller {
+  readonly kind: "session";
+  readonly account: number;
+  readonly email: string;
+}
+
+export type Caller = KeyCaller | SessionCaller;
+
+/** A route before it is known how its callers are admitted. */
+export interface Way<By> {
+  readonly method: Route["method"];
+  readonly path: string;
+  readonly summary: string;
+  readonly body?: Route["body"];
+  readonly maxBytes?: number;
+  readonly contract: Omit<RouteContract, "caller">;
+  readonly handle: (request: RouteRequest, caller: By) => Promise<Answer>;
+}
+
+/** Makes routes: each admits its callers in one place, and counts their calls. */
+export interface Ways {
+  byKey(way: Way<KeyCaller>): Route;
+  bySession(way: Way<SessionCaller>): Route;
+  byEither(way: Way<Caller>): Route;
+  byAnyone(way: Way<undefined>): Route;
+  byAdmin(way: Way<undefined>): Route;
+}
+
+/** Finds out whose session a request carries; refuses cookies of writes from other sites. */
+export type FindSession = (request: RouteRequest) => Promise<SessionCaller | undefined>;
+
+/** The API key of a request, as it was sent; `undefined` where there is none. */
+export function bearerOf({ headers }: Pick<RouteRequest, "headers">): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
+}
+
+/** The caller's address: the socket's, or what a trusted proxy says. */
+export function addressOf(
+  { headers, remote }: Pick<RouteRequest, "headers" | "remote">,
+  trustProxy: boolean,
+): string {
+  const forwarded = trustProxy ? headers["x-forwarded-for"]?.split(",").at(-1)?.trim() : undefined;
+  return forwarded || remote.address;
+}
+
+export function createWays(ports: LedgerServerPorts, findSession: FindSession): Ways {
+  const { db, windows, config } = ports;
+  const { limits } = config;
+
+  async function keyCaller(request: RouteRequest): Promise<KeyCaller | undefined> {
+    const key = bearerOf(request);
+    if (key === undefined || !API_KEY.test(key)) return undefined;
+    const agent = await agentByKeyHash(db, sha256Hex(key));
+    return agent && { kind: "key", account: agent.account, agentId: agent.id, agentName: agent.name };
+  }
+
+  const counted = async (name: string, limit: number, handle: () => Promise<Answer>): Promise<Answer> => {
+    const taken = await windows.take(name, limit, MINUTE_MS);
+    if (!taken.isAllowed) return tooMany(taken);
+    const given = await handle();
+    return { ...given, headers: { ...limitHeaders(taken), ...given.headers } };
+  };
+  const countedCaller = (caller: Caller, handle: () => Promise<Answer>) =>
+    counted(
+      caller.kind === "key" ? `key/${caller.agentId}` : `account/${caller.account}`,
+      limits.callsAMinute,
+      handle,
+    );
+  const countedAddress = (request: RouteRequest, handle: () => Promise<Answer>) =>
+    counted(`address/${addressOf(request, config.trustProxy)}`, limits.publicCallsAMinute, handle);
+
+  function route<By>(
+    { contract, body = "none", ...way }: Way<By>,
+    caller: RouteContract["caller"],
+    admit: (request: RouteRequest) => Promise<Answer>,
+  ): Route {
+    return { ...way, body, guards: [], contract: { ...contract, caller }, handle: admit };
+  }
+
+  return {
+    byKey: (way) =>
+      route(way, "key", async (request) => {
+        const caller = await keyCaller(request);
+        if (!caller) throw serverError("unauthorized");
+        return countedCaller(caller, () => way.handle(request, caller));
+      }),
+    bySession: (way) =>
+      route(way, "session", async (request) => {
+        const caller = await findSession(request);
+        if (!caller) throw serverError("unauthorized");
+        return countedCaller(caller, () => way.handle(request, caller));
+      }),
+    byEither: (way) =>
+      route(way, "key or session", async (request) => {
+        const caller = (await keyCaller(request)) ?? (await findSession(request));
+        if (!caller) throw serverError("unauthorized");
+        return countedCaller(caller, () => way.handle(request, caller));
+      }),
+    byAnyone: (way) =>
+      route(way, "anyone", (request) => countedAddress(request, () => way.handle(request, undefined))),
+    byAdmin: (way) =>
+      route(way, "admin", async (request) => {
+        if (!(await isAdmin(request))) throw serverError("unauthorized");
+        return way.handle(request, undefined);
+      }),
+  };
+
+  async function isAdmin(request: RouteRequest): Promise<boolean> {
+    const secret = bearerOf(request);
+    if (secret === undefined) return false;
+    // Hashes of equal length, so that the comparison's time tells nothing of the secret.
+    if (config.adminSecret !== undefined && sha256Hex(secret) === sha256Hex(config.adminSecret)) return true;
+    const caller = await keyCaller(request);
+    return caller !== undefined && config.adminAgents.includes(caller.agentId);
+  }
+}
+
+function limitHeaders({ limit, remaining, resetMs }: Taken): Record<string, string> {
+  if (limit < 0) return {};
+  return {
+    "ratelimit-limit": String(limit),
+    "ratelimit-remaining": String(remaining),
+    "ratelimit-reset": String(Math.ceil(resetMs / 1000)),
+  };
+}
+
+/** 429, with when to come again. */
+export function tooMany(taken: Taken): Answer {
+  const { message, code, hint } = serverError("rate_limited");
+  const seconds = String(Math.max(1, Math.ceil(taken.resetMs / 1000)));
+  return answer(429, { error: message, code, hint }, { ...limitHeaders(taken), "retry-after": seconds });
+}

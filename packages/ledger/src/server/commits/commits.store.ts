@@ -1,0 +1,303 @@
+import { toHex } from "@darkmatter/core";
+import type { Migration, Read, Write } from "@darkmatter/store";
+import { bytesOf, COMMITS_STAY, TAIL } from "../../commits/commits.store.ts";
+import { ledgerError } from "../../errors.ts";
+import type { Placed } from "../../log/append.ts";
+import type { Claims, CommitDraft, ParentCommit, StoredCommit } from "./commit.ts";
+
+// Position, id, leaf, log root and nodes are where a node's ledger has them, so that tree, proofs and checkpoints are
+// read by the same code. The payload lies apart: it can be pruned, a commit is never changed.
+const table = (position: string, bytes: string, text: string) => `CREATE TABLE ledger_commits (
+  position ${position} PRIMARY KEY,
+  id ${text} NOT NULL UNIQUE,
+  account BIGINT NOT NULL,
+  agent TEXT NOT NULL,
+  to_agent TEXT NOT NULL,
+  trace TEXT,
+  branch TEXT NOT NULL,
+  parent BIGINT,
+  root BIGINT NOT NULL,
+  depth BIGINT NOT NULL,
+  fork_of TEXT,
+  fork_point TEXT,
+  event TEXT NOT NULL,
+  label TEXT,
+  role TEXT,
+  provider TEXT,
+  model TEXT,
+  client_time TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  accepted_ms BIGINT NOT NULL,
+  claims TEXT,
+  payload_hash ${bytes} NOT NULL,
+  chain_hash ${bytes} NOT NULL,
+  integrity_hash ${bytes} NOT NULL,
+  leaf ${bytes} NOT NULL,
+  log_root ${bytes} NOT NULL,
+  nodes ${bytes} NOT NULL
+)`;
+
+const AROUND = [
+  "CREATE INDEX ledger_commits_account ON ledger_commits (account, position)",
+  "CREATE INDEX ledger_commits_trace ON ledger_commits (account, trace, position) WHERE trace IS NOT NULL",
+  "CREATE INDEX ledger_commits_to ON ledger_commits (to_agent, position)",
+  "CREATE INDEX ledger_commits_parent ON ledger_commits (parent) WHERE parent IS NOT NULL",
+];
+
+const APART = [
+  "CREATE TABLE ledger_payloads (position BIGINT PRIMARY KEY, payload TEXT NOT NULL)",
+  "CREATE TABLE ledger_pruned (position BIGINT PRIMARY KEY, pruned_ms BIGINT NOT NULL)",
+  `CREATE TABLE ledger_idempotency (
+     agent TEXT NOT NULL,
+     key TEXT NOT NULL,
+     request_hash TEXT NOT NULL,
+     position BIGINT,
+     kept_ms BIGINT NOT NULL,
+     PRIMARY KEY (agent, key)
+   )`,
+];
+
+export const serverCommitMigrations: readonly Migration[] = [
+  {
+    name: "ledger-server/010-commits",
+    dialects: ["sqlite"],
+    sql: [
+      table("INTEGER", "BLOB", "TEXT"),
+      ...AROUND,
+      ...COMMITS_STAY.sqlite,
+      ...TAIL,
+      ...APART.map((sql) => sql.replace("position BIGINT PRIMARY KEY", "position INTEGER PRIMARY KEY")),
+    ],
+  },
+  {
+    name: "ledger-server/010-commits-postgres",
+    dialects: ["postgres"],
+    sql: [
+      table("BIGINT", "BYTEA", 'TEXT COLLATE "C"'),
+      ...AROUND,
+      ...COMMITS_STAY.postgres,
+      ...TAIL,
+      ...APART,
+    ],
+  },
+];
+
+export async function insertCommit(tx: Write, draft: CommitDraft, placed: Placed): Promise<void> {
+  const { parent } = draft;
+  await tx.run(
+    `INSERT INTO ledger_commits (position, id, account, agent, to_agent, trace, branch, parent, root, depth, fork_of,
+       fork_point, event, label, role, provider, model, client_time, key_id, accepted_ms, claims, payload_hash,
+       chain_hash, integrity_hash, leaf, log_root, nodes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    placed.position,
+    draft.id,
+    draft.account,
+    draft.agent,
+    draft.toAgent,
+    draft.trace,
+    draft.branch,
+    parent?.position ?? null,
+    parent?.root ?? placed.position,
+    (parent?.depth ?? 0) + 1,
+    draft.forkOf,
+    draft.forkPoint,
+    draft.event,
+    draft.label,
+    draft.role,
+    draft.provider,
+    draft.model,
+    draft.timestamp,
+    draft.keyId,
+    draft.acceptedMs,
+    JSON.stringify(draft.claims),
+    bytesOf(draft.payloadHash),
+    bytesOf(draft.chainHash),
+    bytesOf(draft.integrityHash),
+    bytesOf(placed.leaf),
+    bytesOf(placed.logRoot),
+    bytesOf(placed.nodes.join("")),
+  );
+  await tx.run(
+    "INSERT INTO ledger_payloads (position, payload) VALUES (?, ?)",
+    placed.position,
+    draft.payload,
+  );
+}
+
+type ParentRow = {
+  position: number;
+  id: string;
+  root: number;
+  root_id: string;
+  depth: number;
+  chain_hash: Uint8Array;
+  integrity_hash: Uint8Array;
+};
+
+/** A commit of an account, as what follows it needs it; `undefined` for any id that is not this account's. */
+export async function parentCommit(
+  read: Read,
+  account: number,
+  id: string,
+): Promise<ParentCommit | undefined> {
+  const row = await read.get<ParentRow>(
+    `SELECT c.position, c.id, c.root, r.id AS root_id, c.depth, c.chain_hash, c.integrity_hash
+     FROM ledger_commits c JOIN ledger_commits r ON r.position = c.root
+     WHERE c.id = ? AND c.account = ?`,
+    id,
+    account,
+  );
+  return (
+    row && {
+      position: row.position,
+      id: row.id,
+      root: row.root,
+      rootId: row.root_id,
+      depth: row.depth,
+      chainHash: toHex(row.chain_hash),
+      integrityHash: toHex(row.integrity_hash),
+    }
+  );
+}
+
+type CommitRow = {
+  position: number;
+  id: string;
+  account: number;
+  agent: string;
+  agent_name: string;
+  to_agent: string;
+  to_agent_name: string;
+  trace: string | null;
+  branch: string;
+  parent: number | null;
+  parent_id: string | null;
+  parent_chain_hash: Uint8Array | null;
+  parent_integrity_hash: Uint8Array | null;
+  root: number;
+  root_id: string;
+  depth: number;
+  fork_of: string | null;
+  fork_point: string | null;
+  event: string;
+  label: string | null;
+  role: string | null;
+  provider: string | null;
+  model: string | null;
+  client_time: string;
+  key_id: string;
+  accepted_ms: number;
+  claims: string;
+  payload: string | null;
+  pruned_ms: number | null;
+  payload_hash: Uint8Array;
+  chain_hash: Uint8Array;
+  integrity_hash: Uint8Array;
+  leaf: Uint8Array;
+  log_root: Uint8Array;
+};
+
+/** Rows of `ledger_commits c` with all that is shown of them; a condition on `c` and an order follow. */
+const SELECT_COMMITS = `SELECT c.position, c.id, c.account, c.agent, a.name AS agent_name, c.to_agent,
+  t.name AS to_agent_name, c.trace, c.branch, c.parent, p.id AS parent_id, p.chain_hash AS parent_chain_hash,
+  p.integrity_hash AS parent_integrity_hash, c.root, r.id AS root_id, c.depth, c.fork_of, c.fork_point, c.event,
+  c.label, c.role, c.provider, c.model, c.client_time, c.key_id, c.accepted_ms, c.claims, y.payload, x.pruned_ms,
+  c.payload_hash, c.chain_hash, c.integrity_hash, c.leaf, c.log_root
+FROM ledger_commits c
+  JOIN ledger_agents a ON a.id = c.agent
+  JOIN ledger_agents t ON t.id = c.to_agent
+  JOIN ledger_commits r ON r.position = c.root
+  LEFT JOIN ledger_commits p ON p.position = c.parent
+  LEFT JOIN ledger_payloads y ON y.position = c.position
+  LEFT JOIN ledger_pruned x ON x.position = c.position`;
+
+/** Commits that meet a condition on `c`, written in SQL after WHERE. */
+export async function commitsWhere(
+  read: Read,
+  condition: string,
+  ...values: readonly (number | string | null)[]
+): Promise<StoredCommit[]> {
+  const rows = await read.all<CommitRow>(`${SELECT_COMMITS} WHERE ${condition}`, ...values);
+  return rows.map(fromRow);
+}
+
+/** A commit of an account; `undefined` for any id that is not this account's. */
+export async function commitOfAccount(
+  read: Read,
+  account: number,
+  id: string,
+): Promise<StoredCommit | undefined> {
+  const [commit] = await commitsWhere(read, "c.id = ? AND c.account = ?", id, account);
+  return commit;
+}
+
+/** The positions of a commit's chain, root first, found by the stored links; as far as they lead. */
+export async function chainPositions(read: Read, tip: number): Promise<number[]> {
+  const rows = await read.all<{ position: number }>(
+    `WITH RECURSIVE chain (position, parent) AS (
+       SELECT position, parent FROM ledger_commits WHERE position = ?
+       UNION ALL
+       SELECT c.position, c.parent FROM ledger_commits c JOIN chain ON c.position = chain.parent
+     ) SELECT position FROM chain ORDER BY position`,
+    tip,
+  );
+  return rows.map(({ position }) => position);
+}
+
+/** Placeholders of one statement at most. */
+const AT_ONCE = 256;
+
+/** The commits at these positions, in their order. A long chain is read in such pages, not at once. */
+export async function commitsAt(read: Read, positions: readonly number[]): Promise<StoredCommit[]> {
+  const found: StoredCommit[] = [];
+  for (let from = 0; from < positions.length; from += AT_ONCE) {
+    const page = positions.slice(from, from + AT_ONCE);
+    const marks = page.map(() => "?").join();
+    found.push(...(await commitsWhere(read, `c.position IN (${marks}) ORDER BY c.position`, ...page)));
+  }
+  return found;
+}
+
+const hexOrNull = (bytes: Uint8Array | null) => (bytes === null ? null : toHex(bytes));
+
+function fromRow(row: CommitRow): StoredCommit {
+  const hashes = [row.payload_hash, row.chain_hash, row.integrity_hash, row.leaf, row.log_root];
+  if (!hashes.every((hash) => hash instanceof Uint8Array))
+    throw ledgerError("LEDGER_DAMAGED", `The commit at position ${row.position} is unreadable.`);
+  return {
+    position: row.position,
+    id: row.id,
+    account: row.account,
+    agent: row.agent,
+    agentName: row.agent_name,
+    toAgent: row.to_agent,
+    toAgentName: row.to_agent_name,
+    trace: row.trace,
+    branch: row.branch,
+    parent: row.parent,
+    parentId: row.parent_id,
+    parentChainHash: hexOrNull(row.parent_chain_hash),
+    parentIntegrityHash: hexOrNull(row.parent_integrity_hash),
+    root: row.root,
+    rootId: row.root_id,
+    depth: row.depth,
+    forkOf: row.fork_of,
+    forkPoint: row.fork_point,
+    event: row.event,
+    label: row.label,
+    role: row.role,
+    provider: row.provider,
+    model: row.model,
+    timestamp: row.client_time,
+    keyId: row.key_id,
+    acceptedMs: row.accepted_ms,
+    claims: JSON.parse(row.claims) as Claims,
+    payload: row.payload,
+    prunedMs: row.pruned_ms,
+    payloadHash: toHex(row.payload_hash),
+    chainHash: toHex(row.chain_hash),
+    integrityHash: toHex(row.integrity_hash),
+    leaf: toHex(row.leaf),
+    logRoot: toHex(row.log_root),
+  };
+}

@@ -1,0 +1,61 @@
+import { errorsOf } from "@darkmatter/core";
+
+const wrong = (message: string, hint: string) => ({ status: 400, retryable: false, message, hint });
+
+/** What a ledger server refuses. The codes are part of the API. */
+export const serverError = errorsOf({
+  unauthorized: {
+    status: 401,
+    retryable: false,
+    message: "No valid credential came with this request.",
+    hint: "Send `Authorization: Bearer` with an API key (dm_sk_…) or, for account routes, a session.",
+  },
+  not_found: {
+    status: 404,
+    retryable: false,
+    message: "There is no such thing in this account.",
+    hint: "Check the id.",
+  },
+  cross_site: {
+    status: 403,
+    retryable: false,
+    message: "A page of another site may not do this with a session cookie.",
+    hint: "Call from the server's own pages, or send the session as `Authorization: Bearer`.",
+  },
+  invalid_request: wrong("The request is not as this route wants it.", "See /openapi.json."),
+  payload_required: wrong("The commit has no payload.", "Send `payload`, an object."),
+  payload_too_large: {
+    status: 413,
+    retryable: false,
+    message: "The payload is larger than this server takes.",
+    hint: "Keep large data elsewhere and commit its hash.",
+  },
+  invalid_timestamp: wrong(
+    "The timestamp is no ISO 8601 time with an offset.",
+    "Send `YYYY-MM-DDTHH:MM:SSZ`.",
+  ),
+  signature_invalid: wrong(
+    "The agent's signature over the envelope does not hold.",
+    "Sign the canon-1 bytes of the envelope that is sent.",
+  ),
+  hash_mismatch: wrong(
+    "What the client claims of this commit is not what the server computes.",
+    "Leave `strict` out to have it as a warning.",
+  ),
+  fork_point_invalid: wrong(
+    "The fork point is not on the chain of that commit, or does not verify.",
+    "Name a commit of its chain, or a step from 1.",
+  ),
+  idempotency_conflict: {
+    status: 409,
+    retryable: false,
+    message: "This idempotency key was used for another request within the last day.",
+    hint: "Use a new key for a new request.",
+  },
+  rate_limited: {
+    status: 429,
+    retryable: true,
+    message: "Too many requests.",
+    hint: "Wait as long as `Retry-After` says.",
+  },
+});

@@ -1,0 +1,97 @@
+import type { Clock, Random } from "@darkmatter/core";
+import type { Signer, Verifier } from "@darkmatter/identity";
+import type { Wire } from "@darkmatter/net";
+import type { SignedCheckpoint } from "@darkmatter/proof";
+import type { Database } from "@darkmatter/store";
+import type { Report } from "../ports.ts";
+
+/** Slow hashes of passwords: scrypt or argon2id, the parameters inside the text. */
+export interface Passwords {
+  hash(password: string): Promise<string>;
+  /** Costs the same whether there is a hash or not, so that nobody can tell by the time. */
+  verify(password: string, hash: string | undefined): Promise<boolean>;
+}
+
+/** The outcome of counting one act in a window of time. */
+export interface Taken {
+  readonly isAllowed: boolean;
+  readonly limit: number;
+  readonly remaining: number;
+  /** Milliseconds until the window is over. */
+  readonly resetMs: number;
+}
+
+/** Counts acts by key; all processes of one server count together. */
+export interface Windows {
+  /** Counts `amount` (default 1) under a key, unless that would exceed `limit`; `UNLIMITED` always passes. */
+  take(key: string, limit: number, windowMs: number, amount?: number): Promise<Taken>;
+}
+
+/** A key this log signed with before, and until when. */
+export interface FormerLogKey {
+  /** 64 hex. */
+  readonly publicKey: string;
+  readonly validUntil: string;
+}
+
+/** Where checkpoints are published: a directory that any web server can serve. */
+export interface CheckpointPublisher {
+  publish(checkpoint: SignedCheckpoint, witnessSignatures: readonly object[]): Promise<void>;
+}
+
+/** Everything a ledger server stands on. */
+export interface LedgerServerPorts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The log's key. */
+  readonly logKey: Signer;
+  readonly formerLogKeys: readonly FormerLogKey[];
+  readonly verifier: Verifier;
+  /** For asking witnesses. */
+  readonly wire: Wire;
+  readonly passwords: Passwords;
+  readonly windows: Windows;
+  readonly publisher: CheckpointPublisher | undefined;
+  readonly report: Report;
+  readonly config: LedgerServerConfig;
+}
+
+/** Limits of ledger.md 1.6; `UNLIMITED` for none. */
+export interface LedgerServerLimits {
+  readonly callsAMinute: number;
+  readonly spawnsADay: number;
+  readonly signInsPerAddress: number;
+  readonly failuresPerEmail: number;
+  readonly provisionsAnHour: number;
+  readonly payloadBytes: number;
+  readonly agentBytesAnHour: number;
+  readonly publicCallsAMinute: number;
+}
+
+export interface LedgerServerConfig {
+  /** Without a slash at its end: what links in answers begin with. */
+  readonly baseUrl: string;
+  readonly limits: LedgerServerLimits;
+  /** Believes X-Forwarded-For: only behind a proxy that sets it. */
+  readonly trustProxy: boolean;
+  /** For admin routes; `undefined` closes them. */
+  readonly adminSecret: string | undefined;
+  /** Agents that may call admin routes with their API key. */
+  readonly adminAgents: readonly string[];
+  /** Origins that pages may call from; none by default. */
+  readonly allowedOrigins: readonly string[];
+  /** Sessions' cookies carry `Secure`. */
+  readonly secureCookies: boolean;
+}
+
+export const DEFAULT_LIMITS: LedgerServerLimits = {
+  callsAMinute: 120,
+  spawnsADay: 10,
+  signInsPerAddress: 20,
+  failuresPerEmail: 5,
+  provisionsAnHour: 10,
+  payloadBytes: 10_000_000,
+  agentBytesAnHour: 100_000_000,
+  publicCallsAMinute: 120,
+};
