@@ -14,6 +14,7 @@ export { createLedger, type Ledger } from "./ledger.ts";
 export type { LedgerAnswer, LedgerCall, LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
 export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPorts } from "./reader.ts";
 export { ledgerMigrations } from "./schema.ts";
+export { COMMIT_BODY_BYTES_MAX } from "./server/commits/commits.routes.ts";
 export {
   type CheckpointPublisher,
   DEFAULT_LIMITS,

@@ -39,6 +39,18 @@ const KINDS = {
     "Another process serves this anchor.",
     "Stop that one first, or give this one another state folder with --home.",
   ),
+  LEDGER_RUNS: kind(
+    "Another process serves this ledger.",
+    "Stop that one first, give this one another state folder with --home, or let both use one PostgreSQL database.",
+  ),
+  LOG_KEY_MISSING: kind(
+    "The log has no key.",
+    "Make one, and keep a copy where only you can read it: darkmatter keys generate --log. To try things out: --dev",
+  ),
+  LOG_KEY_REFUSED: kind(
+    "The log's key cannot be used.",
+    "It is an Ed25519 key in PEM (PKCS#8), readable by its owner alone. Put the right one there: another one would be another log.",
+  ),
   NODE_RUNS: kind(
     "This agent's node runs, and its state is in use.",
     "Stop it (Ctrl-C, or close its client), then try again.",

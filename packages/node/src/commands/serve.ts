@@ -1,10 +1,10 @@
 import { once } from "node:events";
-import { type Command, type CommandInput, EXIT_OK, EXIT_USAGE, type ExitCode } from "@darkmatter/surface";
+import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { startAnchorServer } from "../adapters/anchor-server.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
 import { textOption } from "./context.ts";
-
-const ANCHOR_PORT = "5001";
+import { hostOption, portOf, portOption } from "./listening-options.ts";
+import { serveLedgerCommand } from "./serve-ledger.ts";
 
 /** Servers that are no agent: they have no passport, and a state of their own. */
 export function serveCommands(): Command[] {
@@ -15,12 +15,8 @@ export function serveCommands(): Command[] {
         "run an anchor until Ctrl-C: it keeps agents' addresses, and holds sealed messages for those behind NAT",
       arguments: [],
       options: [
-        { flags: "--port <number>", summary: "where to listen (0: any free port)", default: ANCHOR_PORT },
-        {
-          flags: "--host <address>",
-          summary: "the address to listen on (0.0.0.0: every one)",
-          default: "127.0.0.1",
-        },
+        portOption("5001"),
+        hostOption,
         {
           flags: "--trust-proxy",
           summary: "count callers by X-Forwarded-For: only behind a proxy that sets it",
@@ -28,15 +24,12 @@ export function serveCommands(): Command[] {
       ],
       run: serveAnchor,
     },
+    serveLedgerCommand(),
   ];
 }
 
 async function serveAnchor({ options, out, signal }: CommandInput): Promise<ExitCode> {
-  const port = Number(options.port);
-  if (!/^\d{1,5}$/.test(String(options.port)) || port > 65_535) {
-    out.error("--port must be 0 to 65535");
-    return EXIT_USAGE;
-  }
+  const port = portOf(options.port);
   const host = textOption(options.host) ?? "127.0.0.1";
   const home = homeFolder({ home: textOption(options.home) }, process.env);
   await using server = await startAnchorServer({ home, host, port, trustProxy: options.trustProxy === true });

@@ -1,0 +1,184 @@
+import { join } from "node:path";
+import { hasCode, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
+import { createVerifier, type Signer } from "@darkmatter/identity";
+import {
+  COMMIT_BODY_BYTES_MAX,
+  createLedgerServer,
+  type LedgerServer,
+  type LedgerServerPorts,
+  ledgerServerMigrations,
+  memoryWindows,
+} from "@darkmatter/ledger";
+import { createUndiciWire, type Handler } from "@darkmatter/net";
+import { type Database, migrate, openPostgres, openSqlite, storeMigrations } from "@darkmatter/store";
+import { runJobs, serveHttp } from "@darkmatter/surface";
+import { nodeError } from "../errors.ts";
+import type { LedgerServerSettings } from "../ledger-server-config.ts";
+import { type Log, openLog } from "./log.ts";
+import { logKeyPath, makeLogKey, readFormerLogKeys, readLogKey } from "./log-key-file.ts";
+import { makeFolders } from "./make-folders.ts";
+import { tryAcquire } from "./owner-lock.ts";
+
+export interface LedgerServerOptions {
+  readonly home: string;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Without a slash at its end; by default where it listens. */
+  readonly baseUrl: string | undefined;
+  readonly trustProxy: boolean;
+  /** Makes a key where there is none. */
+  readonly isDevelopment: boolean;
+  /** A directory for checkpoints. */
+  readonly publish: string | undefined;
+  readonly settings: LedgerServerSettings;
+}
+
+export interface RunningLedgerServer extends AsyncDisposable {
+  readonly url: string;
+  readonly baseUrl: string;
+  readonly folder: string;
+  readonly log: string;
+  readonly database: "sqlite" | "postgres";
+  /** The log's public key, 64 hex. */
+  readonly logKey: string;
+  /** The file of a key that was made at this start. */
+  readonly madeKey: string | undefined;
+}
+
+/**
+ * A ledger server in this process: its state in `<home>/ledger/`, which one at a time has, or in a PostgreSQL database
+ * that many may share.
+ */
+export async function startLedgerServer(options: LedgerServerOptions): Promise<RunningLedgerServer> {
+  const { home, settings } = options;
+  const folder = join(home, "ledger");
+  const logFile = join(folder, "ledger.log");
+  await using undo = new AsyncDisposableStack();
+  makeFolders(folder);
+  if (settings.database === undefined) await own(folder, undo);
+  const { key, madeKey } = keyOf(options);
+  const formerLogKeys = settings.formerLogKeysFile ? readFormerLogKeys(settings.formerLogKeysFile) : [];
+  const log = undo.use(openLog(logFile));
+  const db = undo.use(await openDatabase(folder, settings.database, log));
+  await migrate(db, [...storeMigrations, ...ledgerServerMigrations]);
+  const wire = createUndiciWire();
+  undo.defer(() => wire.close());
+  // Its own address is part of what it answers: requests wait until it is known.
+  const serving = Promise.withResolvers<Handler>();
+  serving.promise.catch(() => undefined);
+  const http = await serveHttp({
+    handler: async (request) => (await serving.promise)(request),
+    host: options.host,
+    port: options.port,
+    maxBodyBytes: COMMIT_BODY_BYTES_MAX,
+    onError: (error) => log.warn("http.failed", { reason: reasonOf(error) }),
+  });
+  const closing = once(() => http.close());
+  undo.defer(closing);
+  const baseUrl = options.baseUrl ?? http.url;
+  const server = createLedgerServer(portsOf(options, { db, wire, key, formerLogKeys, baseUrl, log }));
+  await server.start();
+  undo.defer(() => server.stop());
+  // Undone in reverse: no new requests while the log is signed for the last time.
+  undo.defer(closing);
+  undo.use(
+    runJobs(jobsOf(server, log), systemClock, (job, reason) => log.warn("job.failed", { job, reason })),
+  );
+  serving.resolve(server.handler);
+  log.info("ledger.started", { url: http.url, database: db.dialect, log_key: key.agentId });
+
+  const running = undo.move();
+  return {
+    url: http.url,
+    baseUrl,
+    folder,
+    log: logFile,
+    database: db.dialect,
+    logKey: key.agentId,
+    madeKey,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** One process at a time has the state of a folder. @throws LEDGER_RUNS */
+async function own(folder: string, undo: AsyncDisposableStack): Promise<void> {
+  const attempt = await tryAcquire(join(folder, "owner.lock"));
+  if (attempt.kind === "unusable") throw nodeError(attempt.trouble);
+  if (attempt.kind === "busy")
+    throw nodeError("LEDGER_RUNS", `Another process serves the ledger in ${folder}.`);
+  undo.defer(() => attempt.lock.release());
+}
+
+function openDatabase(folder: string, url: string | undefined, log: Log): Promise<Database> {
+  const report = (error: unknown) => log.warn("database", { reason: reasonOf(error) });
+  return url === undefined
+    ? openSqlite({ path: join(folder, "ledger.db"), report })
+    : openPostgres({ url, report });
+}
+
+/** The key of the environment or the home; in development one is made. @throws LOG_KEY_MISSING, LOG_KEY_REFUSED */
+function keyOf({ home, isDevelopment, settings }: LedgerServerOptions) {
+  const file = settings.logKeyFile ?? logKeyPath(home);
+  try {
+    return { key: readLogKey({ text: settings.logKey, file }), madeKey: undefined };
+  } catch (error) {
+    if (!isDevelopment || !hasCode(error, "LOG_KEY_MISSING")) throw error;
+    return { key: makeLogKey(file), madeKey: file };
+  }
+}
+
+interface Parts extends Pick<LedgerServerPorts, "db" | "wire" | "formerLogKeys"> {
+  readonly key: Signer;
+  readonly baseUrl: string;
+  readonly log: Log;
+}
+
+function portsOf(
+  { settings, trustProxy }: LedgerServerOptions,
+  { db, wire, key, formerLogKeys, baseUrl, log }: Parts,
+): LedgerServerPorts {
+  const { limits, adminSecret, adminAgents, allowedOrigins } = settings;
+  return {
+    db,
+    wire,
+    formerLogKeys,
+    clock: systemClock,
+    random: systemRandom,
+    logKey: key,
+    verifier: createVerifier(),
+    passwords: NO_PASSWORDS,
+    windows: memoryWindows(systemClock),
+    publisher: undefined,
+    report: (event, context) => log.warn(event, context),
+    config: {
+      baseUrl,
+      limits,
+      trustProxy,
+      adminSecret,
+      adminAgents,
+      allowedOrigins,
+      secureCookies: baseUrl.startsWith("https:"),
+    },
+  };
+}
+
+/** @TODO replaced by the accounts' own as soon as there is one: until then nobody can have a password */
+const NO_PASSWORDS = {
+  hash: async () => {
+    throw nodeError("NODE_FAILED", "This server has no passwords yet.");
+  },
+  verify: async () => false,
+};
+
+function jobsOf({ jobs }: LedgerServer, log: Log) {
+  return [...jobs, { name: "log", periodMs: MINUTE_MS, run: async () => log.turnOver() }];
+}
+
+function once(act: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= act();
+    return done;
+  };
+}

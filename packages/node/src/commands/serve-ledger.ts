@@ -1,0 +1,98 @@
+import { once } from "node:events";
+import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { type RunningLedgerServer, startLedgerServer } from "../adapters/ledger-server.ts";
+import { homeFolder } from "../adapters/passport-peek.ts";
+import { nodeError } from "../errors.ts";
+import { databaseUrl, parseLedgerServerSettings } from "../ledger-server-config.ts";
+import { textOption } from "./context.ts";
+import { hostOption, portOf, portOption } from "./listening-options.ts";
+
+export function serveLedgerCommand(): Command {
+  return {
+    name: "serve ledger",
+    summary:
+      "run a ledger server until Ctrl-C: agents of a team commit to it over HTTP, auditors read and check it",
+    arguments: [],
+    options: [
+      portOption("5002"),
+      hostOption,
+      {
+        flags: "--database <url>",
+        summary: "a PostgreSQL URL, for several processes; by default a file in the home",
+      },
+      { flags: "--publish <folder>", summary: "write checkpoints to a folder that any web server can serve" },
+      { flags: "--base-url <url>", summary: "the URL others reach it by, which links in answers begin with" },
+      {
+        flags: "--trust-proxy",
+        summary: "count callers by X-Forwarded-For: only behind a proxy that sets it",
+      },
+      { flags: "--dev", summary: "make the log's key at the first start: to try things out" },
+    ],
+    run: serveLedger,
+  };
+}
+
+async function serveLedger({ options, out, signal }: CommandInput): Promise<ExitCode> {
+  const settings = parseLedgerServerSettings(process.env);
+  const database = databaseUrl(textOption(options.database), "--database") ?? settings.database;
+  await using server = await startLedgerServer({
+    home: homeFolder({ home: textOption(options.home) }, process.env),
+    host: textOption(options.host) ?? "127.0.0.1",
+    port: portOf(options.port),
+    baseUrl: baseUrlOf(textOption(options.baseUrl)),
+    trustProxy: options.trustProxy === true,
+    isDevelopment: options.dev === true,
+    publish: textOption(options.publish),
+    settings: { ...settings, database },
+  });
+  out.result(announcement(server), {
+    url: server.url,
+    base_url: server.baseUrl,
+    pid: process.pid,
+    state: server.folder,
+    log: server.log,
+    database: server.database,
+    log_key: server.logKey,
+    ...(server.madeKey !== undefined && { made_key: server.madeKey }),
+  });
+  if (!signal.aborted) await once(signal, "abort");
+  return EXIT_OK;
+}
+
+/** @throws USAGE */
+function baseUrlOf(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const { protocol = "", username, password, search, hash } = URL.parse(value) ?? {};
+  if (!/^https?:$/.test(protocol) || username || password || search || hash)
+    throw nodeError("USAGE", "--base-url must be an http(s) URL such as https://ledger.example.org");
+  return value.replace(/\/+$/, "");
+}
+
+function announcement(server: RunningLedgerServer): string {
+  const { url, baseUrl, folder, log, database, logKey, madeKey } = server;
+  const isHere = /^http:\/\/(localhost|127\.|\[::1\])/.test(url);
+  const lines = [
+    `DarkMatter ledger at ${baseUrl}${baseUrl === url ? "" : ` (listening at ${url})`}`,
+    database === "sqlite" ? `  state   ${folder}` : "  state   the PostgreSQL database",
+    `  log     ${log}`,
+    `  log key ${logKey}`,
+    ...(madeKey === undefined
+      ? []
+      : [
+          "",
+          `The log's key was made: ${madeKey}`,
+          "Keep a copy of it. Whoever has it can sign in this log's name; without it the log cannot go on.",
+        ]),
+    "",
+    "The first agent, and its API key, which is shown once:",
+    `  curl -X POST ${baseUrl}/api/provision -H 'content-type: application/json' \\`,
+    `    -d '{"email":"you@example.org","agentName":"first"}'`,
+    "Its first commit:",
+    `  curl -X POST ${baseUrl}/api/commit -H 'authorization: Bearer dm_sk_…' \\`,
+    `    -H 'content-type: application/json' -d '{"payload":{"input":"Q","output":"A"}}'`,
+    "",
+    ...(isHere ? [] : ["Put it behind a proxy that speaks HTTPS, with --base-url and --trust-proxy."]),
+    "Ctrl-C stops the server; what it holds stays.",
+  ];
+  return lines.join("\n");
+}
