@@ -52,6 +52,27 @@ export const serverError = errorsOf({
     message: "This idempotency key was used for another request within the last day.",
     hint: "Use a new key for a new request.",
   },
+  key_invalid: wrong(
+    "That is no Ed25519 public key that may be used.",
+    "A signing key is base64url of 32 bytes, an agent's key an SPKI PEM; points of small order are refused.",
+  ),
+  key_exists: wrong(
+    "This agent has, or had, a key with this id, or revoked this key.",
+    "Register a new key under a new id.",
+  ),
+  key_not_active: wrong("This key is no longer active.", "Name a key that is active, or register a new one."),
+  key_conflict: {
+    status: 409,
+    retryable: false,
+    message: "This id names another key, or the key was revoked.",
+    hint: "Register a new key under a new id.",
+  },
+  share_expired: {
+    status: 410,
+    retryable: false,
+    message: "This share's time is over.",
+    hint: "Ask who made it for a new one.",
+  },
   rate_limited: {
     status: 429,
     retryable: true,
