@@ -13,6 +13,7 @@ import {
   legacyText,
   readExactJson,
   readExactObject,
+  readMemberTexts,
   sha256Hex,
   utf8,
 } from "./index.ts";
@@ -251,3 +252,34 @@ function dividedToEven(numerator: bigint, denominator: bigint): bigint {
   const isUp = twice > denominator || (twice === denominator && quotient % 2n === 1n);
   return isUp ? quotient + 1n : quotient;
 }
+
+describe("the members of an object's text", () => {
+  const rows = (text: string) =>
+    [...readMemberTexts(text).members].map(([key, { text, canon1 }]) => [key, text, canon1]);
+
+  test("come as they stand and as canon-1", () => {
+    const text = ' { "p" : {"b": 1.0, "a":[1e2 , {}]} ,"\\u0061":"\\/",\n"n":1E2} ';
+    expect(rows(text)).toEqual([
+      ["a", '"\\/"', '"/"'],
+      ["n", "1E2", "100.0"],
+      ["p", '{"b": 1.0, "a":[1e2 , {}]}', '{"a":[100.0,{}],"b":1.0}'],
+    ]);
+    expect(readMemberTexts(text).canon1).toBe(canon1OfText(text));
+    expect(rows("{}")).toEqual([]);
+  });
+
+  test("are refused where they are no object's, and as every other reading refuses them", () => {
+    for (const [text, code] of [
+      ["[]", "not_an_object"],
+      ['"{}"', "not_an_object"],
+      ["[{}]", "not_an_object"],
+      ['{"a":1,"\\u0061":2}', "duplicate_key"],
+      ['{"a":{"b":1,"b":1}}', "duplicate_key"],
+      ["{}}", "invalid_json"],
+    ] as const)
+      expect(() => readMemberTexts(text)).toThrow(expect.objectContaining({ code }));
+    expect(() => readMemberTexts('{"a":[[]]}', { maxDepth: 2 })).toThrow(
+      expect.objectContaining({ code: "too_deep" }),
+    );
+  });
+});

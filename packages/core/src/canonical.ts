@@ -9,6 +9,7 @@ import {
 } from "./exact-json.ts";
 import { float17, floatShortest } from "./float-text.ts";
 import type { Json } from "./json.ts";
+import { exactJsonError } from "./json-errors.ts";
 import { type Escapes, type JsonBuilder, readJson, stringValue } from "./json-reader.ts";
 
 /** A member of an object, on its way into the object's text. */
@@ -16,6 +17,12 @@ interface Member {
   readonly key: string;
   /** `"key":value` */
   readonly text: string;
+}
+
+interface PlacedMember extends Member {
+  readonly value: string;
+  readonly valueStart: number;
+  readonly valueEnd: number;
 }
 
 /** canon-1 (ledger.md 2.2): the text whose UTF-8 is hashed and signed. */
@@ -49,6 +56,50 @@ export function legacyText(value: ExactObject): string {
 /** canon-1 of JSON text, without building its value. @throws as `readExactJson` */
 export function canon1OfText(text: string): string {
   return readJson(text, canon1Builder);
+}
+
+/** A member of an object's text. */
+export interface MemberText {
+  /** As it stands there, without the space around it. */
+  readonly text: string;
+  readonly canon1: string;
+}
+
+/**
+ * The members of an object's text, in one reading, and the whole text's canon-1.
+ *
+ * @param options.maxDepth levels of arrays and objects; 256 unless told
+ * @throws as `readExactObject`
+ */
+export function readMemberTexts(
+  text: string,
+  options?: { readonly maxDepth?: number },
+): { readonly members: ReadonlyMap<string, MemberText>; readonly canon1: string } {
+  // An object is complete after all that are inside it: the last one is the outermost.
+  let outermost: readonly PlacedMember[] | undefined;
+  const whole = readJson<string, PlacedMember>(
+    text,
+    {
+      ...canon1Builder,
+      member(text, keyStart, keyEnd, escapes, value, valueStart, valueEnd) {
+        const key = stringValue(text, keyStart, keyEnd, escapes);
+        const keyText = canonicalString(text, keyStart, keyEnd, escapes);
+        return { key, text: `${keyText}:${value}`, value, valueStart, valueEnd };
+      },
+      object(members) {
+        const joined = canon1Builder.object(members);
+        outermost = members;
+        return joined;
+      },
+    },
+    options?.maxDepth,
+  );
+  if (!outermost || !whole.startsWith("{")) throw exactJsonError("not_an_object");
+  const members = outermost.map(
+    ({ key, value, valueStart, valueEnd }) =>
+      [key, { text: text.slice(valueStart, valueEnd), canon1: value }] as const,
+  );
+  return { members: new Map(members), canon1: whole };
 }
 
 /** canon-1 of a value that exists only in memory. @throws as `exactOf` */

@@ -7,6 +7,8 @@ export {
   canon1OfText,
   canonE,
   legacyText,
+  type MemberText,
+  readMemberTexts,
   writeExactJson,
 } from "./canonical.ts";
 export * from "./clock.ts";

@@ -35,7 +35,16 @@ export interface JsonBuilder<Value, Member> {
   string(text: string, start: number, end: number, escapes: Escapes): Value;
   number(token: string, isFloat: boolean): Value;
   array(items: Value[]): Value;
-  member(text: string, keyStart: number, keyEnd: number, escapes: Escapes, value: Value): Member;
+  /** The value stands from `valueStart` to `valueEnd`. */
+  member(
+    text: string,
+    keyStart: number,
+    keyEnd: number,
+    escapes: Escapes,
+    value: Value,
+    valueStart: number,
+    valueEnd: number,
+  ): Member;
   /** `undefined` when two members have the same key. */
   object(members: Member[]): Value | undefined;
 }
@@ -124,7 +133,9 @@ function readMember<Value, Member>(cursor: Cursor<Value, Member>): Member {
   if (text.charCodeAt(cursor.at) !== COLON) refuseAt("invalid_json", cursor.at);
   cursor.at++;
   skipSpace(cursor);
-  return build.member(text, start, end, escapes, readValue(cursor));
+  const valueStart = cursor.at;
+  const value = readValue(cursor);
+  return build.member(text, start, end, escapes, value, valueStart, cursor.at);
 }
 
 function readArray<Value, Member>(cursor: Cursor<Value, Member>): Value {
