@@ -1,5 +1,6 @@
 import { type Checkpoint, checkpointTag, checkpointText, type SignedCheckpoint } from "@darkmatter/proof";
 import type { Read, Write } from "@darkmatter/store";
+import { lockLog } from "../log/append.ts";
 import type { Log, LogHead } from "../log/log.ts";
 import type { LedgerPorts } from "../ports.ts";
 import { secondsTime } from "../times.ts";
@@ -77,6 +78,8 @@ export function createCheckpoints(
 
   return {
     async make(tx) {
+      // Two processes that make one at once would sign one size twice.
+      await lockLog(tx);
       const newer = await readNewer(tx);
       if (newer) throw checkpointError("STATE_OLDER", olderText(newer));
       const previous = await latestCheckpoint(tx);

@@ -53,8 +53,13 @@ export function placeInLog(before: Tail, entry: Entry): Placed {
   };
 }
 
+/** Holds the log until the transaction is over: nothing is appended meanwhile. */
+export async function lockLog(tx: Write): Promise<void> {
+  await tx.lock(APPEND_LOCK);
+}
+
 /** The end of the log, held until the transaction is over. */
 export async function lockTail(tx: Write): Promise<Tail> {
-  await tx.lock(APPEND_LOCK);
+  await lockLog(tx);
   return readTail(tx);
 }

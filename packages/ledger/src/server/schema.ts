@@ -4,6 +4,7 @@ import { agentMigrations } from "./agents/agents.store.ts";
 import { serverCommitMigrations } from "./commits/commits.store.ts";
 import { agentKeyMigrations } from "./keys/agent-keys.store.ts";
 import { signingKeyMigrations } from "./keys/signing-keys.store.ts";
+import { logMigrations } from "./log/log.store.ts";
 import { shareMigrations } from "./shares/shares.store.ts";
 
 /** Every step of a ledger server's tables, in the order they are applied. A node's ledger has tables of its own. */
@@ -11,6 +12,7 @@ export const ledgerServerMigrations: readonly Migration[] = [
   ...accountMigrations,
   ...agentMigrations,
   ...serverCommitMigrations,
+  ...logMigrations,
   ...signingKeyMigrations,
   ...agentKeyMigrations,
   ...shareMigrations,

@@ -1,0 +1,5 @@
+import { memoryDatabase } from "@darkmatter/store/testing";
+import { checkpointSuite } from "../../testing/server-checkpoint-suite.ts";
+import { ledgerServerMigrations } from "../schema.ts";
+
+checkpointSuite("SQLite", () => memoryDatabase(ledgerServerMigrations));

@@ -1,0 +1,209 @@
+import { toHex } from "@darkmatter/core";
+import type { Migration, Read, Write } from "@darkmatter/store";
+import { ledgerError } from "../../errors.ts";
+import { insertOnly } from "../insert-only.ts";
+
+const CHECKPOINTS = [
+  // Named and filled as a node's, so that both are read by the same code.
+  `CREATE TABLE ledger_checkpoints (
+     tree_size BIGINT PRIMARY KEY,
+     checkpoint_id TEXT NOT NULL UNIQUE,
+     tree_root TEXT NOT NULL,
+     log_root TEXT NOT NULL,
+     timestamp TEXT NOT NULL,
+     previous_cp_id TEXT,
+     previous_tree_root TEXT,
+     server_sig TEXT NOT NULL
+   )`,
+  `CREATE TABLE ledger_witness_signatures (
+     tree_size BIGINT NOT NULL REFERENCES ledger_checkpoints (tree_size),
+     witness_id TEXT NOT NULL,
+     agent_id TEXT NOT NULL,
+     name TEXT,
+     signature TEXT NOT NULL,
+     witnessed_at TEXT NOT NULL,
+     PRIMARY KEY (tree_size, witness_id)
+   )`,
+  "CREATE INDEX ledger_witness_signatures_agent ON ledger_witness_signatures (agent_id, tree_size)",
+];
+
+const AROUND = [
+  // Goes with the state it lies in: once a newer one is put back, all is well again.
+  "CREATE TABLE ledger_newer (one INTEGER PRIMARY KEY CHECK (one = 1), signed TEXT NOT NULL)",
+  `CREATE TABLE ledger_witnesses (
+     witness_id TEXT PRIMARY KEY,
+     public_key TEXT NOT NULL UNIQUE,
+     name TEXT NOT NULL,
+     endpoint TEXT,
+     registered_ms BIGINT NOT NULL
+   )`,
+];
+
+export const logMigrations: readonly Migration[] = [
+  ...insertOnly(
+    "ledger-server/020-checkpoints",
+    ["ledger_checkpoints", "ledger_witness_signatures"],
+    CHECKPOINTS,
+  ),
+  { name: "ledger-server/021-witnesses", sql: AROUND },
+  {
+    name: "ledger-server/022-checkpoints-grow",
+    dialects: ["sqlite"],
+    sql: [
+      // A REPLACE would go past the trigger on DELETE.
+      `CREATE TRIGGER ledger_checkpoints_grow BEFORE INSERT ON ledger_checkpoints
+       WHEN EXISTS (SELECT 1 FROM ledger_checkpoints WHERE tree_size >= new.tree_size)
+       BEGIN SELECT RAISE(ABORT, 'a checkpoint covers more than the one before it'); END`,
+    ],
+  },
+  {
+    name: "ledger-server/022-checkpoints-grow-postgres",
+    dialects: ["postgres"],
+    sql: [
+      `CREATE FUNCTION ledger_checkpoints_grow() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN
+         IF EXISTS (SELECT 1 FROM ledger_checkpoints WHERE tree_size >= NEW.tree_size) THEN
+           RAISE EXCEPTION 'a checkpoint covers more than the one before it';
+         END IF;
+         RETURN NEW;
+       END $$`,
+      `CREATE TRIGGER ledger_checkpoints_grow BEFORE INSERT ON ledger_checkpoints
+       FOR EACH ROW EXECUTE FUNCTION ledger_checkpoints_grow()`,
+    ],
+  },
+];
+
+/** Of each key that signed checkpoints: the newest of them, named by its size. */
+export async function lastSizeByTag(read: Read): Promise<number[]> {
+  const rows = await read.all<{ size: number }>(
+    `SELECT max(tree_size) AS size FROM ledger_checkpoints
+     GROUP BY substr(checkpoint_id, length(checkpoint_id) - 7)`,
+  );
+  return rows.map(({ size }) => size);
+}
+
+/** A witness that an operator registered. */
+export interface RegisteredWitness {
+  readonly witnessId: string;
+  /** 64 hex. */
+  readonly publicKey: string;
+  readonly name: string;
+  /** Where it is asked; `null` for one that signs by itself. */
+  readonly endpoint: string | null;
+  readonly registeredMs: number;
+}
+
+type WitnessRow = {
+  witness_id: string;
+  public_key: string;
+  name: string;
+  endpoint: string | null;
+  registered_ms: number;
+};
+
+const witnessFrom = (row: WitnessRow): RegisteredWitness => ({
+  witnessId: row.witness_id,
+  publicKey: row.public_key,
+  name: row.name,
+  endpoint: row.endpoint,
+  registeredMs: row.registered_ms,
+});
+
+/** Registers a witness, or gives a registered one another name and endpoint. */
+export async function putWitness(tx: Write, witness: RegisteredWitness): Promise<void> {
+  await tx.run(
+    `INSERT INTO ledger_witnesses (witness_id, public_key, name, endpoint, registered_ms) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (witness_id) DO UPDATE SET name = excluded.name, endpoint = excluded.endpoint`,
+    witness.witnessId,
+    witness.publicKey,
+    witness.name,
+    witness.endpoint,
+    witness.registeredMs,
+  );
+}
+
+export async function witnessById(read: Read, witnessId: string): Promise<RegisteredWitness | undefined> {
+  const row = await read.get<WitnessRow>("SELECT * FROM ledger_witnesses WHERE witness_id = ?", witnessId);
+  return row && witnessFrom(row);
+}
+
+export async function allWitnesses(read: Read): Promise<RegisteredWitness[]> {
+  const rows = await read.all<WitnessRow>(
+    "SELECT * FROM ledger_witnesses ORDER BY registered_ms, witness_id",
+  );
+  return rows.map(witnessFrom);
+}
+
+/** The size of the first tree that covers a position and that a witness signed; `undefined` while there is none. */
+export async function firstWitnessedSize(read: Read, position: number): Promise<number | undefined> {
+  const row = await read.get<{ size: number | null }>(
+    "SELECT min(tree_size) AS size FROM ledger_witness_signatures WHERE tree_size > ?",
+    position,
+  );
+  return row?.size ?? undefined;
+}
+
+/** What a log says of one commit: nothing of its payload, agent or account. Bare hex. */
+export interface LogEntry {
+  readonly position: number;
+  readonly id: string;
+  readonly acceptedMs: number;
+  /** Scheme 2. */
+  readonly integrityHash: string;
+  readonly leaf: string;
+  readonly logRoot: string;
+  readonly nodes: readonly string[];
+}
+
+type EntryRow = {
+  position: number;
+  id: string;
+  accepted_ms: number;
+  integrity_hash: Uint8Array;
+  leaf: Uint8Array;
+  log_root: Uint8Array;
+  nodes: Uint8Array;
+};
+
+const ENTRIES = "SELECT position, id, accepted_ms, integrity_hash, leaf, log_root, nodes FROM ledger_commits";
+const HASH_BYTES = 32;
+
+function entryFrom(row: EntryRow): LogEntry {
+  const hashes = [row.integrity_hash, row.leaf, row.log_root, row.nodes];
+  const isWhole =
+    hashes.every((hash) => hash instanceof Uint8Array && hash.length % HASH_BYTES === 0) &&
+    typeof row.id === "string" &&
+    Number.isSafeInteger(row.accepted_ms);
+  if (!isWhole) throw ledgerError("LEDGER_DAMAGED", `The commit at position ${row.position} is unreadable.`);
+  return {
+    position: row.position,
+    id: row.id,
+    acceptedMs: row.accepted_ms,
+    integrityHash: toHex(row.integrity_hash),
+    leaf: toHex(row.leaf),
+    logRoot: toHex(row.log_root),
+    nodes: nodesIn(row.nodes),
+  };
+}
+
+function nodesIn(bytes: Uint8Array): string[] {
+  return Array.from({ length: bytes.length / HASH_BYTES }, (_, at) =>
+    toHex(bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)),
+  );
+}
+
+/** The entry of a commit, whose ever it is: what is said of it is no secret. */
+export async function entryById(read: Read, id: string): Promise<LogEntry | undefined> {
+  const row = await read.get<EntryRow>(`${ENTRIES} WHERE id = ?`, id);
+  return row && entryFrom(row);
+}
+
+/** The entries from a position to before another. */
+export async function entriesBetween(read: Read, from: number, to: number): Promise<LogEntry[]> {
+  const rows = await read.all<EntryRow>(
+    `${ENTRIES} WHERE position >= ? AND position < ? ORDER BY position`,
+    from,
+    to,
+  );
+  return rows.map(entryFrom);
+}

@@ -1,0 +1,78 @@
+import { createSigner, createVerifier } from "@darkmatter/identity";
+import { signedCheckpointOf, verifyNodeCheckpoint } from "@darkmatter/proof";
+import type { Database } from "@darkmatter/store";
+import { describe, expect, type TestContext, test } from "vitest";
+import { createServerLog } from "../server/log/server-log.ts";
+import { testServer } from "./test-server.ts";
+
+/** Opens a database with a ledger server's tables that holds nothing yet; may `context.skip` what cannot run here. */
+export type OpenServerDatabase = (context: TestContext) => Promise<Database>;
+
+/** What a server's checkpoints are on every database: run it on yours. */
+export function checkpointSuite(name: string, open: OpenServerDatabase): void {
+  const opened = async (context: TestContext) => testServer({ db: await open(context) });
+
+  describe(`server checkpoints: ${name}`, () => {
+    test("a checkpoint says what the log is, follows the one before, and is made only when the log grew", async (context) => {
+      await using server = await opened(context);
+      const ana = await server.account("ana");
+      const log = createServerLog(server.ports);
+      expect(await log.checkpointNow()).toBeUndefined();
+      await server.commit(ana, { payload: { n: 1 } });
+
+      const first = await log.checkpointNow();
+      expect(await log.checkpointNow()).toEqual(first);
+      for (let n = 2; n <= 4; n++) await server.commit(ana, { payload: { n } });
+      const second = await log.checkpointNow();
+
+      const { agentId } = server.ports.logKey;
+      expect(signedCheckpointOf({ ...first })).toEqual(first);
+      expect(first).toMatchObject({ tree_size: 1, position: 0, log_position: 0, previous_cp_id: null });
+      expect(second).toMatchObject({
+        tree_size: 4,
+        position: 3,
+        previous_cp_id: first?.checkpoint_id,
+        previous_tree_root: first?.tree_root,
+      });
+      const { verify } = createVerifier({ threads: "never" });
+      for (const one of [first, second])
+        expect(one && (await verifyNodeCheckpoint(one, agentId, verify))).toBe(true);
+      expect(await log.checkpoints.from(server.db, 0)).toEqual([first, second]);
+    });
+
+    test("what was signed can be neither changed nor removed nor followed by less", async (context) => {
+      await using server = await opened(context);
+      const log = createServerLog(server.ports);
+      await server.commit(await server.account("ana"), { payload: {} });
+      const signed = await log.checkpointNow();
+      const attacks = [
+        "UPDATE ledger_checkpoints SET tree_root = 'other'",
+        "DELETE FROM ledger_checkpoints",
+        "INSERT INTO ledger_checkpoints SELECT 0, 'other', '', '', '', NULL, NULL, '' FROM ledger_checkpoints",
+      ];
+      for (const sql of attacks)
+        await expect(
+          server.db.write((tx) => tx.run(sql)),
+          sql,
+        ).rejects.toThrow();
+      expect(await log.checkpoints.from(server.db, 0)).toEqual([signed]);
+    });
+
+    test("a log whose key is another one is not served, unless the key that signed it is named with its end", async (context) => {
+      await using server = await opened(context);
+      const { ports } = server;
+      await server.commit(await server.account("ana"), { payload: {} });
+      const signed = await createServerLog(ports).checkpointNow();
+      const logKey = createSigner(new Uint8Array(32).fill(9));
+      const started = (formerLogKeys: typeof ports.formerLogKeys) =>
+        createServerLog({ ...ports, logKey, formerLogKeys }).start();
+      const publicKey = ports.logKey.agentId;
+
+      await expect(started([])).rejects.toMatchObject({ code: "LOG_KEY_WRONG" });
+      await expect(started([{ publicKey, validUntil: "2026-11-21T09:59:59Z" }])).rejects.toMatchObject({
+        code: "LOG_KEY_WRONG",
+      });
+      await started([{ publicKey, validUntil: signed?.timestamp ?? "" }]);
+    });
+  });
+}
