@@ -2,6 +2,7 @@ import type { Route } from "@darkmatter/surface";
 import { secondsTime } from "../../times.ts";
 import { agentOfAccount } from "../agents/agents.store.ts";
 import type { KeyCaller, Ways } from "../callers.ts";
+import { assuranceOf, NOT_STANDING } from "../chains/assurance.ts";
 import { serverError } from "../errors.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
@@ -45,7 +46,7 @@ export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: App
           baseUrl: config.baseUrl,
           soundness,
           verifiedAtMs: clock.now(),
-          assurance: "L1",
+          assurance: assuranceOf(commit, NOT_STANDING),
         } as const;
         return answer(200, {
           ...passportOf(commit, view),

@@ -1,6 +1,7 @@
 import { canon1OfText, sha256Hex } from "@darkmatter/core";
 import { chainHashV1, chainHashV2, commitEnvelope, envelopeText, prefixed } from "@darkmatter/proof";
 import { millisecondsTime } from "../../times.ts";
+import type { Assurance } from "../chains/assurance.ts";
 import { type Answerable, RawJson } from "../json-text.ts";
 import type { StoredCommit } from "./commit.ts";
 
@@ -70,7 +71,7 @@ export interface PassportView {
   readonly baseUrl: string;
   readonly soundness: Soundness;
   readonly verifiedAtMs: number;
-  readonly assurance: "L1" | "L2" | "L3";
+  readonly assurance: Assurance;
 }
 
 /** The JSON Schema of ledger.md 1.2, below the server's URL. */
@@ -115,7 +116,8 @@ export function passportOf(commit: StoredCommit, view: PassportView) {
     lineage,
     ...(commit.forkOf === null ? {} : lineage),
     created_at: millisecondsTime(commit.acceptedMs),
-    assurance_level: view.assurance,
+    assurance_level: view.assurance.level,
+    assurance: view.assurance.parts,
     completeness_claim: claims.completenessClaim,
     integrity_v2: {
       payload_hash: prefixed(commit.payloadHash),

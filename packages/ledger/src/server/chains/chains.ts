@@ -1,0 +1,179 @@
+import { DarkMatterError } from "@darkmatter/core";
+import { inclusionProof, type ReadNode } from "@darkmatter/proof";
+import type { Read } from "@darkmatter/store";
+import type { StoredCommit } from "../commits/commit.ts";
+import { commitsAt } from "../commits/commits.store.ts";
+import type { LedgerServerPorts } from "../ports.ts";
+import { type Anchor, type Step, stepOf } from "./chain-step.ts";
+import { type Link, linksFrom, positionOf } from "./chains.store.ts";
+import { createClientProofs } from "./client-proofs.ts";
+import { type CoveringCheckpoint, coveringCheckpoint, presentTree } from "./signed-tree.ts";
+import { createTreeRows, type TreeRows } from "./tree-rows.ts";
+
+/** What walking chains needs. */
+export type ChainPorts = Pick<LedgerServerPorts, "db" | "clock" | "logKey" | "formerLogKeys" | "verifier">;
+
+/** The commits from a root to one of its descendants, as the stored links lead. */
+export interface Chain {
+  readonly account: number;
+  /** Root first. Never empty. */
+  readonly links: readonly Link[];
+  /** Whether the first of them names a parent that cannot be found. */
+  readonly isCut: boolean;
+}
+
+/** Steps that were looked at together, with the part of the tree that they needed. */
+export interface StepPage {
+  readonly steps: readonly Step[];
+  readonly tree: TreeRows;
+}
+
+/** What a walk compares steps with, and reads beside them. */
+export interface WalkWishes {
+  readonly covering: CoveringCheckpoint | undefined;
+  /** The log as it now is: for steps under no signed checkpoint. */
+  readonly present: Anchor;
+  /** More nodes that will be read of `tree` for a commit at this position. */
+  readonly also?: (readNode: ReadNode, position: number) => Promise<unknown>;
+}
+
+const LINKS_AT_ONCE = 1000;
+const STEPS_AT_ONCE = 64;
+/** Payloads held at once, but for a single larger one. */
+const PAGE_BYTES = 8_000_000;
+
+/** The chain that ends with a commit of an account; `undefined` for any id that is not this account's. */
+export async function openChain(
+  { db, clock }: Pick<ChainPorts, "db" | "clock">,
+  account: number,
+  id: string,
+): Promise<Chain | undefined> {
+  const tip = await positionOf(db, account, id);
+  if (tip === undefined) return undefined;
+  const links: Link[] = [];
+  for (let from: number | undefined = tip; from !== undefined; ) {
+    const page = await linksFrom(db, account, from, LINKS_AT_ONCE + 1);
+    const isMore = page.length > LINKS_AT_ONCE;
+    links.push(...(isMore ? page.slice(0, -1) : page));
+    from = isMore ? page.at(-1)?.position : undefined;
+    await clock.turn();
+  }
+  links.reverse();
+  return { account, links, isCut: (links[0]?.parent ?? null) !== null };
+}
+
+/** What to compare the chain's steps with. */
+export async function anchorsOf(
+  ports: ChainPorts,
+  { links }: Chain,
+): Promise<Pick<WalkWishes, "covering" | "present">> {
+  const tip = links.at(-1)?.position ?? 0;
+  const present = await presentTree(ports.db);
+  return { covering: await coveringCheckpoint(ports.db, ports, tip), present };
+}
+
+/** Recomputes a chain from its root to its tip, a page at a time; other work has its turn between two pages. */
+export async function* walkChain(ports: ChainPorts, chain: Chain, wishes: WalkWishes): AsyncGenerator<StepPage> {
+  const { db, clock, verifier } = ports;
+  const tree = createTreeRows(db);
+  const proofs = createClientProofs(db, verifier);
+  const root = chain.links[0]?.position ?? 0;
+  const anchorAt = anchors(wishes);
+  let before: Step | undefined;
+  let index = 0;
+  for (const links of pagesOf(chain.links)) {
+    const commits = await readCommits(db, links);
+    await prepareTree(tree, links, anchorAt, wishes.also);
+    const steps: Step[] = [];
+    for (const link of links) {
+      const commit = commits.get(link.position);
+      const around = {
+        before,
+        isCut: chain.isCut && index === 0,
+        root,
+        anchor: anchorAt(link.position),
+        tree,
+        proofs,
+      };
+      before = commit ? await stepOf(commit, index, around) : unreadable(link, index);
+      steps.push(before);
+      index++;
+    }
+    yield { steps, tree };
+    await clock.turn();
+  }
+}
+
+function anchors({ covering, present }: WalkWishes): (position: number) => Anchor {
+  const { tree_size: size, tree_root: root } = covering?.checkpoint ?? { tree_size: 0, tree_root: "" };
+  const signed = covering?.signedBy === undefined ? undefined : { size, root };
+  return (position) => (signed && position < signed.size ? signed : present);
+}
+
+const unreadable = ({ id, position }: Link, index: number): Step => ({
+  kind: "unreadable",
+  index,
+  id,
+  position,
+  fault: { reason: "its row can no longer be read", isOwn: true },
+});
+
+function* pagesOf(links: readonly Link[]): Generator<readonly Link[]> {
+  let page: Link[] = [];
+  let bytes = 0;
+  for (const link of links) {
+    if (page.length === STEPS_AT_ONCE || (page.length > 0 && bytes + link.payloadBytes > PAGE_BYTES)) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(link);
+    bytes += link.payloadBytes;
+  }
+  if (page.length > 0) yield page;
+}
+
+/** By position. A row that something was done to is left out, without taking the others along. */
+async function readCommits(read: Read, links: readonly Link[]): Promise<Map<number, StoredCommit>> {
+  const positions = links.map(({ position }) => position);
+  const found = (await commitsOrNone(read, positions)) ?? [];
+  if (found.length < positions.length && positions.length > 1) {
+    const each: StoredCommit[] = [];
+    for (const position of positions) each.push(...((await commitsOrNone(read, [position])) ?? []));
+    return byPosition(each);
+  }
+  return byPosition(found);
+}
+
+const byPosition = (commits: readonly StoredCommit[]) =>
+  new Map(commits.map((commit) => [commit.position, commit]));
+
+/** `undefined` where one of them is damaged. */
+async function commitsOrNone(read: Read, positions: readonly number[]): Promise<StoredCommit[] | undefined> {
+  try {
+    return await commitsAt(read, positions);
+  } catch (error) {
+    // LEDGER_DAMAGED for columns that hold something else, SyntaxError for claims that are no JSON any more.
+    if (error instanceof DarkMatterError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function prepareTree(
+  tree: TreeRows,
+  links: readonly Link[],
+  anchorAt: (position: number) => Anchor,
+  also: WalkWishes["also"],
+): Promise<void> {
+  const positions = links.map(({ position }) => position);
+  const rows = positions.flatMap((position) => [position, position - 1]);
+  return tree.prepare(async (readNode) => {
+    for (const position of positions) {
+      const { size } = anchorAt(position);
+      if (position < size) await inclusionProof(readNode, position, size);
+      // The left siblings of the nodes that its leaf completes.
+      for (let at = position, level = 0; at % 2 === 1; at = (at - 1) / 2) await readNode(level++, at - 1);
+      await also?.(readNode, position);
+    }
+  }, rows);
+}

@@ -1,0 +1,111 @@
+import { canon1OfText, readExactJson, readExactObject } from "@darkmatter/core";
+import type { Verifier } from "@darkmatter/identity";
+import { type AttestationFailure, envelopeText, keyOfPem, verifyAttestation } from "@darkmatter/proof";
+import type { Read } from "@darkmatter/store";
+import type { StoredCommit } from "../commits/commit.ts";
+import { envelopeOf } from "../commits/passport.ts";
+import { statusAt } from "../keys/agent-key.ts";
+import { findAgentKey } from "../keys/agent-keys.store.ts";
+import { findSigningKey } from "../keys/signing-keys.store.ts";
+
+/** What an agent's signature is found to be when it is looked at again (ledger.md 2.7). */
+export type SignatureResult =
+  | "valid"
+  | "none"
+  | "no_key"
+  | "invalid"
+  | "envelope_mismatch"
+  | "unregistered_key"
+  | "revoked_key"
+  | "revoked_post_commit";
+
+export interface SignatureFinding {
+  readonly result: SignatureResult;
+  /** Signed by this key, over the envelope that is stored: what an export may show as the agent's signature. 64 hex. */
+  readonly publicKey: string | undefined;
+  /** Whether it is what was found when the commit was accepted. */
+  readonly holds: boolean;
+}
+
+/** Results that make a signature count as the agent's. */
+export const VERIFIED: ReadonlySet<SignatureResult> = new Set(["valid", "revoked_post_commit"]);
+
+export interface ClientProofs {
+  signature(commit: StoredCommit): Promise<SignatureFinding>;
+  /** `undefined` where there is no attestation; `null` where it holds. */
+  attestation(commit: StoredCommit): Promise<AttestationFailure | "unknown_key_id" | null | undefined>;
+}
+
+/** Looks again at what clients signed. Keys are read once per agent and id: a chain has few. */
+export function createClientProofs(read: Read, verifier: Verifier): ClientProofs {
+  const agentKey = remembered((agent: string, keyId: string) => findAgentKey(read, agent, keyId));
+  const signingKey = remembered((account: number, keyId: string) => findSigningKey(read, account, keyId));
+
+  async function signature(commit: StoredCommit): Promise<SignatureFinding> {
+    const { claims } = commit;
+    const found = await signatureOf(commit);
+    const isCounted = VERIFIED.has(found.result);
+    const holds =
+      found.result !== "invalid" &&
+      (claims.signatureStatus === "valid") === isCounted &&
+      (claims.signatureStatus === "none") === (found.result === "none");
+    return { ...found, holds };
+  }
+
+  async function signatureOf(commit: StoredCommit): Promise<Omit<SignatureFinding, "holds">> {
+    const { agentSignature, agentPublicKey, envelope } = commit.claims;
+    if (agentSignature === undefined) return { result: "none", publicKey: undefined };
+    const registered = await agentKey(commit.agent, commit.keyId);
+    const status = registered && statusAt(registered, commit.acceptedMs);
+    const inline = agentPublicKey === undefined ? undefined : keyOfPem(`${agentPublicKey.replaceAll("\r", "").trim()}\n`);
+    const publicKey = inline ?? registered?.publicKey;
+    if (publicKey === undefined) return { result: "no_key", publicKey };
+    const stored = envelopeText(envelopeOf(commit));
+    const signed = envelope === undefined ? stored : canon1OfText(envelope);
+    if (!(await verifier.verify(publicKey, signed, agentSignature)))
+      return { result: "invalid", publicKey: undefined };
+    if (signed !== stored) return { result: "envelope_mismatch", publicKey: undefined };
+    if (registered?.publicKey !== publicKey || status === "early" || status === "expired")
+      return { result: "unregistered_key", publicKey };
+    if (status === "revoked") return { result: "revoked_key", publicKey };
+    return { result: registered.revokedMs === null ? "valid" : "revoked_post_commit", publicKey };
+  }
+
+  async function attestation(commit: StoredCommit) {
+    const { attestation: text, metadata, completenessClaim, clientSigned } = commit.claims;
+    if (text === undefined) return clientSigned ? "missing_public_key" : undefined;
+    const attested = readExactObject(text);
+    const failure = await verifyAttestation(
+      attested,
+      {
+        agentId: commit.agent,
+        parentId: commit.parentId,
+        completenessClaim,
+        payload: commit.payload === null ? undefined : readExactJson(commit.payload),
+        metadata: metadata === undefined ? undefined : readExactObject(metadata),
+      },
+      (key, message, sig) => verifier.verify(key, message, sig),
+    );
+    if (failure !== undefined) return failure;
+    if (!clientSigned) return null;
+    const keyId = attested.get("key_id");
+    const registered = typeof keyId === "string" ? await signingKey(commit.account, keyId) : undefined;
+    const wasGood =
+      registered !== undefined &&
+      attested.get("public_key") === Buffer.from(registered.publicKey, "hex").toString("base64url") &&
+      (registered.revokedMs ?? Number.POSITIVE_INFINITY) > commit.acceptedMs;
+    return wasGood ? null : "unknown_key_id";
+  }
+
+  return { signature, attestation };
+}
+
+function remembered<A, B, T>(find: (a: A, b: B) => Promise<T>): (a: A, b: B) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (a, b) => {
+    const name = JSON.stringify([a, b]);
+    const found = known.get(name) ?? find(a, b);
+    known.set(name, found);
+    return found;
+  };
+}
