@@ -26,8 +26,14 @@ export function statusAt(key: AgentKey, atMs: number): AgentKeyStatus {
   return key.validFromMs > atMs ? "early" : "active";
 }
 
-/** When a key stops being good for new commits, as far as is known; `null` for no end. */
-export function endOf(key: AgentKey): number | null {
-  const ends = [key.validUntilMs, key.rotatedMs, key.revokedMs].filter((ms) => ms !== null);
+/** When a key ends for new commits without being revoked; `null` for no end. */
+export function validUntilMs(key: AgentKey): number | null {
+  const ends = [key.validUntilMs, key.rotatedMs].filter((ms) => ms !== null);
   return ends.length === 0 ? null : Math.min(...ends);
+}
+
+/** Of an agent's keys in their order: the newest that was active at a time, else the newest there was. */
+export function keyInForce(keys: readonly AgentKey[], atMs: number): AgentKey | undefined {
+  const known = keys.filter((key) => key.validFromMs <= atMs);
+  return known.findLast((key) => statusAt(key, atMs) === "active") ?? known.at(-1);
 }

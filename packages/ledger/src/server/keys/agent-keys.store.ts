@@ -1,6 +1,6 @@
 import type { Migration, Read, Write } from "@darkmatter/store";
 import { insertOnly } from "../insert-only.ts";
-import { type AgentKey, type AgentKeyStatus, statusAt } from "./agent-key.ts";
+import type { AgentKey } from "./agent-key.ts";
 
 export const agentKeyMigrations: readonly Migration[] = insertOnly(
   "ledger-server/021-agent-keys",
@@ -73,19 +73,12 @@ const fromRow = (row: AgentKeyRow): AgentKey => ({
 });
 
 /**
- * A key of an agent with what it was at a time: when a commit is, or was, accepted. `active` with a `revokedMs` was
- * revoked after that (ledger.md 2.7: `revoked_post_commit`).
+ * A key of an agent, whatever became of it. `statusAt` says what it was when a commit is, or was, accepted: `active`
+ * with a `revokedMs` was revoked after that (ledger.md 2.7: `revoked_post_commit`).
  */
-export async function findAgentKey(
-  read: Read,
-  agent: string,
-  keyId: string,
-  atMs: number,
-): Promise<(AgentKey & { readonly status: AgentKeyStatus }) | undefined> {
+export async function findAgentKey(read: Read, agent: string, keyId: string): Promise<AgentKey | undefined> {
   const row = await read.get<AgentKeyRow>(`${SELECT_KEYS} AND k.key_id = ?`, agent, keyId);
-  if (!row) return undefined;
-  const key = fromRow(row);
-  return { ...key, status: statusAt(key, atMs) };
+  return row && fromRow(row);
 }
 
 /** All keys of an agent, in the order they were registered. */
