@@ -99,6 +99,22 @@ export function isInNetworks(address: string, networks: readonly string[]): bool
   );
 }
 
+/** Addresses of one household or one machine lie in a network of so many bits (RFC 4291 2.5.1). */
+const SUBNET_BITS_V6 = 64;
+
+/**
+ * Whom a numeric address counts for: an IPv4 address itself (also one written as IPv6), the /64 of an IPv6 address, whose
+ * holder has 2^64 of them. `undefined` for any other text.
+ */
+export function subscriberOf(address: string): string | undefined {
+  const parsed = parseAddress(address);
+  if (!parsed) return undefined;
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString();
+  const network = parsed.toByteArray().map((byte, at) => (at < SUBNET_BITS_V6 / 8 ? byte : 0));
+  return `${new ipaddr.IPv6(network).toString()}/${SUBNET_BITS_V6}`;
+}
+
 /** The host without the brackets of IPv6, lower case. */
 export function bareHost(host: string): string {
   return (host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host).toLowerCase();

@@ -12,6 +12,7 @@ export {
   isInNetworks,
   isLoopbackHost,
   isPrivateHost,
+  subscriberOf,
 } from "./addresses.ts";
 export { netError } from "./errors.ts";
 export { admitUrl, mayReach, reachableAddresses } from "./guard.ts";

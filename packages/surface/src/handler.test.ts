@@ -168,3 +168,10 @@ test("an error with a code is answered with its status and hint, and reported on
 test("two routes of one method and path are a mistake of ours", () => {
   expect(() => served(route({ path: "/a" }), route({ path: "/a" }))).toThrow(TypeError);
 });
+
+test("a server that says so takes no body for an empty object, and nothing else", async () => {
+  const handler = createHandler([route({ path: "/a" })], { onError: () => undefined, isBodyOptional: true });
+  const call = (body: string) => callHandler(handler, { method: "POST", path: "/a", body });
+  expect(await call("")).toMatchObject({ status: 200, json: { body: {} } });
+  for (const body of [" ", "null", "[]"]) expect((await call(body)).status).toBe(400);
+});

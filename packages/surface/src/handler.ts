@@ -17,6 +17,8 @@ export interface HandlerOptions {
   readonly onError: (report: HandlerReport) => void;
   /** How refusals are worded that no route words itself. Default: as nodes do (mesh.md 4). */
   readonly refuse?: (refused: Refused) => Answer;
+  /** No body is an empty object to `json` routes; it is refused otherwise. */
+  readonly isBodyOptional?: boolean;
 }
 
 /** What the handler itself refuses, or a route threw. */
@@ -34,16 +36,17 @@ const NOTHING: JsonObject = Object.freeze({});
 /** Serves a table of routes. The handler never rejects. */
 export function createHandler(
   routes: readonly Route[],
-  { onError, refuse = refuseAsNodes }: HandlerOptions,
+  { onError, refuse = refuseAsNodes, isBodyOptional = false }: HandlerOptions,
 ): Handler {
   const find = createRouter(routes);
+  const read = (bytes: Uint8Array) => (isBodyOptional && bytes.byteLength === 0 ? NOTHING : jsonBody(bytes));
 
   return async (request) => {
     const match = find(request.method, request.path);
     if (match === "malformed") return refuse(MALFORMED_PATH);
     if (match.route === undefined) return refuse(missing(match.allowed));
     try {
-      const answer = await serve(match.route, match.params, request, refuse);
+      const answer = await serve(match.route, match.params, request, { refuse, read });
       return request.method === "HEAD" ? withoutBody(answer) : answer;
     } catch (error) {
       if (error instanceof DarkMatterError && error.status < 500) return refuse(error);
@@ -58,11 +61,16 @@ export function largestBody(routes: readonly Route[]): number {
   return routes.reduce((most, route) => Math.max(most, route.maxBytes ?? BODY_BYTES_MAX), 0);
 }
 
+interface Manners {
+  readonly refuse: (refused: Refused) => Answer;
+  readonly read: typeof jsonBody;
+}
+
 async function serve(
   route: Route,
   params: Match["params"],
   request: InboundRequest,
-  refuse: (refused: Refused) => Answer,
+  { refuse, read }: Manners,
 ): Promise<Answer> {
   const routed = new Routed(request, params);
   for (const guard of route.guards) {
@@ -73,7 +81,7 @@ async function serve(
   }
   if (request.body.byteLength > (route.maxBytes ?? BODY_BYTES_MAX)) return refuse(TOO_LARGE);
   if (route.body === "json") {
-    const body = jsonBody(request.body);
+    const body = read(request.body);
     if (typeof body === "string") return refuse({ status: 400, code: "invalid_json", message: body });
     routed.json = body;
   }

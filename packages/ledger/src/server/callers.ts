@@ -1,4 +1,5 @@
 import { MINUTE_MS, sha256Hex } from "@darkmatter/core";
+import { subscriberOf } from "@darkmatter/net";
 import type { Answer, Route, RouteContract, RouteRequest } from "@darkmatter/surface";
 import { agentByKeyHash } from "./agents/agents.store.ts";
 import { serverError } from "./errors.ts";
@@ -51,16 +52,35 @@ export function bearerOf({ headers }: Pick<RouteRequest, "headers">): string | u
   return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
 }
 
-/** The caller's address: the socket's, or what a trusted proxy says. */
+/**
+ * What the caller's calls are counted under: the socket's address, or the one a trusted proxy added last. What callers
+ * themselves put before that is theirs to invent.
+ */
 export function addressOf(
   { headers, remote }: Pick<RouteRequest, "headers" | "remote">,
   trustProxy: boolean,
 ): string {
   const forwarded = trustProxy ? headers["x-forwarded-for"]?.split(",").at(-1)?.trim() : undefined;
-  return forwarded || remote.address;
+  return subscriberOf(forwarded ?? "") ?? subscriberOf(remote.address) ?? remote.address;
 }
 
-export function createWays(ports: LedgerServerPorts, findSession: FindSession): Ways {
+/** Refuses an address's next act of a kind once it has done too many. */
+export async function refusedAddress(
+  { windows, config }: Pick<LedgerServerPorts, "windows" | "config">,
+  request: Pick<RouteRequest, "headers" | "remote">,
+  { act, limit, windowMs }: { readonly act: string; readonly limit: number; readonly windowMs: number },
+): Promise<Answer | undefined> {
+  const taken = await windows.take(`${act}/${addressOf(request, config.trustProxy)}`, limit, windowMs);
+  return taken.isAllowed ? undefined : tooMany(taken);
+}
+
+export interface WaysOptions {
+  readonly findSession: FindSession;
+  /** Told whose key was used. */
+  readonly onKeyUsed: (agentId: string) => void;
+}
+
+export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }: WaysOptions): Ways {
   const { db, windows, config } = ports;
   const { limits } = config;
 
@@ -68,7 +88,9 @@ export function createWays(ports: LedgerServerPorts, findSession: FindSession): 
     const key = bearerOf(request);
     if (key === undefined || !API_KEY.test(key)) return undefined;
     const agent = await agentByKeyHash(db, sha256Hex(key));
-    return agent && { kind: "key", account: agent.account, agentId: agent.id, agentName: agent.name };
+    if (!agent) return undefined;
+    onKeyUsed(agent.id);
+    return { kind: "key", account: agent.account, agentId: agent.id, agentName: agent.name };
   }
 
   const counted = async (name: string, limit: number, handle: () => Promise<Answer>): Promise<Answer> => {
@@ -117,6 +139,13 @@ export function createWays(ports: LedgerServerPorts, findSession: FindSession): 
       route(way, "anyone", (request) => countedAddress(request, () => way.handle(request, undefined))),
     byAdmin: (way) =>
       route(way, "admin", async (request) => {
+        // Counted before it is looked at: a secret that people chose can be guessed.
+        const refused = await refusedAddress(ports, request, {
+          act: "admin",
+          limit: limits.publicCallsAMinute,
+          windowMs: MINUTE_MS,
+        });
+        if (refused) return refused;
         if (!(await isAdmin(request))) throw serverError("unauthorized");
         return way.handle(request, undefined);
       }),

@@ -73,6 +73,36 @@ export const serverError = errorsOf({
     message: "This share's time is over.",
     hint: "Ask who made it for a new one.",
   },
+  sign_up_refused: wrong("No account can be made with this email.", "Log in, or use another email."),
+  credentials_wrong: wrong("Email or password is wrong.", "Try again, or have the password reset."),
+  reset_token_invalid: wrong(
+    "This token sets no password: it is unknown, used, or its time is over.",
+    "Ask the operator of this server for a new one.",
+  ),
+  account_exists: {
+    status: 409,
+    retryable: false,
+    message: "There is an account with this email.",
+    hint: "Log in and create an agent there.",
+  },
+  spawn_limit: {
+    status: 429,
+    retryable: true,
+    message: "This account registered as many agents today as it may.",
+    hint: "Wait until `resets_at`, or make agents with a session.",
+  },
+  overloaded: {
+    status: 503,
+    retryable: true,
+    message: "Too many people log in at this moment.",
+    hint: "Try again in a few seconds.",
+  },
+  busy: {
+    status: 503,
+    retryable: true,
+    message: "More commits wait than this server can hold.",
+    hint: "Try again in a few seconds.",
+  },
   rate_limited: {
     status: 429,
     retryable: true,

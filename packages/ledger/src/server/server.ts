@@ -1,12 +1,22 @@
 import { reasonOf, toHex } from "@darkmatter/core";
 import type { Handler } from "@darkmatter/net";
 import { createHandler, type Job, largestBody, type Refused, type Route } from "@darkmatter/surface";
-import { createWays, type FindSession } from "./callers.ts";
+import { accountJobs } from "./accounts/accounts.jobs.ts";
+import { accountRoutes } from "./accounts/accounts.routes.ts";
+import { createAccounts } from "./accounts/accounts.ts";
+import { createSessions } from "./accounts/sessions.ts";
+import { createActivity } from "./agents/activity.ts";
+import { forBrowsers } from "./browsers.ts";
+import { createWays } from "./callers.ts";
 import { createAppender } from "./commits/append.ts";
 import { commitRoutes } from "./commits/commits.routes.ts";
 import { answer } from "./json-text.ts";
+import { agentKeyRoutes } from "./keys/agent-keys.routes.ts";
+import { signingKeyRoutes } from "./keys/signing-keys.routes.ts";
+import { createServerLog } from "./log/server-log.ts";
 import type { LedgerServerPorts } from "./ports.ts";
 import { statsRoutes } from "./stats/stats.routes.ts";
+import { windowJobs } from "./windows.ts";
 
 /** A ledger server: its ways in, as data, and its life. */
 export interface LedgerServer {
@@ -23,24 +33,37 @@ export interface LedgerServer {
 
 export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   const { db, random, report } = ports;
-  const findSession: FindSession = async () => undefined;
-  const ways = createWays(ports, findSession);
+  const sessions = createSessions(ports);
+  const accounts = createAccounts(ports, sessions);
+  const activity = createActivity(ports);
+  const ways = createWays(ports, { findSession: sessions.find, onKeyUsed: activity.saw });
   const appender = createAppender(db);
+  const log = createServerLog(ports);
 
-  const routes: readonly Route[] = [...commitRoutes(ports, ways, appender), ...statsRoutes(ports, ways)];
-  const jobs: readonly Job[] = [];
+  const routes: readonly Route[] = [
+    ...accountRoutes(ports, ways, { accounts, sessions }),
+    ...commitRoutes(ports, ways, appender),
+    ...signingKeyRoutes(ports, ways),
+    ...agentKeyRoutes(ports, ways),
+    ...statsRoutes(ports, ways),
+  ];
+  const jobs: readonly Job[] = [...accountJobs(ports), ...activity.jobs, ...windowJobs(ports), ...log.jobs];
 
   const handler = createHandler(routes, {
     onError: ({ method, route, error }) => report("route.failed", { method, route, reason: reasonOf(error) }),
     refuse: (refused) => refusalOf(refused, () => toHex(random.bytes(8))),
+    isBodyOptional: true,
   });
   return {
     routes,
-    handler,
+    handler: forBrowsers(handler, ports.config),
     maxBodyBytes: largestBody(routes),
     jobs,
-    async start() {},
-    async stop() {},
+    start: () => log.start(),
+    async stop() {
+      await activity.flush();
+      await log.stop();
+    },
   };
 }
 

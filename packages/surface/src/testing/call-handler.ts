@@ -17,6 +17,7 @@ export interface HandlerCall {
 export interface HandlerAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly cookies: readonly string[];
   readonly text: string;
   /** The body as JSON; `undefined` when it is none. */
   readonly json: Json | undefined;
@@ -26,7 +27,8 @@ export interface HandlerAnswer {
 export async function callHandler(handler: Handler, call: HandlerCall): Promise<HandlerAnswer> {
   const answer = await handler(inbound(call));
   const text = await bodyText(answer.body);
-  return { status: answer.status, headers: answer.headers, text, json: parsed(text) };
+  const { status, headers, cookies = [] } = answer;
+  return { status, headers, cookies, text, json: parsed(text) };
 }
 
 /** The request a transport would make of a call. */

@@ -48,3 +48,12 @@ export async function accountByEmail(read: Read, email: string): Promise<Account
     email,
   );
 }
+
+export async function setPassword(tx: Write, account: number, password: string): Promise<void> {
+  await tx.run("UPDATE ledger_accounts SET password = ? WHERE id = ?", password, account);
+}
+
+/** Keeps acts apart that count something of one account, or depend on its password. */
+export async function lockAccount(tx: Write, account: number): Promise<void> {
+  await tx.lock(`ledger-account/${account}`);
+}

@@ -1,0 +1,113 @@
+import { HOUR_MS, MINUTE_MS, sha256Hex } from "@darkmatter/core";
+import type { Write } from "@darkmatter/store";
+import { millisecondsTime } from "../../times.ts";
+import { serverError } from "../errors.ts";
+import type { LedgerServerPorts, Taken } from "../ports.ts";
+import { accountByEmail, insertAccount, lockAccount, setPassword } from "./accounts.store.ts";
+import { audit } from "./audit.store.ts";
+import { endSessionsOf, insertReset, resetAccount, spendReset } from "./sessions.store.ts";
+import type { Sessions } from "./sessions.ts";
+import { newResetToken, type Tokens } from "./tokens.ts";
+
+/** Guesses at one email's password are counted over so long (ledger.md 1.6). */
+const FAILURES_WINDOW_MS = 15 * MINUTE_MS;
+const RESET_LIFE_MS = 24 * HOUR_MS;
+
+export interface Credentials {
+  /** Lower case. */
+  readonly email: string;
+  readonly password: string;
+}
+
+/** Somebody who just logged in. */
+export interface SignedIn {
+  readonly account: number;
+  readonly email: string;
+  readonly tokens: Tokens;
+}
+
+export interface Accounts {
+  /** @throws sign_up_refused for an email that is known */
+  signUp(credentials: Credentials): Promise<SignedIn>;
+  /** What was taken where an email's password was guessed at too often. @throws credentials_wrong */
+  logIn(credentials: Credentials): Promise<SignedIn | Taken>;
+  /** Sets a password by a token of the operator's, and ends all sessions. @throws reset_token_invalid */
+  resetPassword(token: string, password: string): Promise<void>;
+}
+
+export function createAccounts(
+  { db, clock, passwords, windows, config }: LedgerServerPorts,
+  sessions: Sessions,
+): Accounts {
+  const now = () => Math.floor(clock.now());
+
+  return {
+    async signUp({ email, password }) {
+      // Hashed first, so that the time tells nothing about the email.
+      const hash = await passwords.hash(password);
+      return db.write(async (tx) => {
+        const account = await insertAccount(tx, { email, password: hash, createdMs: now() });
+        if (account === undefined) throw serverError("sign_up_refused");
+        await audit(tx, { atMs: now(), account, act: "account.made" });
+        return { account, email, tokens: await sessions.begin(tx, account) };
+      });
+    },
+
+    async logIn({ email, password }) {
+      const count = (amount: number) =>
+        windows.take(`failures/${email}`, config.limits.failuresPerEmail, FAILURES_WINDOW_MS, amount);
+      // Counted before the password is looked at: many guesses at once are as many as one after another.
+      const taken = await count(1);
+      if (!taken.isAllowed) return taken;
+      const found = await accountByEmail(db, email);
+      const isRight = await passwords.verify(password, found?.password ?? undefined);
+      if (!found || !isRight) throw serverError("credentials_wrong");
+      const tokens = await db.write(async (tx) => {
+        await lockAccount(tx, found.id);
+        // A password that was reset meanwhile opens nothing any more.
+        const { password: present } = (await accountByEmail(tx, email)) ?? {};
+        if (present !== found.password) throw serverError("credentials_wrong");
+        return sessions.begin(tx, found.id);
+      });
+      await count(-1);
+      return { account: found.id, email, tokens };
+    },
+
+    async resetPassword(token, password) {
+      const tokenHash = sha256Hex(token);
+      // Looked up before: nobody makes the server hash passwords with tokens that are none.
+      if ((await resetAccount(db, tokenHash, now())) === undefined) throw serverError("reset_token_invalid");
+      const hash = await passwords.hash(password);
+      await db.write(async (tx) => {
+        const account = await spendReset(tx, tokenHash, now());
+        if (account === undefined) throw serverError("reset_token_invalid");
+        await lockAccount(tx, account);
+        await setPassword(tx, account, hash);
+        await endSessionsOf(tx, account);
+        await audit(tx, { atMs: now(), account, act: "password.set" });
+      });
+    },
+  };
+}
+
+/** What an operator hands to the person of an account. */
+export interface PasswordReset {
+  /** For `POST /auth/reset-password`, once. */
+  readonly token: string;
+  readonly expiresAt: string;
+}
+
+/** Lets the password of an account be set, once and within a day; `undefined` for an unknown email. */
+export async function createPasswordReset(
+  tx: Write,
+  email: string,
+  { clock, random }: Pick<LedgerServerPorts, "clock" | "random">,
+): Promise<PasswordReset | undefined> {
+  const account = await accountByEmail(tx, email.toLowerCase());
+  if (!account) return undefined;
+  const nowMs = Math.floor(clock.now());
+  const token = newResetToken(random);
+  await insertReset(tx, sha256Hex(token), account.id, nowMs + RESET_LIFE_MS);
+  await audit(tx, { atMs: nowMs, account: account.id, act: "password.reset_offered" });
+  return { token, expiresAt: millisecondsTime(nowMs + RESET_LIFE_MS) };
+}
