@@ -11,21 +11,23 @@ export { ledgerError } from "./errors.ts";
 export type { FsckReport, Problem, ProblemKind } from "./fsck/report.ts";
 export type { LedgerSurroundings } from "./ledger.tools.ts";
 export { createLedger, type Ledger } from "./ledger.ts";
+export type { ServerAccess } from "./mirror/server-calls.ts";
 export type { LedgerAnswer, LedgerCall, LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
 export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPorts } from "./reader.ts";
 export { ledgerMigrations } from "./schema.ts";
-export { COMMIT_BODY_BYTES_MAX } from "./server/commits/commits.routes.ts";
+export { scryptPasswords } from "./server/accounts/adapters/scrypt-passwords.ts";
+export { publicationFolder } from "./server/log/adapters/publication-folder.ts";
 export {
-  type CheckpointPublisher,
   DEFAULT_LIMITS,
   type FormerLogKey,
   type LedgerServerConfig,
   type LedgerServerLimits,
   type LedgerServerPorts,
   type Passwords,
+  type PublicationFolder,
   type Taken,
   type Windows,
 } from "./server/ports.ts";
 export { ledgerServerMigrations } from "./server/schema.ts";
 export { createLedgerServer, type LedgerServer } from "./server/server.ts";
-export { memoryWindows } from "./server/windows.ts";
+export { databaseWindows, memoryWindows } from "./server/windows.ts";

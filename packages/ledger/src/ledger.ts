@@ -11,6 +11,7 @@ import { quickCheck } from "./fsck/quick-check.ts";
 import type { Problem } from "./fsck/report.ts";
 import { ALONE, type LedgerSurroundings, ledgerTools } from "./ledger.tools.ts";
 import { createLog } from "./log/log.ts";
+import { createMirror } from "./mirror/mirror.ts";
 import type { LedgerPorts } from "./ports.ts";
 import { createLedgerReader, type LedgerReader } from "./reader.ts";
 import { witnessJobs } from "./witnesses/witnesses.jobs.ts";
@@ -69,7 +70,12 @@ export function createLedger(
   };
   const witnesses = createWitnesses(ports, log, checkpoints);
   const read = createLedgerReader(ports);
-  const jobs = [...checkpointJobs(db, checkpoints), ...witnessJobs(witnesses)];
+  const mirror = ports.mirror && createMirror(ports, checkpoints, ports.mirror);
+  const jobs = [
+    ...checkpointJobs(db, checkpoints),
+    ...witnessJobs(witnesses),
+    ...(mirror ? [mirror.job] : []),
+  ];
 
   return {
     journal: createLedgerJournal(ports, beforeAppend),
@@ -90,6 +96,7 @@ export function createLedger(
 
     async stop() {
       isReady = false;
+      await mirror?.stop();
       try {
         if (wasChecked && !damage) await db.write((tx) => checkpoints.make(tx));
       } catch (error) {

@@ -2,6 +2,7 @@ import type { Clock, JsonObject, Random } from "@darkmatter/core";
 import type { Signer, Verifier } from "@darkmatter/identity";
 import type { Wire } from "@darkmatter/net";
 import type { Database } from "@darkmatter/store";
+import type { ServerAccess } from "./mirror/server-calls.ts";
 
 /** An agent that may witness for us, or whose log we may witness. */
 export interface LedgerPeer {
@@ -59,4 +60,6 @@ export interface LedgerPorts {
   /** The name shown for this agent in exports. */
   readonly agentName: () => Promise<string>;
   readonly report: Report;
+  /** A server that this log is copied to. */
+  readonly mirror?: ServerAccess | undefined;
 }

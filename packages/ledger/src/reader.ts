@@ -12,6 +12,7 @@ import { type FsckOptions, fsck } from "./fsck/fsck.ts";
 import type { FsckReport, ProblemKind } from "./fsck/report.ts";
 import { checkCommit } from "./fsck/walk.ts";
 import { createLog, type Log } from "./log/log.ts";
+import { type MirrorState, readMirrorState } from "./mirror/mirror.store.ts";
 import type { LedgerPorts } from "./ports.ts";
 import { allEvidence, type Evidence } from "./witnesses/witnesses.store.ts";
 
@@ -24,6 +25,8 @@ export interface LedgerState {
   readonly witnesses: readonly WitnessSignature[];
   /** Newest first. */
   readonly evidence: readonly Evidence[];
+  /** Absent where nothing was ever mirrored. */
+  readonly mirror: MirrorState | undefined;
 }
 
 /** What can be done with a ledger that nobody writes to: also with a database opened for reading alone. */
@@ -68,6 +71,7 @@ export function createLedgerReader(ports: ReaderPorts): LedgerReader {
         newer: await checkpoints.newer(read),
         witnesses: checkpoint ? await checkpoints.witnessSignatures(read, checkpoint.checkpoint_id) : [],
         evidence: await allEvidence(read),
+        mirror: await readMirrorState(read),
       };
     },
 

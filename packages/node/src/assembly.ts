@@ -1,4 +1,4 @@
-import type { BundleFiles, LedgerReader } from "@darkmatter/ledger";
+import type { BundleFiles, LedgerReader, ServerAccess } from "@darkmatter/ledger";
 import type { Mesh, MeshPorts } from "@darkmatter/mesh";
 import type { Migration } from "@darkmatter/store";
 import type { FindDelegate, ToolTable } from "@darkmatter/surface";
@@ -7,6 +7,8 @@ import type { FindDelegate, ToolTable } from "@darkmatter/surface";
 export type NodePorts = Omit<MeshPorts, "journal"> & {
   /** Where the agent's exports lie, and what it may have checked. */
   readonly bundleFiles: BundleFiles;
+  /** The ledger server that the node's log is copied to. */
+  readonly mirror?: ServerAccess | undefined;
 };
 
 /** A layer as the node runs it. Nothing is written and nothing is sent before `start`. */

@@ -32,6 +32,41 @@ test("a ledger's agent id is never a name, and a ledger's address never a bind a
   });
 });
 
+test("an API key goes to https and to this machine, and to nowhere else", () => {
+  const apiKey = `dm_sk_${"0a".repeat(24)}`;
+  const mirror = (url: string, key: string | undefined = apiKey) =>
+    parseConfig({ DARKMATTER_LEDGER_URL: url, DARKMATTER_API_KEY: key });
+
+  for (const url of [
+    "https://ledger.example",
+    "http://127.0.0.1:5002",
+    "http://localhost:1",
+    "http://[::1]:1",
+  ])
+    expect(mirror(`${url}/`).mirror).toEqual({ url, apiKey });
+  for (const url of [
+    "http://ledger.example",
+    "http://10.0.0.1",
+    "http://127.0.0.1.example.org",
+    "http://localhost.example.org",
+    "https://name:word@ledger.example",
+    "ftp://127.0.0.1",
+  ])
+    expect(() => mirror(url)).toThrow(/DARKMATTER_LEDGER_URL/);
+});
+
+test("an API key that is none is refused without being shown; without one nothing is mirrored", () => {
+  const env = { DARKMATTER_LEDGER_URL: "https://ledger.example" };
+  const wrong = () => parseConfig({ ...env, DARKMATTER_API_KEY: "dm_sk_secret\nx: y" });
+  expect(wrong).toThrow(/DARKMATTER_API_KEY/);
+  expect(wrong).not.toThrow(/secret/);
+  const { mirror, warnings } = parseConfig(env);
+  expect(mirror).toBeUndefined();
+  expect(warnings).toHaveLength(1);
+  // Somebody else's variable of that name is none of the node's business.
+  expect(parseConfig({ DARKMATTER_API_KEY: "other" })).toMatchObject({ mirror: undefined, warnings: [] });
+});
+
 test("a value that cannot be is refused with the variable's name and what it may be", () => {
   const refused = (env: Record<string, string>) => {
     try {

@@ -1,3 +1,4 @@
+import type { ServerAccess } from "@darkmatter/ledger";
 import {
   type AgentSettings,
   CLIENTS,
@@ -59,6 +60,8 @@ export interface Config {
   readonly wakeHookToken: string | undefined;
   readonly stateFile: string | undefined;
   readonly requestExpiryMs: number;
+  /** The ledger server this node's log is copied to; the key is a secret. */
+  readonly mirror: ServerAccess | undefined;
   /** What was understood otherwise than it was written, for the log. */
   readonly warnings: readonly string[];
 }
@@ -93,6 +96,12 @@ const url = z
   .refine((value) => value.length <= 2048, "must be at most 2048 characters")
   .transform((value) => value.replace(/\/+$/, ""))
   .optional();
+
+/** Whether what is sent there reaches nobody on the way: https, or this machine. */
+const isSecretSafe = (value: string) => {
+  const { protocol, hostname = "" } = URL.parse(value) ?? {};
+  return protocol === "https:" || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+};
 
 const decimal = (fallback: number, least: number, most: number) =>
   z
@@ -179,6 +188,11 @@ const Environment = z.object({
   DARKMATTER_WAKE_HOOK: text,
   DARKMATTER_WAKE_HOOK_TOKEN: text,
   DARKMATTER_REQUEST_EXPIRY: integer(3600, 1, 31_536_000),
+  DARKMATTER_LEDGER_URL: url.refine(
+    (value) => value === undefined || isSecretSafe(value),
+    "must be an https URL, or one of this machine: the API key goes with each request",
+  ),
+  DARKMATTER_API_KEY: text,
 });
 
 /** Reads the environment. @throws CONFIG_INVALID, naming each variable and what it may be */
@@ -236,6 +250,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     wakeHookToken: found.DARKMATTER_WAKE_HOOK_TOKEN,
     stateFile: found.DARKMATTER_STATE_FILE,
     requestExpiryMs: found.DARKMATTER_REQUEST_EXPIRY * 1000,
+    mirror: mirrorOf(found.DARKMATTER_LEDGER_URL, found.DARKMATTER_API_KEY, warnings),
     warnings,
   };
 }
@@ -248,6 +263,22 @@ function nameOf(value: string | undefined): string | undefined {
 /** A value with a scheme is the ledger server's URL, and never a bind address. */
 function hostOf(value: string | undefined): string {
   return value === undefined || /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? "127.0.0.1" : value.trim();
+}
+
+/** @throws CONFIG_INVALID, without the key */
+function mirrorOf(
+  url: string | undefined,
+  apiKey: string | undefined,
+  warnings: string[],
+): ServerAccess | undefined {
+  if (url === undefined) return undefined;
+  if (apiKey === undefined) {
+    warnings.push("DARKMATTER_LEDGER_URL is set and DARKMATTER_API_KEY is not: nothing is mirrored");
+    return undefined;
+  }
+  // It becomes a header: anything else would fail at each request.
+  if (/^dm_sk_[0-9a-f]{48}$/.test(apiKey.trim())) return { url, apiKey: apiKey.trim() };
+  throw nodeError("CONFIG_INVALID", "DARKMATTER_API_KEY must be an API key: dm_sk_ and 48 hex digits.");
 }
 
 /** A public server unless said otherwise; `none` is none. @throws CONFIG_INVALID */

@@ -33,7 +33,7 @@ export const nodeAssembly: Assembly = {
   },
 };
 
-function createLayers({ bundleFiles, ...ports }: NodePorts): Layer {
+function createLayers({ bundleFiles, mirror, ...ports }: NodePorts): Layer {
   // Each needs the other: the ledger is made first, and asks the mesh only once both are there.
   let mesh: Mesh;
   const peers: LedgerPeers = {
@@ -42,7 +42,7 @@ function createLayers({ bundleFiles, ...ports }: NodePorts): Layer {
     all: () => mesh.peersAll(),
   };
   const rate: Guard = (request) => mesh.globalRate(request);
-  const ledger = createLedger({ ...ports, peers, agentName: () => mesh.name() }, [rate], {
+  const ledger = createLedger({ ...ports, mirror, peers, agentName: () => mesh.name() }, [rate], {
     eraseMessage: async (tx, messageId) => void (await mesh.erase(tx, messageId)),
     files: bundleFiles,
   });

@@ -2,12 +2,14 @@ import { join } from "node:path";
 import { hasCode, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
 import {
-  COMMIT_BODY_BYTES_MAX,
   createLedgerServer,
+  databaseWindows,
   type LedgerServer,
   type LedgerServerPorts,
   ledgerServerMigrations,
   memoryWindows,
+  publicationFolder,
+  scryptPasswords,
 } from "@darkmatter/ledger";
 import { createUndiciWire, type Handler } from "@darkmatter/net";
 import { type Database, migrate, openPostgres, openSqlite, storeMigrations } from "@darkmatter/store";
@@ -18,6 +20,9 @@ import { type Log, openLog } from "./log.ts";
 import { logKeyPath, makeLogKey, readFormerLogKeys, readLogKey } from "./log-key-file.ts";
 import { makeFolders } from "./make-folders.ts";
 import { tryAcquire } from "./owner-lock.ts";
+
+/** Nothing larger is read at all; each route has a bound of its own, below this. */
+const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface LedgerServerOptions {
   readonly home: string;
@@ -71,7 +76,7 @@ export async function startLedgerServer(options: LedgerServerOptions): Promise<R
     handler: async (request) => (await serving.promise)(request),
     host: options.host,
     port: options.port,
-    maxBodyBytes: COMMIT_BODY_BYTES_MAX,
+    maxBodyBytes: REQUEST_BYTES_MAX,
     onError: (error) => log.warn("http.failed", { reason: reasonOf(error) }),
   });
   const closing = once(() => http.close());
@@ -135,7 +140,7 @@ interface Parts extends Pick<LedgerServerPorts, "db" | "wire" | "formerLogKeys">
 }
 
 function portsOf(
-  { settings, trustProxy }: LedgerServerOptions,
+  { settings, trustProxy, publish }: LedgerServerOptions,
   { db, wire, key, formerLogKeys, baseUrl, log }: Parts,
 ): LedgerServerPorts {
   const { limits, adminSecret, adminAgents, allowedOrigins } = settings;
@@ -147,9 +152,10 @@ function portsOf(
     random: systemRandom,
     logKey: key,
     verifier: createVerifier(),
-    passwords: NO_PASSWORDS,
-    windows: memoryWindows(systemClock),
-    publisher: undefined,
+    passwords: scryptPasswords(systemRandom),
+    // One process counts by itself, many count together.
+    windows: db.dialect === "sqlite" ? memoryWindows(systemClock) : databaseWindows(db, systemClock),
+    publisher: publish === undefined ? undefined : publicationFolder(publish),
     report: (event, context) => log.warn(event, context),
     config: {
       baseUrl,
@@ -162,14 +168,6 @@ function portsOf(
     },
   };
 }
-
-/** @TODO replaced by the accounts' own as soon as there is one: until then nobody can have a password */
-const NO_PASSWORDS = {
-  hash: async () => {
-    throw nodeError("NODE_FAILED", "This server has no passwords yet.");
-  },
-  verify: async () => false,
-};
 
 function jobsOf({ jobs }: LedgerServer, log: Log) {
   return [...jobs, { name: "log", periodMs: MINUTE_MS, run: async () => log.turnOver() }];

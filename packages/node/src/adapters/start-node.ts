@@ -152,6 +152,8 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
   const webRtc = await channels(options, undo);
   const customRouting = await loadRouters(config.routerModule);
   const isBeyond = !isLoopbackHost(config.host);
+  // The key goes to the mirror alone.
+  const { mirror, ...settings } = config;
   const layer = assembly.create({
     db,
     wire,
@@ -159,7 +161,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     random: systemRandom,
     signer: options.signer,
     verifier: createVerifier(),
-    config: { ...config, passportPath: options.passportPath },
+    config: { ...settings, passportPath: options.passportPath },
     listening: () => (listening.port === 0 ? undefined : listening),
     serving: () => listening.serving,
     lanAddresses,
@@ -173,6 +175,7 @@ async function assemble(options: NodeOptions, undo: AsyncDisposableStack) {
     wallets: walletsOf(config, options.signer, wire),
     customRouting,
     bundleFiles: bundleFilesIn(places.exports),
+    mirror,
     helpers: helpersOf(options),
     report: (event, context) => log.warn(event, context),
   });
