@@ -69,7 +69,11 @@ export interface StepSurroundings {
 }
 
 /** Looks at one commit. */
-export async function stepOf(commit: StoredCommit, index: number, around: StepSurroundings): Promise<ReadableStep> {
+export async function stepOf(
+  commit: StoredCommit,
+  index: number,
+  around: StepSurroundings,
+): Promise<ReadableStep> {
   const soundness = soundnessOf(commit);
   const linkFault = linkFaultOf(commit, index, around);
   const signature = await around.proofs.signature(commit);
@@ -102,7 +106,11 @@ export async function stepOf(commit: StoredCommit, index: number, around: StepSu
   };
 }
 
-function linkFaultOf(commit: StoredCommit, index: number, { before, isCut, root }: StepSurroundings): string | null {
+function linkFaultOf(
+  commit: StoredCommit,
+  index: number,
+  { before, isCut, root }: StepSurroundings,
+): string | null {
   if (isCut) return "its parent is missing";
   if (commit.parent !== (before?.position ?? null)) return "its parent is not the step before it";
   if (commit.depth !== index + 1) return "it stands at another depth than it says";
@@ -123,7 +131,9 @@ async function rowFaultOf(commit: StoredCommit, tree: TreeRows): Promise<string 
   const previous = position === 0 ? null : tree.row(position - 1)?.logRoot;
   if (previous === undefined || logRootAfter(previous, commit.integrityHash) !== commit.logRoot)
     return "its log root does not follow from the one before";
-  return (await nodesHold(commit, tree)) ? null : "its nodes of the tree are not those that its leaf completes";
+  return (await nodesHold(commit, tree))
+    ? null
+    : "its nodes of the tree are not those that its leaf completes";
 }
 
 async function nodesHold({ position, leaf }: StoredCommit, tree: TreeRows): Promise<boolean> {
@@ -143,7 +153,11 @@ async function nodesHold({ position, leaf }: StoredCommit, tree: TreeRows): Prom
   return nodes.length === level;
 }
 
-async function leadsTo({ position, leaf }: StoredCommit, anchor: Anchor, readNode: ReadNode): Promise<boolean> {
+async function leadsTo(
+  { position, leaf }: StoredCommit,
+  anchor: Anchor,
+  readNode: ReadNode,
+): Promise<boolean> {
   if (position >= anchor.size) return false;
   try {
     const proof = await inclusionProof(readNode, position, anchor.size);

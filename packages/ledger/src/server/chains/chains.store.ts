@@ -92,22 +92,38 @@ export async function treeRowsAt(read: Read, positions: readonly number[]): Prom
 /** SQLite keeps whatever it is given: a column that was changed by hand may hold no bytes. */
 const hexOf = (bytes: unknown): string => (bytes instanceof Uint8Array ? toHex(bytes) : "");
 
-/** Positions of the commits addressed to an agent, newest first. */
-export async function positionsTo(
+/** Places of the commits addressed to an agent, newest first, and how long their payloads are. */
+export async function addressedTo(
   read: Read,
   account: number,
   agentId: string,
   page: { readonly before: number; readonly sinceMs: number; readonly limit: number },
-): Promise<number[]> {
-  const rows = await read.all<{ position: number }>(
-    `SELECT position FROM ledger_commits
-     WHERE to_agent = ? AND account = ? AND position < ? AND accepted_ms >= ?
-     ORDER BY position DESC LIMIT CAST(? AS BIGINT)`,
+): Promise<{ readonly position: number; readonly bytes: number }[]> {
+  const rows = await read.all<{ position: number; bytes: number | null }>(
+    `SELECT c.position, octet_length(y.payload) AS bytes
+     FROM ledger_commits c LEFT JOIN ledger_payloads y ON y.position = c.position
+     WHERE c.to_agent = ? AND c.account = ? AND c.position < ? AND c.accepted_ms >= ?
+     ORDER BY c.position DESC LIMIT CAST(? AS BIGINT)`,
     agentId,
     account,
     page.before,
     page.sinceMs,
     page.limit,
   );
-  return rows.map(({ position }) => position);
+  return rows.map(({ position, bytes }) => ({ position, bytes: bytes ?? 0 }));
+}
+
+/** How many days a commit's agent keeps payloads; `undefined` for any id that is not this account's. */
+export async function retentionOf(
+  read: Read,
+  account: number,
+  id: string,
+): Promise<{ readonly acceptedMs: number; readonly days: number | null } | undefined> {
+  const row = await read.get<{ accepted_ms: number; days: number | null }>(
+    `SELECT c.accepted_ms, a.retention_days AS days FROM ledger_commits c
+     JOIN ledger_agents a ON a.id = c.agent WHERE c.id = ? AND c.account = ?`,
+    id,
+    account,
+  );
+  return row && { acceptedMs: row.accepted_ms, days: row.days };
 }

@@ -73,7 +73,11 @@ export async function anchorsOf(
 }
 
 /** Recomputes a chain from its root to its tip, a page at a time; other work has its turn between two pages. */
-export async function* walkChain(ports: ChainPorts, chain: Chain, wishes: WalkWishes): AsyncGenerator<StepPage> {
+export async function* walkChain(
+  ports: ChainPorts,
+  chain: Chain,
+  wishes: WalkWishes,
+): AsyncGenerator<StepPage> {
   const { db, clock, verifier } = ports;
   const tree = createTreeRows(db);
   const proofs = createClientProofs(db, verifier);

@@ -4,6 +4,7 @@ import { type AttestationFailure, envelopeText, keyOfPem, verifyAttestation } fr
 import type { Read } from "@darkmatter/store";
 import type { StoredCommit } from "../commits/commit.ts";
 import { envelopeOf } from "../commits/passport.ts";
+import { base64UrlOf } from "../keys/admission.ts";
 import { statusAt } from "../keys/agent-key.ts";
 import { findAgentKey } from "../keys/agent-keys.store.ts";
 import { findSigningKey } from "../keys/signing-keys.store.ts";
@@ -23,6 +24,8 @@ export interface SignatureFinding {
   readonly result: SignatureResult;
   /** Signed by this key, over the envelope that is stored: what an export may show as the agent's signature. 64 hex. */
   readonly publicKey: string | undefined;
+  /** What is to be known beside the result. */
+  readonly note?: string;
   /** Whether it is what was found when the commit was accepted. */
   readonly holds: boolean;
 }
@@ -57,7 +60,8 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
     if (agentSignature === undefined) return { result: "none", publicKey: undefined };
     const registered = await agentKey(commit.agent, commit.keyId);
     const status = registered && statusAt(registered, commit.acceptedMs);
-    const inline = agentPublicKey === undefined ? undefined : keyOfPem(`${agentPublicKey.replaceAll("\r", "").trim()}\n`);
+    const inline =
+      agentPublicKey === undefined ? undefined : keyOfPem(`${agentPublicKey.replaceAll("\r", "").trim()}\n`);
     const publicKey = inline ?? registered?.publicKey;
     if (publicKey === undefined) return { result: "no_key", publicKey };
     const stored = envelopeText(envelopeOf(commit));
@@ -65,10 +69,13 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
     if (!(await verifier.verify(publicKey, signed, agentSignature)))
       return { result: "invalid", publicKey: undefined };
     if (signed !== stored) return { result: "envelope_mismatch", publicKey: undefined };
-    if (registered?.publicKey !== publicKey || status === "early" || status === "expired")
+    if (registered?.publicKey === publicKey && status === "revoked")
+      return { result: "revoked_key", publicKey };
+    if (registered?.publicKey !== publicKey || status !== "active")
       return { result: "unregistered_key", publicKey };
-    if (status === "revoked") return { result: "revoked_key", publicKey };
-    return { result: registered.revokedMs === null ? "valid" : "revoked_post_commit", publicKey };
+    if (registered.revokedMs === null) return { result: "valid", publicKey };
+    const note = `the key was revoked later: ${registered.revocationReason ?? "no reason given"}`;
+    return { result: "revoked_post_commit", publicKey, note };
   }
 
   async function attestation(commit: StoredCommit) {
@@ -84,7 +91,7 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
         payload: commit.payload === null ? undefined : readExactJson(commit.payload),
         metadata: metadata === undefined ? undefined : readExactObject(metadata),
       },
-      (key, message, sig) => verifier.verify(key, message, sig),
+      verifier.verify,
     );
     if (failure !== undefined) return failure;
     if (!clientSigned) return null;
@@ -92,7 +99,7 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
     const registered = typeof keyId === "string" ? await signingKey(commit.account, keyId) : undefined;
     const wasGood =
       registered !== undefined &&
-      attested.get("public_key") === Buffer.from(registered.publicKey, "hex").toString("base64url") &&
+      attested.get("public_key") === base64UrlOf(registered.publicKey) &&
       (registered.revokedMs ?? Number.POSITIVE_INFINITY) > commit.acceptedMs;
     return wasGood ? null : "unknown_key_id";
   }

@@ -1,9 +1,10 @@
 import { DarkMatterError } from "@darkmatter/core";
-import { rootOf, type SignedCheckpoint, verifyCheckpoint } from "@darkmatter/proof";
+import { rootOf, type SignedCheckpoint, verifyNodeCheckpoint } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
-import type { WitnessSignature } from "../../checkpoints/checkpoints.ts";
 import { allCovering, latestCheckpoint, witnessSignatures } from "../../checkpoints/checkpoints.store.ts";
+import type { WitnessSignature } from "../../checkpoints/checkpoints.ts";
 import { readTail } from "../../commits/commits.store.ts";
+import { keyOf } from "../log/log-keys.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import type { Anchor } from "./chain-step.ts";
 
@@ -29,14 +30,12 @@ export async function coveringCheckpoint(
   { logKey, formerLogKeys, verifier }: Pick<LedgerServerPorts, "logKey" | "formerLogKeys" | "verifier">,
   position: number,
 ): Promise<CoveringCheckpoint | undefined> {
-  const keys = [logKey.agentId, ...formerLogKeys.map(({ publicKey }) => publicKey)];
+  const keys = { current: logKey.agentId, former: formerLogKeys };
   const withSigner = async (checkpoint: SignedCheckpoint, signatures: readonly WitnessSignature[]) => {
+    const key = keyOf(checkpoint, keys);
+    const holds = key !== undefined && (await verifyNodeCheckpoint(checkpoint, key, verifier.verify));
     const coversTip = position < checkpoint.tree_size;
-    for (const key of keys) {
-      if (await verifyCheckpoint(checkpoint, key, (...signed) => verifier.verify(...signed)))
-        return { checkpoint, signatures, signedBy: key, coversTip };
-    }
-    return { checkpoint, signatures, signedBy: undefined, coversTip };
+    return { checkpoint, signatures, signedBy: holds ? key : undefined, coversTip };
   };
   const tried = await allCovering(read, position, { limit: TRIED_MAX });
   for (const checkpoint of tried) {
