@@ -26,7 +26,7 @@ export * from "./files.ts";
 export * from "./hash.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
-export { type JsonBuilder, readJson, stringValue } from "./json-reader.ts";
+export { EXACT_DEPTH_MAX, type JsonBuilder, readJson, stringValue } from "./json-reader.ts";
 export * from "./keys.ts";
 export * from "./random.ts";
 export * from "./times.ts";

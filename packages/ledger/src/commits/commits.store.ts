@@ -93,7 +93,16 @@ type TailRow = { size: number; log_root: string | null; frontier: string };
 
 /** @throws LEDGER_DAMAGED */
 export async function readTail(read: Read): Promise<Tail> {
-  const row = await read.get<TailRow>("SELECT size, log_root, frontier FROM ledger_tail WHERE one = 1");
+  return tailOf(await read.get<TailRow>("SELECT size, log_root, frontier FROM ledger_tail WHERE one = 1"));
+}
+
+/** The tail, its row held until the transaction is over: one statement where `lock` takes two. @throws LEDGER_DAMAGED */
+export async function holdTail(tx: Write): Promise<Tail> {
+  const sql = "UPDATE ledger_tail SET size = size WHERE one = 1 RETURNING size, log_root, frontier";
+  return tailOf(await tx.get<TailRow>(sql));
+}
+
+function tailOf(row: TailRow | undefined): Tail {
   if (row?.size === 0) return EMPTY_TAIL;
   if (
     !row ||

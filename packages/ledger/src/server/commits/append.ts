@@ -1,30 +1,117 @@
+import { DAY_MS } from "@darkmatter/core";
 import type { Database, Write } from "@darkmatter/store";
-import { writeTail } from "../../commits/commits.store.ts";
-import { lockTail, type Placed, placeInLog } from "../../log/append.ts";
+import { holdTail, writeTail } from "../../commits/commits.store.ts";
+import { type Placed, placeInLog } from "../../log/append.ts";
+import { createBatches } from "./batches.ts";
 import type { CommitDraft } from "./commit.ts";
-import { insertCommit } from "./commits.store.ts";
+import { insertCommits, type PlacedDraft } from "./commits.store.ts";
+import { type KeptRequest, keepRequest, keptRequests } from "./idempotency.store.ts";
+
+/** How long a request under an idempotency key is remembered. */
+export const KEPT_MS = DAY_MS;
 
 /** A request that may be repeated without a second commit. */
 export interface Idempotency {
   readonly key: string;
-  /** Of the request's body. */
+  /** Of what was asked for. */
   readonly requestHash: string;
 }
 
-/** Brings drafts into the log. */
-export interface Appender {
-  /** Resolves once the commit is on disk. */
-  append(draft: CommitDraft): Promise<Placed>;
+/** A commit that wants into the log. */
+export interface AppendOrder {
+  readonly draft: CommitDraft;
+  readonly idempotency?: Idempotency | undefined;
+  /** What lands with it or not at all. */
+  readonly also?: ((tx: Write, draft: CommitDraft, placed: Placed) => Promise<void>) | undefined;
 }
 
+export type Appended =
+  | { readonly kind: "placed"; readonly placed: Placed }
+  /** It is there already, under this key. */
+  | { readonly kind: "repeated"; readonly position: number }
+  /** The key was used for something else. */
+  | { readonly kind: "conflict" };
+
+/** Brings commits into the log. */
+export interface Appender {
+  /** Resolves once it is known, on disk, what became of it. */
+  append(order: AppendOrder): Promise<Appended>;
+}
+
+/** On SQLite acts share a COMMIT by themselves; on PostgreSQL each would wait for the tail on its own. */
 export function createAppender(db: Database): Appender {
-  return { append: (draft) => db.write((tx) => appendCommit(tx, draft)) };
+  if (db.dialect === "sqlite")
+    return { append: (order) => db.write(async (tx) => only(await appendOrders(tx, [order]))) };
+  const batches = createBatches<AppendOrder, Appended>({
+    run: (orders) => db.write((tx) => appendOrders(tx, orders)),
+    sizeOf: ({ draft }) => draft.payload.length,
+  });
+  return { append: (order) => batches.add(order) };
 }
 
 /** The one way into a server's log, for commits of every kind, within the transaction of what makes them. */
 export async function appendCommit(tx: Write, draft: CommitDraft): Promise<Placed> {
-  const placed = placeInLog(await lockTail(tx), draft);
-  await insertCommit(tx, draft, placed);
-  await writeTail(tx, placed.tail);
-  return placed;
+  const appended = only(await appendOrders(tx, [{ draft }]));
+  if (appended.kind !== "placed") throw new TypeError("a commit without a key was not placed");
+  return appended.placed;
+}
+
+/** Everything is decided before the first row is written, so that a refused order does not harm its neighbours. */
+async function appendOrders(tx: Write, orders: readonly AppendOrder[]): Promise<Appended[]> {
+  let tail = await holdTail(tx);
+  const kept = await keptOf(tx, orders);
+  const placing: (PlacedDraft & Pick<AppendOrder, "also">)[] = [];
+  const keeping: KeptRequest[] = [];
+  const outcomes = orders.map(({ draft, idempotency, also }): Appended => {
+    const before = idempotency && kept.get(keyOf(draft.agent, idempotency.key));
+    if (before) return repeatOf(before, idempotency);
+    const placed = placeInLog(tail, draft);
+    tail = placed.tail;
+    placing.push({ draft, placed, also });
+    if (idempotency) {
+      const request = {
+        agent: draft.agent,
+        ...idempotency,
+        position: placed.position,
+        keptMs: draft.acceptedMs,
+      };
+      keeping.push(request);
+      kept.set(keyOf(request.agent, request.key), request);
+    }
+    return { kind: "placed", placed };
+  });
+  if (placing.length === 0) return outcomes;
+  await insertCommits(tx, placing);
+  for (const request of keeping) await keepRequest(tx, request);
+  await writeTail(tx, tail);
+  for (const { also, draft, placed } of placing) await also?.(tx, draft, placed);
+  return outcomes;
+}
+
+/** What is under these orders' keys by now: whoever used one first is on disk, since the tail is ours. */
+async function keptOf(tx: Write, orders: readonly AppendOrder[]): Promise<Map<string, KeptRequest>> {
+  const keyed = orders.flatMap(({ draft, idempotency }) =>
+    idempotency ? [{ agent: draft.agent, key: idempotency.key }] : [],
+  );
+  if (keyed.length === 0) return new Map();
+  const sinceMs = Math.min(...orders.map(({ draft }) => draft.acceptedMs)) - KEPT_MS;
+  const kept = await keptRequests(tx, keyed, sinceMs);
+  return new Map(kept.map((request) => [keyOf(request.agent, request.key), request]));
+}
+
+/** What a repeated request gets: the commit of the first one, if it asks for the same. */
+export function repeatOf(
+  kept: KeptRequest,
+  { requestHash }: Idempotency,
+): Exclude<Appended, { kind: "placed" }> {
+  return kept.requestHash === requestHash
+    ? { kind: "repeated", position: kept.position }
+    : { kind: "conflict" };
+}
+
+const keyOf = (agent: string, key: string) => `${agent}/${key}`;
+
+function only<T>([outcome]: readonly T[]): T {
+  if (outcome === undefined) throw new TypeError("an order without an outcome");
+  return outcome;
 }

@@ -14,6 +14,10 @@ export interface Claims {
   readonly completenessClaim: boolean | null;
   /** An attestation by a registered key holds (2.9). */
   readonly clientSigned: boolean;
+  /** What the client was told about its claims, besides that its commit was taken. */
+  readonly warnings?: readonly string[];
+  /** Its clock was more than five minutes from the server's. */
+  readonly isSkewed?: boolean;
 }
 
 export type SignatureStatus = "valid" | "none" | "no_key" | "envelope_mismatch" | "unregistered_key";

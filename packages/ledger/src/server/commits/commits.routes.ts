@@ -1,24 +1,19 @@
-import type { Route } from "@darkmatter/surface";
-import { secondsTime } from "../../times.ts";
-import { agentOfAccount } from "../agents/agents.store.ts";
-import type { KeyCaller, Ways } from "../callers.ts";
-import { assuranceOf, NOT_STANDING } from "../chains/assurance.ts";
-import { serverError } from "../errors.ts";
+import { HOUR_MS } from "@darkmatter/core";
+import type { Job, Route } from "@darkmatter/surface";
+import type { Ways } from "../callers.ts";
 import { answer } from "../json-text.ts";
-import type { LedgerServerPorts } from "../ports.ts";
-import type { Appender } from "./append.ts";
-import { type CommitDraft, NO_CLAIMS } from "./commit.ts";
-import { exactBody, objectOf, payloadTextOf, textOf } from "./commit-body.ts";
-import { parentCommit } from "./commits.store.ts";
-import { draftOf, storedOf } from "./new-commit.ts";
-import { passportOf } from "./passport.ts";
-import { appendReceipt } from "./receipt.ts";
+import { type Appender, KEPT_MS } from "./append.ts";
+import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
+import { CommitBody } from "./commit-contract.ts";
+import { readCommitRequest } from "./commit-request.ts";
+import { type CommitsPorts, createCommits } from "./commits.ts";
+import { forkRoute } from "./forks.routes.ts";
+import { forgetRequests } from "./idempotency.store.ts";
+import { auditing } from "./refusals.ts";
 
-/** A body of 10 MB of payload, and what is around it. */
-export const COMMIT_BODY_BYTES_MAX = 12_000_000;
-
-export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: Appender): Route[] {
-  const { clock, config } = ports;
+export function commitRoutes(ports: CommitsPorts, ways: Ways, appender: Appender): Route[] {
+  const commits = createCommits(ports, appender);
+  const { limits } = ports.config;
   return [
     ways.byKey({
       method: "POST",
@@ -28,71 +23,57 @@ export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: App
       maxBytes: COMMIT_BODY_BYTES_MAX,
       contract: {
         tag: "commits",
-        answers: { 200: { says: "the commit, and the proof that it is in the log" } },
-        examples: [{ name: "a first step", body: { payload: { input: "Q", output: "A" } }, status: 200 }],
+        request: CommitBody,
+        answers: {
+          200: { says: "the commit, and the proof that it is in the log" },
+          400: { says: "the body, a signature or an attestation does not hold; `code` says what" },
+          404: { says: "the recipient or the parent is not of this account" },
+          409: { says: "the idempotency key was used for another request" },
+          413: { says: "more than 10 MB of payload" },
+          429: { says: "more bytes than an agent may send in an hour" },
+        },
+        examples: [
+          { name: "a first step", body: { payload: { input: "Q", output: "A" } }, status: 200 },
+          {
+            name: "the next step, by a model, for another agent",
+            body: {
+              payload: { input: "A", output: "B" },
+              parentId: "{ctx}",
+              toAgentId: "{agentName}",
+              traceId: "{trace}",
+              eventType: "checkpoint",
+              agent: { role: "writer", provider: "anthropic", model: "claude-opus-4-6" },
+              metadata: { temperature: 0.2 },
+            },
+            status: 200,
+          },
+          { name: "without a payload", body: {}, status: 400 },
+          {
+            name: "for nobody of this account",
+            body: { payload: {}, toAgentId: "dm_0000000000000000" },
+            status: 404,
+          },
+        ],
       },
-      async handle(request, caller) {
-        const draft = await draftFrom(ports, caller, exactBody(request));
-        const placed = await appender.append(draft);
-        const commit = storedOf(draft, placed);
-        const soundness = {
-          status: "valid",
-          reason: null,
-          payloadHolds: true,
-          chainHolds: true,
-          envelopeHolds: true,
-        } as const;
-        const view = {
-          baseUrl: config.baseUrl,
-          soundness,
-          verifiedAtMs: clock.now(),
-          assurance: assuranceOf(commit, NOT_STANDING),
-        } as const;
-        return answer(200, {
-          ...passportOf(commit, view),
-          verify_url: `${config.baseUrl}/r/${draft.id}`,
-          verify_public: false,
-          ...appendReceipt(draft, placed, config.baseUrl),
-        });
-      },
+      handle: (request, caller) =>
+        auditing(ports, caller, async () => {
+          const wanted = readCommitRequest(request, limits.payloadBytes);
+          const committed = await commits.commit(caller, wanted);
+          return answer(200, { ...commits.shown(committed), verify_public: wanted.isShared });
+        }),
     }),
+    forkRoute(ports, ways, commits),
   ];
 }
 
-async function draftFrom(
-  { db, clock, random, config }: LedgerServerPorts,
-  by: KeyCaller,
-  body: ReturnType<typeof exactBody>,
-): Promise<CommitDraft> {
-  const payload = payloadTextOf(body, config.limits.payloadBytes);
-  const toName = textOf(body, "toAgentId");
-  const to =
-    toName === undefined
-      ? { id: by.agentId, name: by.agentName }
-      : await agentOfAccount(db, by.account, toName);
-  if (!to) throw serverError("not_found", "There is no such recipient in this account.");
-  const parentId = textOf(body, "parentId");
-  const parent = parentId === undefined ? undefined : await parentCommit(db, by.account, parentId);
-  if (parentId !== undefined && !parent) throw serverError("not_found", "There is no such parent here.");
-  const agent = objectOf(body, "agent") ?? new Map();
-  const nowMs = Math.floor(clock.now());
-  return draftOf(
+export function commitJobs({ db, clock }: CommitsPorts): Job[] {
+  return [
     {
-      by,
-      to,
-      parent,
-      trace: textOf(body, "traceId") ?? null,
-      branch: textOf(body, "branchKey") ?? "main",
-      event: textOf(body, "eventType", 64) ?? "commit",
-      role: textOf(agent, "role") ?? null,
-      provider: textOf(agent, "provider") ?? null,
-      model: textOf(agent, "model") ?? null,
-      timestamp: secondsTime(nowMs),
-      keyId: "default",
-      payload,
-      claims: NO_CLAIMS,
+      name: "ledger.forget-requests",
+      periodMs: HOUR_MS,
+      async run() {
+        await db.write((tx) => forgetRequests(tx, clock.now() - KEPT_MS));
+      },
     },
-    nowMs,
-    random,
-  );
+  ];
 }

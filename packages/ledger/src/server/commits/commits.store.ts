@@ -1,9 +1,11 @@
 import { toHex } from "@darkmatter/core";
-import type { Migration, Read, Write } from "@darkmatter/store";
+import type { Migration, Read, SqlValue, Write } from "@darkmatter/store";
 import { bytesOf, COMMITS_STAY, TAIL } from "../../commits/commits.store.ts";
 import { ledgerError } from "../../errors.ts";
 import type { Placed } from "../../log/append.ts";
 import type { Claims, CommitDraft, ParentCommit, StoredCommit } from "./commit.ts";
+import { idempotencyMigrations } from "./idempotency.store.ts";
+import { rejectionMigrations } from "./rejections.store.ts";
 
 // Position, id, leaf, log root and nodes are where a node's ledger has them, so that tree, proofs and checkpoints are
 // read by the same code. The payload lies apart: it can be pruned, a commit is never changed.
@@ -47,14 +49,6 @@ const AROUND = [
 const APART = [
   "CREATE TABLE ledger_payloads (position BIGINT PRIMARY KEY, payload TEXT NOT NULL)",
   "CREATE TABLE ledger_pruned (position BIGINT PRIMARY KEY, pruned_ms BIGINT NOT NULL)",
-  `CREATE TABLE ledger_idempotency (
-     agent TEXT NOT NULL,
-     key TEXT NOT NULL,
-     request_hash TEXT NOT NULL,
-     position BIGINT,
-     kept_ms BIGINT NOT NULL,
-     PRIMARY KEY (agent, key)
-   )`,
 ];
 
 export const serverCommitMigrations: readonly Migration[] = [
@@ -80,15 +74,53 @@ export const serverCommitMigrations: readonly Migration[] = [
       ...APART,
     ],
   },
+  ...idempotencyMigrations,
+  ...rejectionMigrations,
 ];
 
-export async function insertCommit(tx: Write, draft: CommitDraft, placed: Placed): Promise<void> {
-  const { parent } = draft;
+/** A draft and its place in the log. */
+export interface PlacedDraft {
+  readonly draft: CommitDraft;
+  readonly placed: Placed;
+}
+
+const COLUMNS = [
+  ["position", "id", "account", "agent", "to_agent", "trace", "branch", "parent", "root", "depth", "fork_of"],
+  [
+    "fork_point",
+    "event",
+    "label",
+    "role",
+    "provider",
+    "model",
+    "client_time",
+    "key_id",
+    "accepted_ms",
+    "claims",
+  ],
+  ["payload_hash", "chain_hash", "integrity_hash", "leaf", "log_root", "nodes"],
+].flat();
+
+/** Rows of commits and their payloads, in two statements: nobody else appends meanwhile. */
+export async function insertCommits(tx: Write, commits: readonly PlacedDraft[]): Promise<void> {
+  const rows = commits.map(rowOf);
   await tx.run(
-    `INSERT INTO ledger_commits (position, id, account, agent, to_agent, trace, branch, parent, root, depth, fork_of,
-       fork_point, event, label, role, provider, model, client_time, key_id, accepted_ms, claims, payload_hash,
-       chain_hash, integrity_hash, leaf, log_root, nodes)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO ledger_commits (${COLUMNS.join(", ")}) VALUES ${marks(rows.length, COLUMNS.length)}`,
+    ...rows.flat(),
+  );
+  await tx.run(
+    `INSERT INTO ledger_payloads (position, payload) VALUES ${marks(commits.length, 2)}`,
+    ...commits.flatMap(({ draft, placed }) => [placed.position, draft.payload]),
+  );
+}
+
+const marks = (rows: number, columns: number) =>
+  Array.from({ length: rows }, () => `(${Array.from({ length: columns }, () => "?").join()})`).join();
+
+/** In the order of `COLUMNS`. */
+function rowOf({ draft, placed }: PlacedDraft): SqlValue[] {
+  const { parent } = draft;
+  return [
     placed.position,
     draft.id,
     draft.account,
@@ -116,12 +148,7 @@ export async function insertCommit(tx: Write, draft: CommitDraft, placed: Placed
     bytesOf(placed.leaf),
     bytesOf(placed.logRoot),
     bytesOf(placed.nodes.join("")),
-  );
-  await tx.run(
-    "INSERT INTO ledger_payloads (position, payload) VALUES (?, ?)",
-    placed.position,
-    draft.payload,
-  );
+  ];
 }
 
 type ParentRow = {

@@ -1,5 +1,11 @@
 import { canon1OfText, type Random, sha256Hex } from "@darkmatter/core";
-import { chainHashV1, chainHashV2, commitEnvelope, envelopeText } from "@darkmatter/proof";
+import {
+  type CommitEnvelope,
+  chainHashV1,
+  chainHashV2,
+  commitEnvelope,
+  envelopeText,
+} from "@darkmatter/proof";
 import type { Placed } from "../../log/append.ts";
 import type { AgentIdentity } from "../agents/agents.store.ts";
 import type { KeyCaller } from "../callers.ts";
@@ -27,21 +33,30 @@ export interface NewCommit {
   readonly keyId: string;
   /** JSON text of an object, as it was sent. */
   readonly payload: string;
+  /** H(canon-1 of it), bare, where that is known already. */
+  readonly payloadHash?: string;
   readonly claims: Claims;
   readonly fork?: { readonly of: string; readonly point: string };
+}
+
+/** What scheme 2 hashes of a draft. */
+export function draftEnvelope({
+  agent,
+  keyId,
+  timestamp,
+  payloadHash,
+  parent,
+}: Pick<CommitDraft, "agent" | "keyId" | "timestamp" | "payloadHash" | "parent">): CommitEnvelope {
+  const parentIntegrityHash = parent?.integrityHash ?? null;
+  return commitEnvelope({ agentId: agent, keyId, timestamp, payloadHash, parentIntegrityHash });
 }
 
 /** Everything of a commit that does not depend on where it will stand. */
 export function draftOf(wanted: NewCommit, acceptedMs: number, random: Random): CommitDraft {
   const { by, to, parent } = wanted;
-  const payloadHash = sha256Hex(canon1OfText(wanted.payload));
-  const envelope = commitEnvelope({
-    agentId: by.agentId,
-    keyId: wanted.keyId,
-    timestamp: wanted.timestamp,
-    payloadHash,
-    parentIntegrityHash: parent?.integrityHash ?? null,
-  });
+  const payloadHash = wanted.payloadHash ?? sha256Hex(canon1OfText(wanted.payload));
+  const { timestamp, keyId } = wanted;
+  const envelope = draftEnvelope({ agent: by.agentId, parent, payloadHash, timestamp, keyId });
   const isKnown = EVENT_TYPES.has(wanted.event);
   return {
     id: newCommitId(acceptedMs, random),
@@ -60,8 +75,8 @@ export function draftOf(wanted: NewCommit, acceptedMs: number, random: Random): 
     role: wanted.role,
     provider: wanted.provider,
     model: wanted.model,
-    timestamp: wanted.timestamp,
-    keyId: wanted.keyId,
+    timestamp,
+    keyId,
     acceptedMs,
     payload: wanted.payload,
     payloadHash,

@@ -18,6 +18,15 @@ export interface Soundness {
   readonly envelopeHolds: boolean;
 }
 
+/** Of a commit that was just made. */
+export const SOUND: Soundness = {
+  status: "valid",
+  reason: null,
+  payloadHolds: true,
+  chainHolds: true,
+  envelopeHolds: true,
+};
+
 /** The envelope whose hash is scheme 2, from what is stored. */
 export function envelopeOf(commit: StoredCommit) {
   return commitEnvelope({

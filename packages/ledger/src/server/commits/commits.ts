@@ -1,0 +1,210 @@
+import { HOUR_MS, SECOND_MS } from "@darkmatter/core";
+import type { Read, Write } from "@darkmatter/store";
+import type { Placed } from "../../log/append.ts";
+import { createLog } from "../../log/log.ts";
+import { type AgentIdentity, agentOfAccount } from "../agents/agents.store.ts";
+import { type KeyCaller, tooMany } from "../callers.ts";
+import { assuranceOf, NOT_STANDING } from "../chains/assurance.ts";
+import { serverError } from "../errors.ts";
+import type { Answerable } from "../json-text.ts";
+import type { LedgerServerPorts } from "../ports.ts";
+import { checkAgentSignature } from "./agent-signature.ts";
+import { type Appender, type Idempotency, KEPT_MS, repeatOf } from "./append.ts";
+import { checkClientAttestation } from "./client-attestation.ts";
+import { envelopeFacts, matchClaims } from "./client-claims.ts";
+import { type Claims, type CommitDraft, NO_CLAIMS, type ParentCommit, type StoredCommit } from "./commit.ts";
+import type { CommitRequest, SentClaims } from "./commit-request.ts";
+import { commitsWhere, parentCommit } from "./commits.store.ts";
+import { keptRequests } from "./idempotency.store.ts";
+import { draftOf, storedOf } from "./new-commit.ts";
+import { passportOf, SOUND } from "./passport.ts";
+import { appendReceipt } from "./receipt.ts";
+import { noRecipient, tooManyBytes } from "./refusals.ts";
+
+/** Makes a commit public in the transaction that makes it. */
+export type MakeShare = (
+  tx: Write,
+  by: KeyCaller,
+  shared: { draft: CommitDraft; placed: Placed },
+) => Promise<void>;
+
+/** A commit in the log, and what proves its place: the tree right after it. */
+export interface Committed {
+  readonly commit: StoredCommit;
+  readonly proof: Pick<Placed, "treeRoot" | "inclusion">;
+}
+
+/** Committing, for whatever route asks for it. */
+export interface Commits {
+  /** @throws what is refused, with the codes of ledger.md 3.1 */
+  commit(by: KeyCaller, request: CommitRequest): Promise<Committed>;
+  /** The commit that a request under this key got before. @throws idempotency_conflict */
+  repeated(by: KeyCaller, idempotency: Idempotency | undefined): Promise<Committed | undefined>;
+  /** Brings a draft into the log. @throws idempotency_conflict, rate_limited */
+  append(by: KeyCaller, draft: CommitDraft, order: AppendWish): Promise<Committed>;
+  /** The caller's agent without a name, else the account's with that id or name. @throws where there is none */
+  recipient(by: KeyCaller, idOrName: string | undefined): Promise<Pick<AgentIdentity, "id" | "name">>;
+  /** The commit as answers show it, with its proof. */
+  shown(committed: Committed): Record<string, Answerable | undefined>;
+}
+
+export interface AppendWish {
+  readonly idempotency: Idempotency | undefined;
+  /** Bytes that count as the agent's. */
+  readonly sizeBytes: number;
+  readonly isShared: boolean;
+}
+
+export interface CommitsPorts extends LedgerServerPorts {
+  /** `undefined` where nothing can be published: `share` is then refused. */
+  readonly makeShare?: MakeShare | undefined;
+}
+
+export function createCommits(ports: CommitsPorts, appender: Appender): Commits {
+  const { db, clock, random, config, windows, makeShare } = ports;
+
+  async function recipient(by: KeyCaller, idOrName: string | undefined) {
+    if (idOrName === undefined) return { id: by.agentId, name: by.agentName };
+    const to = await agentOfAccount(db, by.account, idOrName);
+    if (!to) throw noRecipient();
+    return to;
+  }
+
+  async function draftFrom(by: KeyCaller, request: CommitRequest): Promise<CommitDraft> {
+    const acceptedMs = Math.floor(clock.now());
+    const { timestamp, keyId, warnings } = envelopeFacts(request.claims.envelope, acceptedMs);
+    const to = await recipient(by, request.to);
+    const parent = await parentOf(db, by, request.parentId);
+    const draft = draftOf(
+      {
+        by,
+        to,
+        parent,
+        trace: request.trace ?? null,
+        branch: request.branch ?? "main",
+        event: request.event ?? "commit",
+        ...request.agent,
+        timestamp,
+        keyId,
+        payload: request.payload.text,
+        payloadHash: request.payload.hash,
+        claims: NO_CLAIMS,
+      },
+      acceptedMs,
+      random,
+    );
+    return { ...draft, claims: await checkedClaims(ports, request.claims, draft, warnings) };
+  }
+
+  async function append(by: KeyCaller, draft: CommitDraft, wish: AppendWish): Promise<Committed> {
+    await countBytes(by, wish.sizeBytes);
+    const also =
+      wish.isShared && makeShare
+        ? (tx: Write, draft: CommitDraft, placed: Placed) => makeShare(tx, by, { draft, placed })
+        : undefined;
+    const appended = await appender.append({ draft, idempotency: wish.idempotency, also });
+    if (appended.kind === "conflict") throw serverError("idempotency_conflict");
+    if (appended.kind === "repeated") return placedBefore(db, appended.position);
+    return { commit: storedOf(draft, appended.placed), proof: appended.placed };
+  }
+
+  async function countBytes(by: KeyCaller, sizeBytes: number): Promise<void> {
+    const taken = await windows.take(
+      `bytes/${by.agentId}`,
+      config.limits.agentBytesAnHour,
+      HOUR_MS,
+      sizeBytes,
+    );
+    if (!taken.isAllowed) throw tooManyBytes(tooMany(taken), HOUR_MS / SECOND_MS);
+  }
+
+  async function repeated(by: KeyCaller, idempotency: Idempotency | undefined) {
+    if (!idempotency) return undefined;
+    const [kept] = await keptRequests(
+      db,
+      [{ agent: by.agentId, key: idempotency.key }],
+      clock.now() - KEPT_MS,
+    );
+    if (!kept) return undefined;
+    const repeat = repeatOf(kept, idempotency);
+    if (repeat.kind === "conflict") throw serverError("idempotency_conflict");
+    return placedBefore(db, repeat.position);
+  }
+
+  return {
+    recipient,
+    append,
+    repeated,
+    async commit(by, request) {
+      const before = await repeated(by, request.idempotency);
+      if (before) return before;
+      if (request.isShared && !makeShare) throw serverError("invalid_request", "This server shares nothing.");
+      return append(by, await draftFrom(by, request), request);
+    },
+    shown({ commit, proof }) {
+      const { warnings, isSkewed } = commit.claims;
+      // As of its acceptance, so that a repeated request hears the same.
+      const view = {
+        baseUrl: config.baseUrl,
+        soundness: SOUND,
+        verifiedAtMs: commit.acceptedMs,
+        assurance: assuranceOf(commit, NOT_STANDING),
+      };
+      return {
+        ...passportOf(commit, view),
+        verify_url: `${config.baseUrl}/r/${commit.id}`,
+        ...appendReceipt(commit, proof, config.baseUrl),
+        timestamp_skew_warning: isSkewed,
+        _warnings: warnings && warnings.length > 0 ? warnings : undefined,
+      };
+    },
+  };
+}
+
+/** @throws not_found, also for a parent of another account: never silently a root */
+async function parentOf(
+  read: Read,
+  by: KeyCaller,
+  id: string | undefined,
+): Promise<ParentCommit | undefined> {
+  if (id === undefined) return undefined;
+  const parent = await parentCommit(read, by.account, id);
+  if (!parent) throw serverError("not_found", "There is no such parent in this account.");
+  return parent;
+}
+
+/** Everything a client says of its commit, checked. */
+async function checkedClaims(
+  ports: LedgerServerPorts,
+  sent: SentClaims,
+  draft: CommitDraft,
+  before: readonly string[],
+): Promise<Claims> {
+  const { isMatch, warnings } = matchClaims(sent, draft);
+  const signature = await checkAgentSignature(ports, sent, draft);
+  const attestation = await checkClientAttestation(ports, sent, draft);
+  const all = [...before, ...warnings, ...signature.warnings, ...attestation.warnings];
+  return {
+    ...(sent.metadata && { metadata: sent.metadata.text }),
+    ...attestation.kept,
+    ...(sent.envelope && isMatch === false && { envelope: sent.envelope.text }),
+    ...signature.kept,
+    clientMatch: isMatch,
+    signatureStatus: signature.status,
+    completenessClaim: sent.completeness ?? null,
+    clientSigned: attestation.isRegistered,
+    ...(all.length > 0 && { warnings: all }),
+    ...(attestation.isSkewed && { isSkewed: true }),
+  };
+}
+
+const log = createLog();
+
+/** A commit that stands in the log, with the proof it was answered with. */
+async function placedBefore(read: Read, position: number): Promise<Committed> {
+  const [commit] = await commitsWhere(read, "c.position = ?", position);
+  if (!commit) throw serverError("not_found");
+  const size = position + 1;
+  const [{ treeRoot }, inclusion] = [await log.headAt(read, size), await log.inclusion(read, position, size)];
+  return { commit, proof: { treeRoot, inclusion } };
+}

@@ -1,0 +1,100 @@
+import type { Route } from "@darkmatter/surface";
+import { z } from "zod";
+import type { KeyCaller, Ways } from "../callers.ts";
+import { serverError } from "../errors.ts";
+import { answer } from "../json-text.ts";
+import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
+import { SentAgentBody } from "./commit-contract.ts";
+import { commitOfAccount } from "./commits.store.ts";
+import type { Commits, CommitsPorts } from "./commits.ts";
+import { type ForkRequest, forkDraft, forkedChain, readForkRequest } from "./forks.ts";
+import { auditing } from "./refusals.ts";
+
+const Text = z.string().max(200);
+const ForkBody = z.looseObject({
+  branchKey: Text.nullish().describe("`fork-` and six hex without"),
+  fromCheckpoint: Text.nullish().describe("id of the commit on the chain where the fork leaves it"),
+  fromCtxId: Text.nullish().describe("the same"),
+  fromStep: z.number().int().min(1).nullish().describe("the same as a step of the chain, the root being 1"),
+  toAgentId: Text.nullish(),
+  payload: z.looseObject({}).nullish(),
+  agent: SentAgentBody,
+  traceId: Text.nullish().describe("the fork inherits none"),
+  suggestedModel: Text.nullish().describe("`agent.model` where that is absent"),
+  idempotencyKey: z.string().max(255).nullish(),
+});
+
+export function forkRoute(ports: CommitsPorts, ways: Ways, commits: Commits): Route {
+  const { limits } = ports.config;
+  return ways.byKey({
+    method: "POST",
+    path: "/api/fork/:id",
+    summary: "Begins a branch at a commit of a chain, which stays as it is",
+    body: "raw",
+    maxBytes: COMMIT_BODY_BYTES_MAX,
+    contract: {
+      tag: "commits",
+      request: ForkBody,
+      answers: {
+        200: { says: "the fork's first commit, and the proof that it is in the log" },
+        400: { says: "the fork point is not on the chain, or does not verify" },
+        404: { says: "no such commit, or no such recipient, in this account" },
+      },
+      examples: [
+        { name: "at a chain's tip", params: { id: "{ctx}" }, status: 200 },
+        {
+          name: "at its first step, for another model",
+          params: { id: "{ctx}" },
+          body: { fromCheckpoint: "{root}", branchKey: "cheaper", suggestedModel: "gpt-4o-mini" },
+          status: 200,
+        },
+        {
+          name: "at a commit of another chain",
+          params: { id: "{ctx}" },
+          body: { fromCtxId: "{other}" },
+          status: 400,
+        },
+      ],
+    },
+    handle: (request, caller) =>
+      auditing(ports, caller, async () =>
+        answer(
+          200,
+          await fork(ports, commits, caller, {
+            id: request.params.id ?? "",
+            wanted: readForkRequest(request, limits.payloadBytes),
+          }),
+        ),
+      ),
+  });
+}
+
+async function fork(
+  ports: CommitsPorts,
+  commits: Commits,
+  by: KeyCaller,
+  { id, wanted }: { readonly id: string; readonly wanted: ForkRequest },
+) {
+  const { db, clock, random } = ports;
+  const before = await commits.repeated(by, wanted.idempotency);
+  if (before) return shown(commits, before, true);
+  const source = await commitOfAccount(db, by.account, id);
+  if (!source) throw serverError("not_found");
+  const to = await commits.recipient(by, wanted.to);
+  const chain = await forkedChain(ports, source, wanted.from);
+  const nowMs = Math.floor(clock.now());
+  const draft = forkDraft(by, to, { source, chain, request: wanted }, { nowMs, random });
+  const committed = await commits.append(by, draft, { ...wanted, isShared: false });
+  return shown(commits, committed, chain.isIntact);
+}
+
+function shown(commits: Commits, committed: Awaited<ReturnType<Commits["append"]>>, isIntact: boolean) {
+  const { commit } = committed;
+  return {
+    ...commits.shown(committed),
+    is_root_fork: commit.depth === 2,
+    source_chain_intact: isIntact,
+    message: `Forked from ${commit.forkPoint}. The source chain is untouched.`,
+    warning: isIntact ? undefined : "The source chain does not verify behind the fork point.",
+  };
+}
