@@ -17,6 +17,12 @@ export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPor
 export { ledgerMigrations } from "./schema.ts";
 export { scryptPasswords } from "./server/accounts/adapters/scrypt-passwords.ts";
 export { publicationFolder } from "./server/log/adapters/publication-folder.ts";
+export { openLinesFile } from "./server/log/witness/adapters/system-lines-file.ts";
+export {
+  createWitnessServer,
+  type WitnessServer,
+  type WitnessServerPorts,
+} from "./server/log/witness/witness-server.ts";
 export {
   DEFAULT_LIMITS,
   type FormerLogKey,

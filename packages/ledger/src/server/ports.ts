@@ -1,7 +1,6 @@
 import type { Clock, Random } from "@darkmatter/core";
 import type { Signer, Verifier } from "@darkmatter/identity";
 import type { Wire } from "@darkmatter/net";
-import type { SignedCheckpoint } from "@darkmatter/proof";
 import type { Database } from "@darkmatter/store";
 import type { Report } from "../ports.ts";
 
@@ -34,9 +33,12 @@ export interface FormerLogKey {
   readonly validUntil: string;
 }
 
-/** Where checkpoints are published: a directory that any web server can serve. */
-export interface CheckpointPublisher {
-  publish(checkpoint: SignedCheckpoint, witnessSignatures: readonly object[]): Promise<void>;
+/** A folder that any web server can serve as it is. Names are relative, such as `checkpoints/7.json`. */
+export interface PublicationFolder {
+  /** The file's text; `undefined` when there is none. */
+  read(name: string): Promise<string | undefined>;
+  /** Writes a file so that a crash leaves the old one or the new one, whole. */
+  replace(name: string, text: string): Promise<void>;
 }
 
 /** Everything a ledger server stands on. */
@@ -52,7 +54,8 @@ export interface LedgerServerPorts {
   readonly wire: Wire;
   readonly passwords: Passwords;
   readonly windows: Windows;
-  readonly publisher: CheckpointPublisher | undefined;
+  /** Where checkpoints are published, if anywhere. */
+  readonly publisher: PublicationFolder | undefined;
   readonly report: Report;
   readonly config: LedgerServerConfig;
 }
