@@ -7,6 +7,7 @@ import { serverCommitMigrations } from "./commits/commits.store.ts";
 import { agentKeyMigrations } from "./keys/agent-keys.store.ts";
 import { signingKeyMigrations } from "./keys/signing-keys.store.ts";
 import { logMigrations } from "./log/log.store.ts";
+import { searchMigrations } from "./search/search.store.ts";
 import { shareMigrations } from "./shares/shares.store.ts";
 import { windowMigrations } from "./windows.store.ts";
 
@@ -22,4 +23,5 @@ export const ledgerServerMigrations: readonly Migration[] = [
   ...signingKeyMigrations,
   ...agentKeyMigrations,
   ...shareMigrations,
+  ...searchMigrations,
 ];

@@ -1,0 +1,125 @@
+import type { Clock } from "@darkmatter/core";
+import type { Database } from "@darkmatter/store";
+import type { Job } from "@darkmatter/surface";
+import type { GramRarity } from "./gram-rarity.ts";
+import { addGrams, GRAMS_MAX, indexable, wholeGram } from "./grams.ts";
+import {
+  lockMark,
+  logSize,
+  type PlacedPayload,
+  payloadAt,
+  payloadsFrom,
+  readMark,
+  type SearchDocument,
+  searchEngine,
+  writeMark,
+} from "./search.store.ts";
+import { searchedPieces, searchedText } from "./searched-text.ts";
+
+/** How much is indexed with one transaction, which holds up everybody else's for as long. */
+export interface IndexStep {
+  readonly commits: number;
+  /** Of payloads; one more may begin below it. */
+  readonly bytes: number;
+}
+
+/** About 5 ms. */
+const STEP: IndexStep = { commits: 64, bytes: 48 * 1024 };
+/** Times of a step that the database is left to commits after it. */
+const REST = 3;
+const PERIOD_MS = 1000;
+
+/** Brings commits into the index, behind their answers: a search looks at those it does not hold yet by itself. */
+export interface SearchIndexer {
+  /** Indexes the next commits; how many. 0 also where another process was faster. */
+  step(size?: IndexStep): Promise<number>;
+  readonly job: Job;
+  /** Ends the job's run before its next step. */
+  stop(): void;
+}
+
+export function createSearchIndexer({
+  db,
+  clock,
+  rarity,
+}: {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly rarity: GramRarity;
+}): SearchIndexer {
+  const engine = searchEngine(db.dialect);
+  let isStopped = false;
+
+  async function documentOf({ position, account, bytes, payload }: PlacedPayload) {
+    if (bytes === null) return undefined;
+    if (payload !== null) {
+      const text = indexable(searchedText(payload));
+      const grams = new Set<string>();
+      if (engine.takesGrams) addGrams(grams, text);
+      return grams.size <= GRAMS_MAX
+        ? { position, account, grams, text }
+        : wholeDocument({ position, account });
+    }
+    const large = await payloadAt(db, position);
+    return large === undefined ? undefined : largeDocument({ position, account }, large);
+  }
+
+  async function largeDocument(
+    place: Pick<SearchDocument, "position" | "account">,
+    payload: string,
+  ): Promise<SearchDocument> {
+    const grams = new Set<string>();
+    let before = "";
+    for (const piece of searchedPieces(payload)) {
+      before = addGrams(grams, before + indexable(piece));
+      if (grams.size > GRAMS_MAX) return wholeDocument(place);
+      await clock.turn();
+    }
+    return { ...place, grams, text: undefined };
+  }
+
+  async function step({ commits, bytes }: IndexStep = STEP): Promise<number> {
+    const mark = await readMark(db);
+    const documents: SearchDocument[] = [];
+    let [next, left] = [mark, bytes];
+    for (const row of await payloadsFrom(db, mark, commits)) {
+      if (left <= 0) break;
+      const document = await documentOf(row);
+      if (document) documents.push(document);
+      next = row.position + 1;
+      left -= row.bytes ?? 0;
+    }
+    if (next === mark) return 0;
+    return db.write(async (tx) => {
+      // Whoever indexed them first has moved the mark in the same transaction.
+      if ((await lockMark(tx)) !== mark) return 0;
+      for (const document of documents) await engine.insert(tx, document);
+      await writeMark(tx, next);
+      return next - mark;
+    });
+  }
+
+  return {
+    step,
+    stop() {
+      isStopped = true;
+    },
+    job: {
+      name: "ledger.search",
+      periodMs: PERIOD_MS,
+      atStart: true,
+      async run() {
+        await rarity.learn(db, await logSize(db));
+        while (!isStopped) {
+          const startMs = clock.monotonic();
+          if ((await step()) === 0) return;
+          await clock.sleep(REST * (clock.monotonic() - startMs));
+        }
+      },
+    },
+  };
+}
+
+function wholeDocument(place: Pick<SearchDocument, "position" | "account">): SearchDocument {
+  return { ...place, grams: new Set([wholeGram(place.account)]), text: undefined };
+}

@@ -1,0 +1,259 @@
+import type { Database, Migration, Read, SqlValue, Write } from "@darkmatter/store";
+import { accountGram, type GramQuery } from "./grams.ts";
+
+const MARK = [
+  "CREATE TABLE ledger_search_mark (one INTEGER PRIMARY KEY, indexed BIGINT NOT NULL)",
+  "INSERT INTO ledger_search_mark (one, indexed) VALUES (1, 0)",
+];
+
+// What is pruned leaves the index with it, whoever prunes.
+export const searchMigrations: readonly Migration[] = [
+  {
+    name: "ledger-server/050-search",
+    dialects: ["sqlite"],
+    sql: [
+      // Neither texts nor places of grams are kept, only which payload holds which: a quarter of the size.
+      `CREATE VIRTUAL TABLE ledger_search USING fts5 (
+         text, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram case_sensitive 1'
+       )`,
+      `CREATE TRIGGER ledger_search_pruned AFTER DELETE ON ledger_payloads
+       BEGIN DELETE FROM ledger_search WHERE rowid = OLD.position; END`,
+      ...MARK,
+    ],
+  },
+  {
+    name: "ledger-server/050-search-postgres",
+    dialects: ["postgres"],
+    sql: [
+      `CREATE TABLE ledger_search (
+         position BIGINT PRIMARY KEY REFERENCES ledger_payloads (position) ON DELETE CASCADE,
+         grams TSVECTOR NOT NULL
+       )`,
+      "CREATE INDEX ledger_search_grams ON ledger_search USING gin (grams)",
+      ...MARK,
+    ],
+  },
+];
+
+/** A payload for the index: its text where that is short, its grams where it is long or the engine wants them. */
+export interface SearchDocument {
+  readonly position: number;
+  readonly account: number;
+  readonly grams: ReadonlySet<string>;
+  /** Indexable, with at least the grams; `undefined` for none but the grams. */
+  readonly text: string | undefined;
+}
+
+/** The engine of a database: keeps which payloads hold which grams. It only says where to look. */
+export interface SearchEngine {
+  /** It wants grams; the other one finds them by itself. */
+  readonly takesGrams: boolean;
+  /** Leaves out what was pruned meanwhile. */
+  insert(tx: Write, document: SearchDocument): Promise<void>;
+  /** Positions of documents below `before` that may match, newest first. */
+  find(read: Read, query: GramQuery, before: number, limit: number): Promise<number[]>;
+}
+
+export const searchEngine = (dialect: Database["dialect"]): SearchEngine =>
+  dialect === "sqlite" ? fts5 : tsvector;
+
+type Positions = { position: number }[];
+const positionsOf = (rows: Positions) => rows.map(({ position }) => position);
+
+const fts5: SearchEngine = {
+  takesGrams: false,
+  async insert(tx, { position, account, grams, text }) {
+    // Grams in a row make more grams where they meet; that costs space and nothing else.
+    await tx.run(
+      `INSERT INTO ledger_search (rowid, text)
+       SELECT position, ? FROM ledger_payloads WHERE position = ?`,
+      (text ?? [...grams].join("")) + accountGram(account),
+      position,
+    );
+  },
+  async find(read, { all, or }, before, limit) {
+    const quoted = (gram: string) => `"${gram.replaceAll('"', '""')}"`;
+    return positionsOf(
+      await read.all(
+        `SELECT rowid AS position FROM ledger_search WHERE ledger_search MATCH ? AND rowid < ?
+         ORDER BY rowid DESC LIMIT +?`,
+        `(${all.map(quoted).join(" AND ")}) OR ${quoted(or)}`,
+        before,
+        limit,
+      ),
+    );
+  },
+};
+
+/** A gram as a word of letters and digits, which no language of queries reads anything into. */
+const wordOf = (gram: string) => Buffer.from(gram).toString("hex");
+
+const tsvector: SearchEngine = {
+  takesGrams: true,
+  async insert(tx, { position, account, grams }) {
+    const words = [accountGram(account), ...grams].map(wordOf).join(" ");
+    await tx.run(
+      `INSERT INTO ledger_search (position, grams)
+       SELECT position, array_to_tsvector(string_to_array(?, ' ')) FROM ledger_payloads WHERE position = ?
+       FOR KEY SHARE`,
+      words,
+      position,
+    );
+  },
+  async find(read, { all, or }, before, limit) {
+    // Found first, ordered then: else the planner may read the whole table backwards for a query that finds little.
+    return positionsOf(
+      await read.all(
+        `WITH found AS MATERIALIZED (
+           SELECT position FROM ledger_search WHERE grams @@ CAST(? AS tsquery) AND position < ?
+         ) SELECT position FROM found ORDER BY position DESC LIMIT CAST(? AS BIGINT)`,
+        `(${all.map(wordOf).join(" & ")}) | ${wordOf(or)}`,
+        before,
+        limit,
+      ),
+    );
+  },
+};
+
+/** How many commits, from the first, the index knows. */
+export async function readMark(read: Read): Promise<number> {
+  const row = await read.get<{ indexed: number }>("SELECT indexed FROM ledger_search_mark");
+  return row?.indexed ?? 0;
+}
+
+/** Holds other processes off the index until the transaction is over; the mark as it then is. */
+export async function lockMark(tx: Write): Promise<number> {
+  await tx.lock("ledger.search");
+  return readMark(tx);
+}
+
+export async function writeMark(tx: Write, indexed: number): Promise<void> {
+  await tx.run("UPDATE ledger_search_mark SET indexed = ?", indexed);
+}
+
+export async function logSize(read: Read): Promise<number> {
+  const row = await read.get<{ last: number | null }>("SELECT MAX(position) AS last FROM ledger_commits");
+  return (row?.last ?? -1) + 1;
+}
+
+/** Texts of more bytes are read one by one. */
+export const SMALL_BYTES = 65_536;
+
+/** A commit for the index; `payload` is `null` where it is pruned or not small, and `bytes` tells which. */
+export type PlacedPayload = {
+  position: number;
+  account: number;
+  bytes: number | null;
+  payload: string | null;
+};
+
+const SMALL_PAYLOAD = `octet_length(y.payload) AS bytes,
+  CASE WHEN octet_length(y.payload) <= ${SMALL_BYTES} THEN y.payload END AS payload`;
+
+export async function payloadsFrom(read: Read, from: number, limit: number): Promise<PlacedPayload[]> {
+  return read.all<PlacedPayload>(
+    `SELECT c.position, c.account, ${SMALL_PAYLOAD}
+     FROM ledger_commits c LEFT JOIN ledger_payloads y ON y.position = c.position
+     WHERE c.position >= ? ORDER BY c.position LIMIT CAST(? AS BIGINT)`,
+    from,
+    limit,
+  );
+}
+
+export async function payloadAt(read: Read, position: number): Promise<string | undefined> {
+  const row = await read.get<{ payload: string }>(
+    "SELECT payload FROM ledger_payloads WHERE position = ?",
+    position,
+  );
+  return row?.payload;
+}
+
+/** What a search narrows down to, in columns of a commit. Times in Unix ms: from the first, below the second. */
+export interface CommitFilter {
+  readonly model?: string | undefined;
+  readonly provider?: string | undefined;
+  /** A type or a label. */
+  readonly event?: string | undefined;
+  readonly trace?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly fromMs?: number | undefined;
+  readonly beforeMs?: number | undefined;
+}
+
+const CONDITIONS: readonly (readonly [keyof CommitFilter, string])[] = [
+  ["model", "c.model = ?"],
+  ["provider", "c.provider = ?"],
+  ["event", "? IN (c.event, c.label)"],
+  ["trace", "c.trace = ?"],
+  ["agent", "c.agent = ?"],
+  ["fromMs", "c.accepted_ms >= ?"],
+  ["beforeMs", "c.accepted_ms < ?"],
+];
+
+/** Conditions that a filter sets, each after ` AND `, and their values. */
+function conditionsOf(filter: CommitFilter): { readonly sql: string; readonly values: SqlValue[] } {
+  const set = CONDITIONS.filter(([name]) => filter[name] !== undefined);
+  return {
+    sql: set.map(([, condition]) => ` AND ${condition}`).join(""),
+    values: set.map(([name]) => filter[name] ?? null),
+  };
+}
+
+/** Positions of an account's commits in `[from, before)`, newest first; of one trace where the filter names it. */
+export async function accountPositions(
+  read: Read,
+  account: number,
+  range: { readonly from: number; readonly before: number; readonly limit: number },
+  { trace }: CommitFilter,
+): Promise<number[]> {
+  return positionsOf(
+    await read.all(
+      `SELECT position FROM ledger_commits
+       WHERE account = ? AND position >= ? AND position < ?${trace === undefined ? "" : " AND trace = ?"}
+       ORDER BY position DESC LIMIT CAST(? AS BIGINT)`,
+      account,
+      range.from,
+      range.before,
+      ...(trace === undefined ? [] : [trace]),
+      range.limit,
+    ),
+  );
+}
+
+export async function countOfAccount(read: Read, account: number, before: number): Promise<number> {
+  const row = await read.get<{ commits: number }>(
+    "SELECT count(*) AS commits FROM ledger_commits WHERE account = ? AND position < ?",
+    account,
+    before,
+  );
+  return row?.commits ?? 0;
+}
+
+/** Positions asked for in one statement. */
+export const POSITIONS_AT_ONCE = 256;
+/** Statements are prepared for these numbers of positions, so that few have to be. */
+const PREPARED = [8, 64, POSITIONS_AT_ONCE];
+const NOWHERE = -1;
+
+/** Those of the given commits that are the account's and pass the filter, newest first; with their payloads if asked. */
+export async function filteredPayloads(
+  read: Read,
+  account: number,
+  positions: readonly number[],
+  filter: CommitFilter,
+  withPayload: boolean,
+): Promise<PlacedPayload[]> {
+  const places = PREPARED.find((count) => count >= positions.length) ?? positions.length;
+  const padded = Array.from({ length: places }, (_, at) => positions[at] ?? NOWHERE);
+  const { sql, values } = conditionsOf(filter);
+  const rows = await read.all<PlacedPayload>(
+    // The plus keeps SQLite from going by the account's index: it knows the places already.
+    `SELECT c.position, c.account, ${withPayload ? SMALL_PAYLOAD : "octet_length(y.payload) AS bytes, NULL AS payload"}
+     FROM ledger_commits c LEFT JOIN ledger_payloads y ON y.position = c.position
+     WHERE c.position IN (${padded.map(() => "?").join()}) AND +c.account = ?${sql}`,
+    ...padded,
+    account,
+    ...values,
+  );
+  return rows.sort((one, other) => other.position - one.position);
+}
