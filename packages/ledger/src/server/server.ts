@@ -4,17 +4,27 @@ import { createHandler, type Job, largestBody, type Refused, type Route } from "
 import { accountJobs } from "./accounts/accounts.jobs.ts";
 import { accountRoutes } from "./accounts/accounts.routes.ts";
 import { createAccounts } from "./accounts/accounts.ts";
+import { provisionRoutes } from "./accounts/provision.routes.ts";
 import { createSessions } from "./accounts/sessions.ts";
 import { createActivity } from "./agents/activity.ts";
+import { agentRoutes } from "./agents/agents.routes.ts";
+import { createAgents } from "./agents/agents.ts";
+import { dashboardAgentRoutes } from "./agents/dashboard-agents.routes.ts";
+import { retentionJobs } from "./agents/retention.ts";
 import { forBrowsers } from "./browsers.ts";
 import { createWays } from "./callers.ts";
+import { chainRoutes } from "./chains/chains.routes.ts";
+import { commitReadRoutes } from "./chains/commits-read.routes.ts";
 import { createAppender } from "./commits/append.ts";
-import { commitRoutes } from "./commits/commits.routes.ts";
+import { commitJobs, commitRoutes } from "./commits/commits.routes.ts";
+import { keepCommits } from "./commits/keep-commits.ts";
 import { answer } from "./json-text.ts";
 import { agentKeyRoutes } from "./keys/agent-keys.routes.ts";
 import { signingKeyRoutes } from "./keys/signing-keys.routes.ts";
 import { createServerLog } from "./log/server-log.ts";
 import type { LedgerServerPorts } from "./ports.ts";
+import { searchRoutes } from "./search/search.routes.ts";
+import { createSearching } from "./search/searching.ts";
 import { statsRoutes } from "./stats/stats.routes.ts";
 import { windowJobs } from "./windows.ts";
 
@@ -35,19 +45,35 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   const { db, random, report } = ports;
   const sessions = createSessions(ports);
   const accounts = createAccounts(ports, sessions);
+  const agents = createAgents(ports);
   const activity = createActivity(ports);
   const ways = createWays(ports, { findSession: sessions.find, onKeyUsed: activity.saw });
   const appender = createAppender(db);
   const log = createServerLog(ports);
+  const searching = createSearching(ports);
 
   const routes: readonly Route[] = [
     ...accountRoutes(ports, ways, { accounts, sessions }),
+    ...provisionRoutes(ports, ways, agents),
+    ...agentRoutes(ports, ways, agents),
+    ...dashboardAgentRoutes(ports, ways, agents),
     ...commitRoutes(ports, ways, appender),
+    ...commitReadRoutes(ports, ways),
+    ...chainRoutes(ports, ways),
     ...signingKeyRoutes(ports, ways),
     ...agentKeyRoutes(ports, ways),
+    ...searchRoutes(ports, ways, searching),
     ...statsRoutes(ports, ways),
   ];
-  const jobs: readonly Job[] = [...accountJobs(ports), ...activity.jobs, ...windowJobs(ports), ...log.jobs];
+  const jobs: readonly Job[] = [
+    ...accountJobs(ports),
+    ...activity.jobs,
+    ...retentionJobs(ports),
+    ...windowJobs(ports),
+    ...commitJobs(ports),
+    ...log.jobs,
+    ...searching.jobs,
+  ];
 
   const handler = createHandler(routes, {
     onError: ({ method, route, error }) => report("route.failed", { method, route, reason: reasonOf(error) }),
@@ -56,11 +82,12 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   });
   return {
     routes,
-    handler: forBrowsers(handler, ports.config),
+    handler: forBrowsers(keepCommits(handler), ports.config),
     maxBodyBytes: largestBody(routes),
     jobs,
     start: () => log.start(),
     async stop() {
+      searching.stop();
       await activity.flush();
       await log.stop();
     },

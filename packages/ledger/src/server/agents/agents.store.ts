@@ -20,7 +20,8 @@ export const agentMigrations: readonly Migration[] = [
          ended_ms BIGINT,
          webhook_url TEXT,
          webhook_secret TEXT,
-         retention_days BIGINT
+         retention_days BIGINT,
+         pruned_to BIGINT NOT NULL DEFAULT -1
        )`,
       "CREATE INDEX ledger_agents_account ON ledger_agents (account, created_ms)",
     ],
@@ -104,4 +105,63 @@ export async function markActive(tx: Write, seen: ReadonlyMap<string, number>): 
       atMs,
     );
   }
+}
+
+/** An agent as its account sees it. */
+export interface AgentRow {
+  readonly id: string;
+  readonly name: string;
+  readonly key_hint: string;
+  readonly created_ms: number;
+  readonly last_active_ms: number | null;
+  readonly webhook_url: string | null;
+  readonly retention_days: number | null;
+}
+
+/** The agents of an account that are not ended, oldest first. */
+export async function agentsOf(read: Read, account: number): Promise<AgentRow[]> {
+  return read.all<{ [Name in keyof AgentRow]: AgentRow[Name] }>(
+    `SELECT id, name, key_hint, created_ms, last_active_ms, webhook_url, retention_days FROM ledger_agents
+     WHERE account = ? AND ended_ms IS NULL ORDER BY created_ms, id`,
+    account,
+  );
+}
+
+/** How many agents an account's agents registered since then, ended ones among them. */
+export async function spawnsSince(read: Read, account: number, sinceMs: number): Promise<number> {
+  const row = await read.get<{ spawns: number }>(
+    `SELECT COUNT(*) AS spawns FROM ledger_agents
+     WHERE account = ? AND created_ms >= ? AND made_by = 'spawn'`,
+    account,
+    sinceMs,
+  );
+  return row?.spawns ?? 0;
+}
+
+/** What may be changed of an agent. */
+export interface AgentChange {
+  readonly key_hash?: string;
+  readonly key_hint?: string;
+  readonly ended_ms?: number;
+  readonly webhook_url?: string | null;
+  readonly webhook_secret?: string | null;
+  readonly retention_days?: number | null;
+}
+
+/** Changes an agent of an account; `false` for any id that is not this account's, and for an ended agent. */
+export async function changeAgent(
+  tx: Write,
+  account: number,
+  id: string,
+  change: AgentChange,
+): Promise<boolean> {
+  const columns = Object.keys(change);
+  const changed = await tx.run(
+    `UPDATE ledger_agents SET ${columns.map((column) => `${column} = ?`).join()}
+     WHERE id = ? AND account = ? AND ended_ms IS NULL`,
+    ...Object.values(change),
+    id,
+    account,
+  );
+  return changed === 1;
 }
