@@ -25,6 +25,11 @@ import { createServerLog } from "./log/server-log.ts";
 import type { LedgerServerPorts } from "./ports.ts";
 import { searchRoutes } from "./search/search.routes.ts";
 import { createSearching } from "./search/searching.ts";
+import { proofPageRoutes } from "./shares/proof-pages.routes.ts";
+import { publicShareRoutes } from "./shares/public-shares.routes.ts";
+import { shareRoutes } from "./shares/shares.routes.ts";
+import { createShares } from "./shares/shares.ts";
+import { createViews } from "./shares/views.ts";
 import { statsRoutes } from "./stats/stats.routes.ts";
 import { windowJobs } from "./windows.ts";
 
@@ -50,6 +55,8 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   const ways = createWays(ports, { findSession: sessions.find, onKeyUsed: activity.saw });
   const appender = createAppender(db);
   const log = createServerLog(ports);
+  const shares = createShares(ports);
+  const views = createViews(db);
   const searching = createSearching(ports);
 
   const routes: readonly Route[] = [
@@ -63,11 +70,15 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     ...signingKeyRoutes(ports, ways),
     ...agentKeyRoutes(ports, ways),
     ...searchRoutes(ports, ways, searching),
+    ...shareRoutes(ports, ways, shares),
+    ...publicShareRoutes(ports, ways, views),
+    ...proofPageRoutes(ports, ways, views),
     ...statsRoutes(ports, ways),
   ];
   const jobs: readonly Job[] = [
     ...accountJobs(ports),
     ...activity.jobs,
+    ...views.jobs,
     ...retentionJobs(ports),
     ...windowJobs(ports),
     ...commitJobs(ports),
@@ -89,6 +100,7 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     async stop() {
       searching.stop();
       await activity.flush();
+      await views.flush();
       await log.stop();
     },
   };

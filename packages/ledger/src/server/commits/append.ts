@@ -3,9 +3,10 @@ import type { Database, Write } from "@darkmatter/store";
 import { holdTail, writeTail } from "../../commits/commits.store.ts";
 import { type Placed, placeInLog } from "../../log/append.ts";
 import { createBatches } from "./batches.ts";
-import type { CommitDraft } from "./commit.ts";
+import type { CommitDraft, StoredCommit } from "./commit.ts";
 import { insertCommits, type PlacedDraft } from "./commits.store.ts";
 import { type KeptRequest, keepRequest, keptRequests } from "./idempotency.store.ts";
+import { storedOf } from "./new-commit.ts";
 
 /** How long a request under an idempotency key is remembered. */
 export const KEPT_MS = DAY_MS;
@@ -22,7 +23,7 @@ export interface AppendOrder {
   readonly draft: CommitDraft;
   readonly idempotency?: Idempotency | undefined;
   /** What lands with it or not at all. */
-  readonly also?: ((tx: Write, draft: CommitDraft, placed: Placed) => Promise<void>) | undefined;
+  readonly also?: ((tx: Write, commit: StoredCommit) => Promise<unknown>) | undefined;
 }
 
 export type Appended =
@@ -84,7 +85,7 @@ async function appendOrders(tx: Write, orders: readonly AppendOrder[]): Promise<
   await insertCommits(tx, placing);
   for (const request of keeping) await keepRequest(tx, request);
   await writeTail(tx, tail);
-  for (const { also, draft, placed } of placing) await also?.(tx, draft, placed);
+  for (const { also, draft, placed } of placing) await also?.(tx, storedOf(draft, placed));
   return outcomes;
 }
 

@@ -2,16 +2,17 @@ import { HOUR_MS } from "@darkmatter/core";
 import type { Job, Route } from "@darkmatter/surface";
 import type { Ways } from "../callers.ts";
 import { answer } from "../json-text.ts";
+import type { LedgerServerPorts } from "../ports.ts";
 import { type Appender, KEPT_MS } from "./append.ts";
 import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
 import { CommitBody } from "./commit-contract.ts";
 import { readCommitRequest } from "./commit-request.ts";
-import { type CommitsPorts, createCommits } from "./commits.ts";
+import { createCommits } from "./commits.ts";
 import { forkRoute } from "./forks.routes.ts";
 import { forgetRequests } from "./idempotency.store.ts";
 import { auditing } from "./refusals.ts";
 
-export function commitRoutes(ports: CommitsPorts, ways: Ways, appender: Appender): Route[] {
+export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: Appender): Route[] {
   const commits = createCommits(ports, appender);
   const { limits } = ports.config;
   return [
@@ -66,7 +67,7 @@ export function commitRoutes(ports: CommitsPorts, ways: Ways, appender: Appender
   ];
 }
 
-export function commitJobs({ db, clock }: CommitsPorts): Job[] {
+export function commitJobs({ db, clock }: LedgerServerPorts): Job[] {
   return [
     {
       name: "ledger.forget-requests",

@@ -8,6 +8,7 @@ import { assuranceOf, NOT_STANDING } from "../chains/assurance.ts";
 import { serverError } from "../errors.ts";
 import type { Answerable } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
+import { createShares } from "../shares/shares.ts";
 import { checkAgentSignature } from "./agent-signature.ts";
 import { type Appender, type Idempotency, KEPT_MS, repeatOf } from "./append.ts";
 import { checkClientAttestation } from "./client-attestation.ts";
@@ -20,13 +21,6 @@ import { draftOf, storedOf } from "./new-commit.ts";
 import { passportOf, SOUND } from "./passport.ts";
 import { appendReceipt } from "./receipt.ts";
 import { noRecipient, tooManyBytes } from "./refusals.ts";
-
-/** Makes a commit public in the transaction that makes it. */
-export type MakeShare = (
-  tx: Write,
-  by: KeyCaller,
-  shared: { draft: CommitDraft; placed: Placed },
-) => Promise<void>;
 
 /** A commit in the log, and what proves its place: the tree right after it. */
 export interface Committed {
@@ -55,13 +49,9 @@ export interface AppendWish {
   readonly isShared: boolean;
 }
 
-export interface CommitsPorts extends LedgerServerPorts {
-  /** `undefined` where nothing can be published: `share` is then refused. */
-  readonly makeShare?: MakeShare | undefined;
-}
-
-export function createCommits(ports: CommitsPorts, appender: Appender): Commits {
-  const { db, clock, random, config, windows, makeShare } = ports;
+export function createCommits(ports: LedgerServerPorts, appender: Appender): Commits {
+  const { db, clock, random, config, windows } = ports;
+  const shares = createShares(ports);
 
   async function recipient(by: KeyCaller, idOrName: string | undefined) {
     if (idOrName === undefined) return { id: by.agentId, name: by.agentName };
@@ -98,10 +88,9 @@ export function createCommits(ports: CommitsPorts, appender: Appender): Commits 
 
   async function append(by: KeyCaller, draft: CommitDraft, wish: AppendWish): Promise<Committed> {
     await countBytes(by, wish.sizeBytes);
-    const also =
-      wish.isShared && makeShare
-        ? (tx: Write, draft: CommitDraft, placed: Placed) => makeShare(tx, by, { draft, placed })
-        : undefined;
+    const also = wish.isShared
+      ? (tx: Write, commit: StoredCommit) => shares.makeShare(tx, by, commit)
+      : undefined;
     const appended = await appender.append({ draft, idempotency: wish.idempotency, also });
     if (appended.kind === "conflict") throw serverError("idempotency_conflict");
     if (appended.kind === "repeated") return placedBefore(db, appended.position);
@@ -138,7 +127,6 @@ export function createCommits(ports: CommitsPorts, appender: Appender): Commits 
     async commit(by, request) {
       const before = await repeated(by, request.idempotency);
       if (before) return before;
-      if (request.isShared && !makeShare) throw serverError("invalid_request", "This server shares nothing.");
       return append(by, await draftFrom(by, request), request);
     },
     shown({ commit, proof }) {

@@ -3,10 +3,11 @@ import { z } from "zod";
 import type { KeyCaller, Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
 import { answer } from "../json-text.ts";
+import type { LedgerServerPorts } from "../ports.ts";
 import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
 import { SentAgentBody } from "./commit-contract.ts";
 import { commitOfAccount } from "./commits.store.ts";
-import type { Commits, CommitsPorts } from "./commits.ts";
+import type { Commits } from "./commits.ts";
 import { type ForkRequest, forkDraft, forkedChain, readForkRequest } from "./forks.ts";
 import { auditing } from "./refusals.ts";
 
@@ -24,7 +25,7 @@ const ForkBody = z.looseObject({
   idempotencyKey: z.string().max(255).nullish(),
 });
 
-export function forkRoute(ports: CommitsPorts, ways: Ways, commits: Commits): Route {
+export function forkRoute(ports: LedgerServerPorts, ways: Ways, commits: Commits): Route {
   const { limits } = ports.config;
   return ways.byKey({
     method: "POST",
@@ -70,7 +71,7 @@ export function forkRoute(ports: CommitsPorts, ways: Ways, commits: Commits): Ro
 }
 
 async function fork(
-  ports: CommitsPorts,
+  ports: LedgerServerPorts,
   commits: Commits,
   by: KeyCaller,
   { id, wanted }: { readonly id: string; readonly wanted: ForkRequest },
