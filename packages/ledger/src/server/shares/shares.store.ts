@@ -141,6 +141,23 @@ export async function addViews(tx: Write, id: string, views: number): Promise<vo
   await tx.run("UPDATE ledger_shares SET views = views + ? WHERE id = ?", views, id);
 }
 
+/** The newest active share that ends with this commit of an account. */
+export async function shareOfCommit(
+  read: Read,
+  account: number,
+  commitId: string,
+  nowMs: number,
+): Promise<Share | undefined> {
+  const row = await read.get<ShareRow>(
+    `SELECT ${COLUMNS} FROM ledger_shares WHERE account = ? AND commit_id = ? AND ${ACTIVE}
+     ORDER BY created_ms DESC, id LIMIT 1`,
+    account,
+    commitId,
+    nowMs,
+  );
+  return row && fromRow(row);
+}
+
 /** What makes a share one that is shown: neither revoked nor over. Takes the time in ms. */
 const ACTIVE = "revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > ?)";
 
@@ -157,13 +174,14 @@ export async function isCovered(
        WHERE s.root = ? AND s.account = ? AND s.until >= ? AND ${ACTIVE}
        UNION
        SELECT c.position, c.parent FROM ledger_commits c JOIN shown ON c.position = shown.parent
-       WHERE c.position >= ?
+       WHERE c.position >= ? AND c.account = ?
      ) SELECT position FROM shown WHERE position = ? LIMIT 1`,
     commit.root,
     commit.account,
     commit.position,
     nowMs,
     commit.position,
+    commit.account,
     commit.position,
   );
   return row !== undefined;
@@ -189,20 +207,25 @@ export async function newestOfTrace(read: Read, account: number, trace: string):
   return row?.position ?? undefined;
 }
 
-/** Positions of a trace's commits up to a place in the log, in its order. */
-export async function tracePositions(
+/** A trace's commits up to a place in the log: their positions, and the ids of those that none of them follows. */
+export async function traceTips(
   read: Read,
   account: number,
   trace: string,
   until: number,
-): Promise<number[]> {
-  const rows = await read.all<{ position: number }>(
-    "SELECT position FROM ledger_commits WHERE account = ? AND trace = ? AND position <= ? ORDER BY position",
+): Promise<{ readonly tips: readonly string[]; readonly positions: ReadonlySet<number> }> {
+  const rows = await read.all<{ position: number; id: string; parent: number | null }>(
+    `SELECT position, id, parent FROM ledger_commits
+     WHERE account = ? AND trace = ? AND position <= ? ORDER BY position`,
     account,
     trace,
     until,
   );
-  return rows.map(({ position }) => position);
+  const parents = new Set(rows.map(({ parent }) => parent));
+  return {
+    tips: rows.filter(({ position }) => !parents.has(position)).map(({ id }) => id),
+    positions: new Set(rows.map(({ position }) => position)),
+  };
 }
 
 /** The commit that has this id, in whatever account: only to be shown where a share covers it. */

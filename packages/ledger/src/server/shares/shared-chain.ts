@@ -1,0 +1,126 @@
+import type { Step } from "../chains/chain-step.ts";
+import { anchorsOf, type Chain, type ChainPorts, openChain, walkChain } from "../chains/chains.ts";
+import { createVerdict } from "../chains/verdict.ts";
+import type { Share } from "./shares.store.ts";
+import { traceTips } from "./shares.store.ts";
+
+/** Part of what is shown: from a step (1 is the first), as many as fit. */
+export interface ShownFrom {
+  readonly step: number;
+}
+
+/** A step, and which one it is. */
+export interface NumberedStep {
+  /** From 1. */
+  readonly number: number;
+  readonly step: Step;
+}
+
+/** What a stranger sees of a chain or a trace, all of it recomputed just now. */
+export interface Shown {
+  readonly isIntact: boolean;
+  readonly reason: string | null;
+  readonly brokenAt: string | null;
+  readonly totalSteps: number;
+  /** Distinct, in the order they come. */
+  readonly models: readonly string[];
+  readonly agents: readonly string[];
+  /** Fork commits. */
+  readonly forks: number;
+  readonly steps: readonly NumberedStep[];
+  /** Where to go on; `null` when nothing is left. */
+  readonly nextStep: number | null;
+}
+
+const STEPS_MAX = 1000;
+const BYTES_MAX = 8_000_000;
+
+/** A commit of an account with its ancestors; `undefined` for any id that is not this account's. */
+export async function showChain(
+  ports: ChainPorts,
+  account: number,
+  commitId: string,
+  from?: ShownFrom,
+): Promise<Shown | undefined> {
+  const chain = await openChain(ports, account, commitId);
+  return chain && show(ports, [chain], () => true, from);
+}
+
+/** What a share publishes, and no commit besides. */
+export async function showShare(
+  ports: ChainPorts,
+  { account, shared }: Pick<Share, "account" | "shared">,
+  from?: ShownFrom,
+): Promise<Shown | undefined> {
+  if (shared.kind === "chain") return showChain(ports, account, shared.commitId, from);
+  const { tips, positions } = await traceTips(ports.db, account, shared.trace, shared.until);
+  const chains: Chain[] = [];
+  for (const tip of tips) {
+    const chain = await openChain(ports, account, tip);
+    if (chain) chains.push(chain);
+  }
+  return show(ports, chains, (position) => positions.has(position), from);
+}
+
+/** Walks whole chains, whose verdict rests on all of their steps, and keeps the steps that are to be shown. */
+async function show(
+  ports: ChainPorts,
+  chains: readonly Chain[],
+  isShown: (position: number) => boolean,
+  from: ShownFrom = { step: 1 },
+): Promise<Shown> {
+  const links = new Map(chains.flatMap((chain) => chain.links.map((link) => [link.position, link])));
+  const ordered = [...links.values()]
+    .filter(({ position }) => isShown(position))
+    .sort((a, b) => a.position - b.position);
+  const numbers = new Map(ordered.map(({ position }, at) => [position, at + 1]));
+  const last = lastOfPage(ordered, from.step);
+  const steps = new Map<number, NumberedStep>();
+  const seen = { models: new Set<string>(), agents: new Set<string>(), forks: new Set<number>() };
+  const verdicts = [];
+  for (const chain of chains) {
+    const verdict = createVerdict();
+    for await (const page of walkChain(ports, chain, await anchorsOf(ports, chain))) {
+      for (const step of page.steps) {
+        verdict.add(step);
+        const number = numbers.get(step.position);
+        if (number === undefined) continue;
+        note(seen, step);
+        if (number >= from.step && number <= last) steps.set(number, { number, step });
+      }
+    }
+    verdicts.push(verdict.result());
+  }
+  const broken = verdicts.find(({ isIntact }) => !isIntact);
+  return {
+    isIntact: broken === undefined,
+    reason: broken?.reason ?? null,
+    brokenAt: broken?.brokenAt ?? null,
+    totalSteps: ordered.length,
+    models: [...seen.models],
+    agents: [...seen.agents],
+    forks: seen.forks.size,
+    steps: [...steps.values()].sort((a, b) => a.number - b.number),
+    nextStep: last < ordered.length ? last + 1 : null,
+  };
+}
+
+function note(seen: { models: Set<string>; agents: Set<string>; forks: Set<number> }, step: Step): void {
+  if (step.kind === "unreadable") return;
+  const { model, agentName, forkOf } = step.commit;
+  if (model !== null) seen.models.add(model);
+  seen.agents.add(agentName);
+  if (forkOf !== null) seen.forks.add(step.position);
+}
+
+/** The number of the last step that is shown together with this one: payloads of one answer are bounded. */
+function lastOfPage(links: readonly { readonly payloadBytes: number }[], first: number): number {
+  let bytes = 0;
+  let last = first - 1;
+  for (const { payloadBytes } of links.slice(first - 1, first - 1 + STEPS_MAX)) {
+    bytes += payloadBytes;
+    if (last >= first && bytes > BYTES_MAX) break;
+    last++;
+  }
+  return last;
+}
