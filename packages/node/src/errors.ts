@@ -17,6 +17,10 @@ const KINDS = {
     "End what uses the ports, or choose another with DARKMATTER_PORT (0: any free one).",
   ),
   NO_NODE: kind("No node has run here yet.", "Start one: darkmatter up"),
+  NO_LEDGER_ANYWHERE: kind(
+    "No node has run here yet, and no API key of a ledger server is set.",
+    "Start a node: darkmatter up. Or use a ledger server: darkmatter init",
+  ),
   TOOL_FAILED: kind(
     "The node refused.",
     "Correct what is named and try again; `darkmatter status` says how the node is.",

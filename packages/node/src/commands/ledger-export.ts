@@ -6,6 +6,7 @@ import type { MainOptions } from "../main-options.ts";
 import { type BundleRequest, countsText, type MadeBundle, madeJson, makeBundle } from "./bundle-making.ts";
 import { commitJson, commitNamed } from "./commit-naming.ts";
 import { brief, owningOptions, textOption } from "./context.ts";
+import { OWN_OR_SERVER_OPTIONS, ownOrServer } from "./ledger-client/own-or-server.ts";
 import { COMMIT } from "./ledger-history.ts";
 import { chainSteps, lookingAtLedger } from "./ledger-look.ts";
 
@@ -27,13 +28,16 @@ export function exportCommands(main: MainOptions): Command[] {
         ...FILE_OPTIONS,
         { flags: "--disclose <names>", summary: "fields to show, such as content,metadata, or all" },
         { flags: "--bare", summary: "leave out even the signatures and receipts of the peers" },
+        ...OWN_OR_SERVER_OPTIONS,
       ],
-      run: (input) =>
-        writeBundle(input, main, {
-          commit: input.args.commit ?? "",
-          disclose: namesIn(textOption(input.options.disclose)),
-          bare: input.options.bare === true,
-        }),
+      run: (input) => {
+        const commit = input.args.commit ?? "";
+        const disclose = namesIn(textOption(input.options.disclose));
+        return ownOrServer(input, commit, {
+          own: () => writeBundle(input, main, { commit, disclose, bare: input.options.bare === true }),
+          server: async () => (await import("./ledger-client/asked.ts")).exported(input, commit),
+        });
+      },
     },
     {
       name: "disclose",

@@ -5,6 +5,7 @@ import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
 import { actText, commitJson, commitNamed } from "./commit-naming.ts";
 import { brief, shortId, textOption } from "./context.ts";
+import { OWN_OR_SERVER_OPTIONS, ownOrServer } from "./ledger-client/own-or-server.ts";
 import {
   type ChainStep,
   type CheckedCommit,
@@ -18,7 +19,7 @@ export const COMMIT = {
   required: true,
   summary: "a number in `recent`, a commit's id, or a message's id for the latest about it",
 };
-const RECENT_DEFAULT = 20;
+export const RECENT_DEFAULT = 20;
 const RECENT_MAX = 10_000;
 /** Characters of a field's value that are shown. */
 const VALUE_MAX = 2000;
@@ -32,8 +33,15 @@ export function historyCommands(main: MainOptions): Command[] {
       name: "recent",
       summary: "the latest commits of this agent's ledger, each of them checked",
       arguments: [],
-      options: [{ flags: "--limit <number>", summary: `how many (default: ${RECENT_DEFAULT})` }],
-      run: (input) => recent(input, main),
+      options: [
+        { flags: "--limit <number>", summary: `how many (default: ${RECENT_DEFAULT})` },
+        ...OWN_OR_SERVER_OPTIONS,
+      ],
+      run: (input) =>
+        ownOrServer(input, undefined, {
+          own: () => recent(input, main),
+          server: async () => (await atTheServer()).recent(input),
+        }),
     },
     {
       name: "replay",
@@ -42,17 +50,35 @@ export function historyCommands(main: MainOptions): Command[] {
       options: [
         { flags: "--from <step>", summary: "begin with this step" },
         { flags: "--full", summary: "show what is still kept of each step" },
+        { flags: "--open", summary: "at a server: publish it and show it in the browser" },
+        { flags: "-y, --yes", summary: "the same without asking first" },
+        ...OWN_OR_SERVER_OPTIONS,
       ],
-      run: (input) => replay(input, main),
+      run: (input) => ofChain(input, main, { own: replay, server: "replay" }),
     },
     {
       name: "lineage",
       summary: "the commits that a commit stands on, with their hashes, itself first",
       arguments: [COMMIT],
-      options: [],
-      run: (input) => lineage(input, main),
+      options: [...OWN_OR_SERVER_OPTIONS],
+      run: (input) => ofChain(input, main, { own: lineage, server: "lineage" }),
     },
   ];
+}
+
+const atTheServer = () => import("./ledger-client/asked.ts");
+
+interface Answers {
+  readonly own: (input: CommandInput, main: MainOptions) => Promise<ExitCode>;
+  readonly server: "replay" | "lineage";
+}
+
+function ofChain(input: CommandInput, main: MainOptions, { own, server }: Answers): Promise<ExitCode> {
+  const named = input.args.commit ?? "";
+  return ownOrServer(input, named, {
+    own: () => own(input, main),
+    server: async () => (await atTheServer())[server](input, named),
+  });
 }
 
 async function recent(input: CommandInput, main: MainOptions): Promise<ExitCode> {
@@ -196,7 +222,7 @@ function lineageLine(step: ChainStep): string {
 }
 
 /** @throws USAGE */
-function numberOption({ options }: CommandInput, name: string, most: number): number | undefined {
+export function numberOption({ options }: CommandInput, name: string, most: number): number | undefined {
   const given = textOption(options[name]);
   if (given === undefined) return undefined;
   const value = Number(given);

@@ -9,6 +9,7 @@ import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
 import { makeBundle } from "./bundle-making.ts";
 import { owningOptions } from "./context.ts";
+import { OWN_OR_SERVER_OPTIONS, ownOrServer } from "./ledger-client/own-or-server.ts";
 import { togetherJson, togetherText } from "./verify-report.ts";
 import { isProven } from "./verify-text.ts";
 
@@ -20,7 +21,7 @@ export function verifyCommand(main: MainOptions): Command {
     arguments: [
       { name: "file...", required: true, summary: "exported files; or a commit, as `replay` takes it" },
     ],
-    options: [],
+    options: [...OWN_OR_SERVER_OPTIONS],
     run: (input) => verify(input, main),
   };
 }
@@ -28,8 +29,21 @@ export function verifyCommand(main: MainOptions): Command {
 async function verify(input: CommandInput, main: MainOptions): Promise<ExitCode> {
   const given = input.lists.file ?? [];
   const [only = ""] = given;
-  const isFile = given.length > 1 || (await nodeFiles.exists(resolve(only)));
-  const files = isFile ? await readAll(given) : [await commitAsFile(input, main, only)];
+  if (given.length > 1 || (await nodeFiles.exists(resolve(only)))) {
+    return checked(input, await readAll(given));
+  }
+  try {
+    return await ownOrServer(input, only, {
+      own: async () => checked(input, [await commitAsFile(input, main, only)]),
+      server: async () => (await import("./ledger-client/asked.ts")).verify(input, only),
+    });
+  } catch (error) {
+    if (!hasCode(error, "COMMIT_UNKNOWN") && !hasCode(error, "NO_LEDGER_ANYWHERE")) throw error;
+    throw nodeError("UNREADABLE_FILE", `There is no file ${only}. ${error.message}`, error);
+  }
+}
+
+async function checked(input: CommandInput, files: readonly NamedBundle[]): Promise<ExitCode> {
   const report = await verifyTogether(files, createVerifier().verify);
   const proven = report.verdict === "verified" && report.bundles.every((one) => isProven(one.report));
   input.out.result(togetherText(report), { verified: proven, ...togetherJson(report) });
@@ -46,14 +60,6 @@ async function readAll(paths: readonly string[]): Promise<NamedBundle[]> {
 /** The chain up to a commit of this agent's own ledger, as a stranger would get it. */
 async function commitAsFile(input: CommandInput, main: MainOptions, commit: string): Promise<NamedBundle> {
   const request = { commit, disclose: "all", bare: false } as const;
-  try {
-    const { ctxId, text } = await makeBundle(
-      { ...owningOptions(input, main), signal: input.signal },
-      request,
-    );
-    return { name: ctxId, text };
-  } catch (error) {
-    if (!hasCode(error, "COMMIT_UNKNOWN") && !hasCode(error, "NO_NODE")) throw error;
-    throw nodeError("UNREADABLE_FILE", `There is no file ${commit}, and no commit of that name.`, error);
-  }
+  const { ctxId, text } = await makeBundle({ ...owningOptions(input, main), signal: input.signal }, request);
+  return { name: ctxId, text };
 }

@@ -9,6 +9,7 @@ import { doctorCommand } from "./doctor.ts";
 import { feeCommands } from "./fees.ts";
 import { hookCommands } from "./hook.ts";
 import { careCommands } from "./ledger-care.ts";
+import { serverCommands } from "./ledger-client/table.ts";
 import { eraseCommand } from "./ledger-erase.ts";
 import { exportCommands } from "./ledger-export.ts";
 import { historyCommands } from "./ledger-history.ts";
@@ -59,6 +60,7 @@ export function commandTable(main: MainOptions): Command[] {
     eraseCommand(main),
     verifyCommand(main),
     ...careCommands(main),
+    ...serverCommands(),
     ...stateCommands(main),
     ...passportCommands(main),
     ...hookCommands(main),

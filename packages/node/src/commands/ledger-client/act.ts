@@ -1,0 +1,88 @@
+import type { JsonObject } from "@darkmatter/core";
+import { type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { brief, textOption } from "../context.ts";
+import { numberOption } from "../ledger-history.ts";
+import { atServer } from "./at-server.ts";
+import { serverCommit } from "./naming.ts";
+import { openShared, pageUrl } from "./open.ts";
+
+const DAYS_MAX = 36_500;
+
+export const fork = (input: CommandInput): Promise<ExitCode> =>
+  atServer(input, async (at) => {
+    const { client } = at;
+    const { options } = input;
+    const source = await serverCommit(client, input.args.commit ?? "");
+    const answer = await client.fork(source, {
+      fromStep: numberOption(input, "from", Number.MAX_SAFE_INTEGER),
+      suggestedModel: textOption(options.model),
+      branchKey: textOption(options.branch),
+    });
+    const model = textOption(options.model);
+    const lines = [
+      `Forked as ${brief(answer.id, 40)}, branch ${brief(answer.branch_key, 200)}`,
+      `  ${brief(answer.lineage_root ?? answer.fork_point, 40)}  root`,
+      `   └─ ${brief(answer.fork_point, 40)}  fork point`,
+      ...(answer.fork_of === answer.fork_point
+        ? []
+        : [`       ├─ … ${brief(answer.fork_of, 40)}  as it was`]),
+      `       └─ ${brief(answer.id, 40)}  ${brief(answer.branch_key, 200)}${model === undefined ? "" : `, ${brief(model, 60)}`}  ← new`,
+      ...(answer.warning ? [brief(answer.warning, 400)] : []),
+      `The chain it comes from is untouched. What differs: darkmatter diff ${brief(answer.id, 40)} --fork`,
+    ];
+    input.out.result(lines.join("\n"), answer as JsonObject);
+    if (options.open === true) input.out.line(await openShared(input, at, answer.id));
+    return EXIT_OK;
+  });
+
+export const share = (input: CommandInput): Promise<ExitCode> =>
+  atServer(input, async ({ client }) => {
+    const answer = await client.share(await serverCommit(client, input.args.commit ?? ""), {
+      label: textOption(input.options.label),
+      expiresInDays: numberOption(input, "expires", DAYS_MAX),
+    });
+    const lines = [
+      pageUrl(answer.shareUrl),
+      `Whoever has this link sees the chain up to ${brief(answer.ctxId, 40)}${answer.expiresAt ? `, until ${brief(answer.expiresAt, 30)}` : ""}.`,
+      `Take it back: darkmatter shares revoke ${brief(answer.shareId, 40)}`,
+    ];
+    input.out.result(lines.join("\n"), answer as JsonObject);
+    return EXIT_OK;
+  });
+
+export const listShares = (input: CommandInput): Promise<ExitCode> =>
+  atServer(input, async ({ client }) => {
+    const answer = await client.shares();
+    const lines = answer.shares.map(({ shareId, ctxId, label, expiresAt }) =>
+      `${brief(shareId, 40)}  ${brief(ctxId ?? "", 40)}  ${expiresAt ? `until ${brief(expiresAt, 30)}` : "for good"}  ${brief(label ?? "", 80)}`.trimEnd(),
+    );
+    input.out.result(lines.length === 0 ? "Nothing is shared." : lines.join("\n"), answer as JsonObject);
+    return EXIT_OK;
+  });
+
+export const revokeShare = (input: CommandInput): Promise<ExitCode> =>
+  atServer(input, async ({ client }) => {
+    const shareId = input.args.share ?? "";
+    await client.revokeShare(shareId);
+    input.out.result(`${shareId} is taken back: its link leads nowhere any more.`, {
+      shareId,
+      revoked: true,
+    });
+    return EXIT_OK;
+  });
+
+/** The page of a share, or of a commit that is shared for it. */
+export const open = (input: CommandInput): Promise<ExitCode> =>
+  atServer(input, async (at) => {
+    const named = input.args.what ?? "1";
+    const { openBrowser } = await import("../../adapters/browser.ts");
+    let url: string;
+    if (/^share_[0-9a-f]{16}$/.test(named)) {
+      url = `${at.client.host}/chain/${named}`;
+      if (!input.json) openBrowser(url);
+    } else {
+      url = await openShared(input, at, await serverCommit(at.client, named));
+    }
+    input.out.result(url, { url });
+    return EXIT_OK;
+  });

@@ -1,0 +1,110 @@
+import type { JsonObject } from "@darkmatter/core";
+import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import type { Passport } from "../../ledger-client/answers.ts";
+import { brief, textOption } from "../context.ts";
+import { numberOption, RECENT_DEFAULT } from "../ledger-history.ts";
+import { type AtServer, atServer } from "./at-server.ts";
+import { isSoundPassport, passportLine } from "./passport-text.ts";
+
+const PAGE_MAX = 200;
+const SEARCH_DEFAULT = 50;
+const PULL_MAX = 1000;
+
+export const me = (input: CommandInput): Promise<ExitCode> =>
+  atServer(input, async ({ client, settings }) => {
+    const found = await client.me();
+    const isOther = settings.agentId !== undefined && settings.agentId !== found.agentId;
+    const lines = [
+      `${brief(found.agentName, 100)} (${brief(found.agentId, 40)}) at ${client.host}`,
+      ...(isOther
+        ? [`DARKMATTER_AGENT_ID is ${settings.agentId}: it is not the agent of this key. Correct it.`]
+        : []),
+    ];
+    input.out.result(lines.join("\n"), { ...(found as JsonObject), host: client.host });
+    return isOther ? EXIT_FAILURE : EXIT_OK;
+  });
+
+/** The newest commits of the account, by searching for nothing in particular. */
+export const recentAtServer = (input: CommandInput, at: AtServer): Promise<ExitCode> =>
+  list(input, at, {
+    query: {},
+    limit: numberOption(input, "limit", 10_000) ?? RECENT_DEFAULT,
+    empty: "Nothing was committed yet in this account.",
+    hint: "Step by step: darkmatter replay NUMBER --server · as proof: darkmatter export NUMBER --server",
+  });
+
+export const search = (input: CommandInput): Promise<ExitCode> => {
+  const { options } = input;
+  const query = {
+    q: input.args.text,
+    model: textOption(options.model),
+    provider: textOption(options.provider),
+    event: textOption(options.event),
+    traceId: textOption(options.trace),
+    agentId: textOption(options.agent),
+    verified: options.verified === true ? "true" : undefined,
+    from: textOption(options.since),
+    to: textOption(options.until),
+  };
+  return atServer(input, (at) =>
+    list(input, at, {
+      query,
+      limit: numberOption(input, "limit", 10_000) ?? SEARCH_DEFAULT,
+      empty: "Nothing matches.",
+      hint: "Step by step: darkmatter replay COMMIT",
+    }),
+  );
+};
+
+interface Listing {
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly limit: number;
+  readonly empty: string;
+  readonly hint: string;
+}
+
+async function list(
+  input: CommandInput,
+  { client }: AtServer,
+  { query, limit, empty, hint }: Listing,
+): Promise<ExitCode> {
+  const found: Passport[] = [];
+  let total: number | undefined;
+  let cursor: string | undefined;
+  do {
+    const page = await client.search({ ...query, limit: Math.min(PAGE_MAX, limit - found.length), cursor });
+    found.push(...page.results);
+    total ??= page.total ?? undefined;
+    cursor = page.results.length === 0 ? undefined : (page.nextCursor ?? undefined);
+  } while (cursor !== undefined && found.length < limit);
+  const more = total !== undefined && total > found.length ? [`${found.length} of ${total} are shown.`] : [];
+  const lines = found.map((passport, at) => passportLine(passport, at + 1));
+  const human = found.length === 0 ? empty : [...lines, ...more, "", hint].join("\n");
+  const commits = found.map((passport, at) => ({
+    index: at + 1,
+    commit: passport.id,
+    at: passport.created_at,
+    trace: passport.trace_id ?? null,
+    event: passport.event.label ?? passport.event.type,
+    model: passport.created_by.model ?? null,
+    valid: isSoundPassport(passport),
+    passport: passport as JsonObject,
+  }));
+  input.out.result(human, { server: client.host, total: total ?? null, commits });
+  return found.every(isSoundPassport) ? EXIT_OK : EXIT_FAILURE;
+}
+
+export const pull = (input: CommandInput): Promise<ExitCode> =>
+  atServer(input, async ({ client }) => {
+    const answer = await client.pull({
+      since: textOption(input.options.since),
+      limit: numberOption(input, "limit", PULL_MAX),
+    });
+    const { contexts } = answer;
+    const lines = contexts.map((passport, at) => passportLine(passport, at + 1));
+    const more = answer.nextCursor ? ["There are more: --limit, or --since an earlier time."] : [];
+    const human =
+      contexts.length === 0 ? "Nothing was committed to this agent yet." : [...lines, ...more].join("\n");
+    input.out.result(human, answer as JsonObject);
+    return contexts.every(isSoundPassport) ? EXIT_OK : EXIT_FAILURE;
+  });
