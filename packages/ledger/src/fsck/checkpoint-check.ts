@@ -8,7 +8,7 @@ import {
 } from "@darkmatter/proof";
 import type { WitnessSignature } from "../checkpoints/checkpoints.ts";
 import type { ProblemKind } from "./report.ts";
-import type { Walk } from "./walk.ts";
+import type { TreeWalk } from "./tree-walk.ts";
 
 /** A checkpoint and all it has to agree with. */
 export interface CheckpointFacts {
@@ -17,7 +17,7 @@ export interface CheckpointFacts {
   readonly previous: SignedCheckpoint | undefined;
   readonly signatures: readonly WitnessSignature[];
   /** The log when it had that size; `undefined` when it never had. */
-  readonly log: Pick<Walk, "treeRoot" | "logRoot"> | undefined;
+  readonly log: Pick<TreeWalk, "treeRoot" | "logRoot"> | undefined;
 }
 
 /** What is wrong with a checkpoint of this node's log. */
@@ -50,7 +50,7 @@ function follows(signed: SignedCheckpoint, previous: SignedCheckpoint | undefine
 /** What cannot be read was counted where it lies, and disagrees with nothing here. */
 function agrees(
   signed: SignedCheckpoint,
-  { treeRoot, logRoot }: Pick<Walk, "treeRoot" | "logRoot">,
+  { treeRoot, logRoot }: Pick<TreeWalk, "treeRoot" | "logRoot">,
 ): boolean {
   return (
     (treeRoot === undefined || treeRoot === signed.tree_root) &&

@@ -9,6 +9,7 @@ import { careful, UNREADABLE } from "./careful.ts";
 import { checkpointProblems } from "./checkpoint-check.ts";
 import { type FsckReport, ProblemCounter, type ProblemKind } from "./report.ts";
 import { type Stored, storedBetween } from "./rows.ts";
+import type { TreeWalk } from "./tree-walk.ts";
 import { valueProblems, type Walk, walkFrom } from "./walk.ts";
 
 export interface FsckOptions {
@@ -156,7 +157,7 @@ class Fsck {
 }
 
 /** Whether the record of the log's end is what the walk arrived at. */
-export function isEnd(tail: Tail | typeof UNREADABLE, walk: Walk): boolean {
+export function isEnd(tail: Tail | typeof UNREADABLE, walk: TreeWalk): boolean {
   if (tail === UNREADABLE || tail.size !== walk.size) return false;
   const { logRoot, frontier } = walk;
   return (

@@ -1,7 +1,7 @@
 import { rootAt } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
 import type { Checkpoints } from "../checkpoints/checkpoints.ts";
-import { commitAt, lastPosition, readTail } from "../commits/commits.store.ts";
+import { lastPosition, logRootAt, readTail } from "../commits/commits.store.ts";
 import { nodeReader } from "../log/nodes.ts";
 import { careful, UNREADABLE } from "./careful.ts";
 import { isEnd } from "./fsck.ts";
@@ -44,14 +44,14 @@ export async function quickCheck(
 
 const problem = (kind: Problem["kind"]): Problem => ({ kind, position: null, id: null });
 
-async function isAsSigned(
+/** Whether a checkpoint's roots are those of the log it lies in, which has `size` commits. */
+export async function isAsSigned(
   read: Read,
   latest: { readonly tree_size: number; readonly tree_root: string; readonly log_root: string },
   size: number,
 ): Promise<boolean> {
   if (latest.tree_size > size) return false;
   const treeRoot = await careful(() => rootAt(nodeReader(read), latest.tree_size));
-  const last = await careful(() => commitAt(read, latest.tree_size - 1));
-  if (treeRoot === UNREADABLE || last === UNREADABLE) return false;
-  return treeRoot === latest.tree_root && last?.logRoot === latest.log_root;
+  const logRoot = await careful(() => logRootAt(read, latest.tree_size - 1));
+  return treeRoot === latest.tree_root && logRoot === latest.log_root;
 }
