@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 
 export interface RunOptions {
-  /** Shows the output while it comes; it is always kept. */
-  readonly show: boolean;
+  /** Shows the output while it comes, each line behind a text where one is given; it is always kept. */
+  readonly show: boolean | string;
   /** After this many milliseconds the program and all it started are killed. */
   readonly timeoutMs: number;
   readonly env?: NodeJS.ProcessEnv;
@@ -32,9 +32,15 @@ export function run(args: readonly string[], { show, timeoutMs, env, cwd }: RunO
   });
   running.add(child);
   let output = "";
+  let shown = 0;
   const take = (text: string): void => {
     output += text;
-    if (show) process.stdout.write(text);
+    if (show === true) process.stdout.write(text);
+    if (typeof show === "string") showLines(output.lastIndexOf("\n") + 1);
+  };
+  const showLines = (end: number): void => {
+    for (const line of output.slice(shown, end).split("\n").slice(0, -1)) console.log(`${show}${line}`);
+    shown = Math.max(shown, end);
   };
   child.stdout.setEncoding("utf8").on("data", take);
   child.stderr.setEncoding("utf8").on("data", take);

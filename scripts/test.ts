@@ -21,17 +21,22 @@ const SKIP_LIST = ".ci/skips.txt";
 
 process.chdir(resolve(import.meta.dirname, ".."));
 
-const RUNNERS: readonly Runner[] = [
-  { name: "check", args: ["scripts/check.ts"], needs: "scripts/check.ts" },
-  { name: "tests", args: ["node_modules/vitest/vitest.mjs", "run"], needs: "vitest.config.ts" },
-  ...["vectors", "e2e"].map(folderRunner),
-  {
-    name: "demo",
-    args: ["bin/darkmatter.js", "demo"],
-    needs: "packages/node/src/main.ts",
-    countsAsOne: true,
-  },
-  ...["sim", "kill", "mutants", "bench"].map(folderRunner),
+const DEMO: Runner = {
+  name: "demo",
+  args: ["bin/darkmatter.js", "demo"],
+  needs: "packages/node/src/main.ts",
+  countsAsOne: true,
+};
+
+/** One after the other; those of one line side by side, since whole nodes mostly wait for each other. */
+const RUNNERS: readonly (readonly Runner[])[] = [
+  [{ name: "check", args: ["scripts/check.ts"], needs: "scripts/check.ts" }],
+  [{ name: "tests", args: ["node_modules/vitest/vitest.mjs", "run"], needs: "vitest.config.ts" }],
+  [folderRunner("vectors")],
+  ["e2e", "kill"].map(folderRunner),
+  [DEMO, folderRunner("sim")],
+  [folderRunner("mutants")],
+  [folderRunner("bench")],
 ];
 
 function folderRunner(folder: string): Runner {
@@ -47,9 +52,10 @@ function cleanEnvironment(home: string): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), ...colours, DARKMATTER_HOME: home };
 }
 
-async function runOne({ name, args, countsAsOne }: Runner, env: NodeJS.ProcessEnv) {
+async function runOne({ name, args, countsAsOne }: Runner, env: NodeJS.ProcessEnv, isAlone: boolean) {
   console.log(`\n── ${name}`);
-  const { code, output, ms } = await run(args, { show: true, timeoutMs: RUNNER_TIMEOUT_MS, env });
+  const show = isAlone || `${name}: `;
+  const { code, output, ms } = await run(args, { show, timeoutMs: RUNNER_TIMEOUT_MS, env });
   const ok = code === 0;
   const counted = readTally(output) ?? (countsAsOne && ok ? { passed: 1, failed: 0, skipped: 0 } : undefined);
   if (counted === undefined) console.log(`${name} ended without a count, exit code ${code}`);
@@ -61,10 +67,12 @@ async function runOne({ name, args, countsAsOne }: Runner, env: NodeJS.ProcessEn
 }
 
 const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !RUNNERS.some((runner) => runner.name === name));
+const unknown = wanted.filter((name) => !RUNNERS.flat().some((runner) => runner.name === name));
 if (unknown.length > 0) {
   console.error(
-    `There is no ${unknown.join(", ")}; there are: ${RUNNERS.map(({ name }) => name).join(", ")}`,
+    `There is no ${unknown.join(", ")}; there are: ${RUNNERS.flat()
+      .map(({ name }) => name)
+      .join(", ")}`,
   );
   process.exit(2);
 }
@@ -72,9 +80,12 @@ if (unknown.length > 0) {
 const home = mkdtempSync(join(tmpdir(), "darkmatter-test-"));
 process.on("exit", () => rmSync(home, { recursive: true, force: true }));
 const results = [];
-for (const runner of RUNNERS) {
-  if (wanted.length > 0 && !wanted.includes(runner.name)) continue;
-  if (existsSync(runner.needs)) results.push(await runOne(runner, cleanEnvironment(home)));
+const isWanted = ({ name, needs }: Runner) =>
+  (wanted.length === 0 || wanted.includes(name)) && existsSync(needs);
+for (const line of RUNNERS) {
+  const together = line.filter(isWanted);
+  const runs = together.map((runner) => runOne(runner, cleanEnvironment(home), together.length === 1));
+  results.push(...(await Promise.all(runs)));
 }
 
 const passed = results.reduce((sum, result) => sum + result.passed, 0);
