@@ -9,6 +9,7 @@ import { signingKeyMigrations } from "./keys/signing-keys.store.ts";
 import { logMigrations } from "./log/log.store.ts";
 import { searchMigrations } from "./search/search.store.ts";
 import { shareMigrations } from "./shares/shares.store.ts";
+import { statsMigrations } from "./stats/stats.store.ts";
 import { windowMigrations } from "./windows.store.ts";
 
 /** Every step of a ledger server's tables, in the order they are applied. A node's ledger has tables of its own. */
@@ -23,5 +24,6 @@ export const ledgerServerMigrations: readonly Migration[] = [
   ...signingKeyMigrations,
   ...agentKeyMigrations,
   ...shareMigrations,
+  ...statsMigrations,
   ...searchMigrations,
 ];
