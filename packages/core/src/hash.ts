@@ -1,1 +1,1 @@
-export { sha256, sha256Hex, sha256HexOf } from "#sha256";
+export { runningSha256, sha256, sha256Hex, sha256HexOf } from "#sha256";

@@ -15,3 +15,11 @@ export function sha256HexOf(pieces: Iterable<Uint8Array>): string {
   for (const piece of pieces) running.update(piece);
   return toHex(running.digest());
 }
+
+export function runningSha256(): { update(data: string | Uint8Array): void; hex(): string } {
+  const running = digest.create();
+  return {
+    update: (data) => void running.update(typeof data === "string" ? utf8(data) : data),
+    hex: () => toHex(running.digest()),
+  };
+}

@@ -16,3 +16,9 @@ export function sha256HexOf(pieces: Iterable<Uint8Array>): string {
   for (const piece of pieces) running.update(piece);
   return running.digest("hex");
 }
+
+/** The same of what comes in pieces, one after another. */
+export function runningSha256(): { update(data: string | Uint8Array): void; hex(): string } {
+  const running = createHash("sha256");
+  return { update: (data) => void running.update(data), hex: () => running.digest("hex") };
+}

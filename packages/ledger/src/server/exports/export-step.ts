@@ -1,0 +1,95 @@
+import { canon1OfText } from "@darkmatter/core";
+import {
+  envelopeText,
+  type InclusionStep,
+  inclusionProof,
+  prefixed,
+  type ReadNode,
+  rootAt,
+  spkiPem,
+} from "@darkmatter/proof";
+import { secondsTime } from "../../times.ts";
+import type { ReadableStep } from "../chains/chain-step.ts";
+import type { CoveringCheckpoint } from "../chains/signed-tree.ts";
+import { type PassportSurroundings, passportIn } from "../chains/views.ts";
+import type { StoredCommit } from "../commits/commit.ts";
+import { envelopeOf } from "../commits/passport.ts";
+import { RawJson } from "../json-text.ts";
+
+/** A step as `chain` has it. */
+export function exportedPassport({ commit, soundness }: ReadableStep, around: PassportSurroundings) {
+  return passportIn(commit, soundness, around);
+}
+
+/** What `commits` has of a step beside its passport (docs/proof.md section 3). */
+export async function flatMembers(
+  { commit, signature }: ReadableStep,
+  readNode: ReadNode,
+  covering: CoveringCheckpoint | undefined,
+  baseUrl: string,
+) {
+  const { claims } = commit;
+  const stored = envelopeText(envelopeOf(commit));
+  const differs = claims.envelope !== undefined && canon1OfText(claims.envelope) !== stored;
+  const raw = (text: string | undefined) => (text === undefined ? undefined : new RawJson(text));
+  return {
+    agent_id: commit.agent,
+    key_id: commit.keyId,
+    timestamp: commit.timestamp,
+    payload_hash: prefixed(commit.payloadHash),
+    integrity_hash: prefixed(commit.integrityHash),
+    parent_integrity_hash: commit.parentIntegrityHash ?? "root",
+    // A signature over another envelope than the stored one proves nothing of this commit.
+    agent_signature: signature.publicKey === undefined ? undefined : claims.agentSignature,
+    agent_public_key: signature.publicKey === undefined ? undefined : spkiPem(signature.publicKey),
+    client_envelope: differs ? raw(claims.envelope) : undefined,
+    client_attestation: raw(claims.attestation),
+    metadata: raw(claims.metadata),
+    _proof: await logProof(commit, readNode, covering, baseUrl),
+  };
+}
+
+async function logProof(
+  { id, position, leaf, acceptedMs, timestamp }: StoredCommit,
+  readNode: ReadNode,
+  covering: CoveringCheckpoint | undefined,
+  baseUrl: string,
+) {
+  const size = position + 1;
+  return {
+    log_position: position,
+    leaf_hash: leaf,
+    tree_root: await rootAt(readNode, size),
+    tree_size: size,
+    accepted_at: secondsTime(acceptedMs),
+    client_timestamp: timestamp,
+    inclusion_proof: await inclusion(readNode, position, size),
+    proof_status: statusOf(covering),
+    pubkey_url: `${baseUrl}/api/log/pubkey`,
+    checkpoint_url: `${baseUrl}/api/log/checkpoint`,
+    verify_url: `${baseUrl}/api/log/proof/${id}`,
+    checkpoint_inclusion: covering && {
+      checkpoint_id: covering.checkpoint.checkpoint_id,
+      tree_root: covering.checkpoint.tree_root,
+      ...(await inclusion(readNode, position, covering.checkpoint.tree_size)),
+    },
+  };
+}
+
+async function inclusion(readNode: ReadNode, position: number, size: number) {
+  const proof = await inclusionProof(readNode, position, size);
+  return { leaf_index: position, tree_size: size, proof: proof.map(plain) };
+}
+
+const plain = (step: InclusionStep) => ({ ...step });
+
+function statusOf(covering: CoveringCheckpoint | undefined) {
+  if (!covering) return "included";
+  return covering.signatures.length > 0 ? "checkpointed_witnessed" : "checkpointed";
+}
+
+/** The nodes that `flatMembers` reads beside those of the walk itself. */
+export async function planOwnTree(readNode: ReadNode, position: number): Promise<void> {
+  await rootAt(readNode, position + 1);
+  await inclusionProof(readNode, position, position + 1);
+}
