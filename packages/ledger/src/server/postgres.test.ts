@@ -1,0 +1,40 @@
+import { type Database, migrate, openPostgres, storeMigrations } from "@darkmatter/store";
+import { startPrivatePostgres } from "@darkmatter/store/testing";
+import { afterAll, beforeAll, type TestContext } from "vitest";
+import { accountsSuite } from "../testing/accounts-suite.ts";
+import { checkpointSuite } from "../testing/server-checkpoint-suite.ts";
+import { serverCommitSuite } from "../testing/server-commit-suite.ts";
+import { ledgerServerMigrations } from "./schema.ts";
+
+let postgres: Awaited<ReturnType<typeof startPrivatePostgres>>;
+let schemas = 0;
+
+beforeAll(async () => {
+  postgres = await startPrivatePostgres();
+}, 60_000);
+
+afterAll(async () => {
+  if ("url" in postgres) await postgres[Symbol.asyncDispose]();
+}, 30_000);
+
+async function openSchema(context: TestContext, schema: string): Promise<Database> {
+  if ("missing" in postgres) return context.skip(postgres.missing);
+  // The server's stop may overtake the last words of a pool that is closed already.
+  const report = () => undefined;
+  const db = await openPostgres({ url: postgres.url, schema, connections: 8, report });
+  await migrate(db, [...storeMigrations, ...ledgerServerMigrations]);
+  return db;
+}
+
+/** A schema of its own, empty. */
+const open = (context: TestContext) => openSchema(context, `s${++schemas}`);
+
+/** The same, and further pools for it: as other processes have it. */
+async function openShared(context: TestContext) {
+  const schema = `s${++schemas}`;
+  return { db: await openSchema(context, schema), another: () => openSchema(context, schema) };
+}
+
+accountsSuite("PostgreSQL", openShared);
+checkpointSuite("PostgreSQL", open);
+serverCommitSuite("PostgreSQL", open);
