@@ -1,14 +1,24 @@
-import { MINUTE_MS, reasonOf } from "@darkmatter/core";
+import { MINUTE_MS, reasonOf, SECOND_MS } from "@darkmatter/core";
 import type { SignedCheckpoint } from "@darkmatter/proof";
 import type { Job } from "@darkmatter/surface";
 import { type Checkpoints, createCheckpoints } from "../../checkpoints/checkpoints.ts";
 import { tryLogKey } from "../../checkpoints/log-key.ts";
+import { ledgerError } from "../../errors.ts";
+import type { Problem } from "../../fsck/report.ts";
+import { lockLog } from "../../log/append.ts";
 import { createLog, type Log } from "../../log/log.ts";
 import type { LedgerServerPorts } from "../ports.ts";
+import { type AskedWitness, createAsking } from "./asking.ts";
+import { checkEnd } from "./end-check.ts";
 import { checkLogKeys, type LogKeys } from "./log-keys.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
+import { createPublication } from "./publication.ts";
+import { createKeepSignature, type KeepSignature } from "./witness-signatures.ts";
 
 /** ledger.md 2.10. The tree is also signed at a stop, and when somebody asks. */
 const CHECKPOINT_PERIOD_MS = 10 * MINUTE_MS;
+/** How often it is looked whether something is to be published, or witnesses to be asked: a few rows are read. */
+const FOLLOW_PERIOD_MS = 10 * SECOND_MS;
 
 /** What a server's log says about itself, and who is told. */
 export interface ServerLog {
@@ -21,10 +31,14 @@ export interface ServerLog {
    * @throws LOG_REWRITTEN, STATE_OLDER
    */
   checkpointNow(): Promise<SignedCheckpoint | undefined>;
+  /** Publishes what is not published yet, and asks the witnesses at once. */
+  witnessNow(): Promise<readonly AskedWitness[]>;
+  /** Keeps a witness's signature if it is valid, and has it published. */
+  readonly keepSignature: KeepSignature;
   readonly jobs: readonly Job[];
   /** Tries the key, and looks at the end of the log. @throws LOG_KEY_BROKEN, LOG_KEY_WRONG, LEDGER_DAMAGED */
   start(): Promise<void>;
-  /** Signs the log as it is. */
+  /** Signs the log as it is and publishes that; ends what is under way. */
   stop(): Promise<void>;
 }
 
@@ -33,15 +47,42 @@ export function createServerLog(ports: LedgerServerPorts): ServerLog {
   const keys: LogKeys = { current: logKey.agentId, former: formerLogKeys };
   const log = createLog();
   const checkpoints = createCheckpoints({ clock, signer: logKey }, log);
+  const publication = createPublication(ports, checkpoints, keys);
+  const keepSignature = createKeepSignature(ports, publication.changed);
+  const stopping = new AbortController();
+  const asking = createAsking({
+    ports,
+    log,
+    checkpoints,
+    keys,
+    keepSignature,
+    stopping: stopping.signal,
+  });
   let wasChecked = false;
 
-  const checkpointNow = () => db.write((tx) => checkpoints.make(tx));
+  const follow = oneAtATime(async () => {
+    await publication.catchUp();
+    if (stopping.signal.aborted) return;
+    await asking.poll();
+    // What the witnesses signed just now.
+    await publication.catchUp();
+  });
+  const inBackground = () =>
+    void follow().catch((error) => report("ledger.follow", { reason: reasonOf(error) }));
+
+  async function checkpointNow(): Promise<SignedCheckpoint | undefined> {
+    const before = await checkpoints.latest(db);
+    const made = await db.write((tx) => checkpoints.make(tx));
+    if (made && made.tree_size !== before?.tree_size) inBackground();
+    return made;
+  }
 
   return {
     log,
     checkpoints,
     keys,
     checkpointNow,
+    keepSignature,
     jobs: [
       {
         name: "ledger.checkpoint",
@@ -50,22 +91,41 @@ export function createServerLog(ports: LedgerServerPorts): ServerLog {
         atStart: true,
         run: async () => void (await checkpointNow()),
       },
+      { name: "ledger.follow", periodMs: FOLLOW_PERIOD_MS, atStart: true, run: follow },
     ],
+
+    async witnessNow() {
+      await publication.catchUp();
+      const asked = await asking.round();
+      await publication.catchUp();
+      return asked;
+    },
 
     async start() {
       await tryLogKey({ signer: logKey, verifier });
       await checkLogKeys(db, keys, verifier);
+      const problem = await db.write(async (tx) => {
+        await lockLog(tx);
+        return checkEnd(tx);
+      });
+      if (problem) throw ledgerError("LEDGER_DAMAGED", sentenceOf(problem));
       wasChecked = true;
     },
 
     async stop() {
+      stopping.abort();
       if (!wasChecked) return;
       try {
-        await checkpointNow();
+        await db.write((tx) => checkpoints.make(tx));
+        await follow();
       } catch (error) {
         // The log is whole without it; whatever is to be stopped still is.
         report("ledger.checkpoint", { reason: reasonOf(error) });
       }
     },
   };
+}
+
+function sentenceOf({ kind, position, id }: Problem): string {
+  return `The log is damaged at ${id ?? (position === null ? "its end" : `position ${position}`)} (${kind}).`;
 }
