@@ -209,14 +209,14 @@ def claims(b):
             "root_hash": first.integrity.integrity_hash, "tip_hash": tip.integrity.integrity_hash}
     chain_hash = prefixed(canon_1({**ends, "chain_ids": [c.id for c in b.commits]}))
     ends.update(chain_hash=chain_hash, timestamp_range={"from": first.timestamp, "to": tip.timestamp})
-    last, agent = Object(integrity=Object(), _proof=Object(log_position=-1)), key or first.created_by.agent_id
+    ends["trace_id"], last = tip.trace_id, Object(integrity=Object(), _proof=Object(log_position=-1))
     for last, c in zip([last, *b.commits], b.commits):
         v1, v2, p, at, before = c.integrity, c.integrity_v2, c._proof, c._proof.log_position, last.integrity
         yield "payloads", c.id, None if c.payload is None else v1.payload_hash == prefixed(canon_1(c.payload))
-        yield "chain", c.id, (c.trace_id, c.parent_id, v1.parent_hash, c.lineage.lineage_root) == (
-            stated["trace_id"], last.id, before.integrity_hash, first.id) and v1.integrity_hash == prefixed(
-            bare(v1.payload_hash) + bare(before.integrity_hash)) and c.created_by.agent_id == agent
-        if key and c.payload: yield "chain", c.id, c.trace_id == c.payload.get("message_id", c.payload.peer)
+        yield "chain", c.id, (c.parent_id, v1.parent_hash, c.lineage.lineage_root, v1.integrity_hash) == (
+            last.id, (up := before.integrity_hash), first.id, prefixed(bare(v1.payload_hash) + bare(up)))
+        if key: yield "chain", c.id, (c.created_by.agent_id, c.trace_id) == (key, stated["trace_id"]) and (
+            not c.payload or c.trace_id == c.payload.get("message_id", c.payload.peer))
         env = {name: c[name] for name in ("agent_id", "key_id", "parent_integrity_hash", "timestamp")}
         env.update(payload_hash=bare(c.payload_hash), schema_version="2")
         yield "envelopes", c.id, v2.integrity_hash == c.integrity_hash == prefixed(canon_1(env)) and (

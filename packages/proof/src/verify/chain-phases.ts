@@ -47,7 +47,7 @@ function linkReason({ steps, metadata, node }: Bundle, at: number): string | und
   const before = steps[at - 1]?.passport;
   const parentHash = before ? before.integrity.integrity_hash : null;
   const hash = chainHashV1(bareHash(integrity.payload_hash), parentHash && bareHash(parentHash));
-  const agentId = node ? node.log.slice("mesh/".length) : steps[0]!.passport.created_by.agent_id;
+  const agentId = node?.log.slice("mesh/".length);
   return firstReason(
     [
       integrity.integrity_hash === prefixed(hash),
@@ -56,8 +56,9 @@ function linkReason({ steps, metadata, node }: Bundle, at: number): string | und
     [parent_id === (before?.id ?? null), "parent_id is not the step before"],
     [integrity.parent_hash === parentHash, "parent_hash is not the hash of the step before"],
     [lineage.lineage_root === steps[0]!.passport.id, "lineage_root is not the first step"],
-    [trace_id === metadata.trace_id, "the step is of another trace"],
-    [created_by.agent_id === agentId, "the step is of another agent"],
+    // The agents of a team go on with each other's chains, and a fork has a trace of its own.
+    [!node || trace_id === metadata.trace_id, "the step is of another trace"],
+    [!node || created_by.agent_id === agentId, "the step is of another agent"],
     [!node || isOfItsTrace(steps[at]!.passport), "what was signed is of another trace"],
   );
 }
@@ -83,6 +84,7 @@ function summaryReason(bundle: Bundle, { passport, flat }: Step): string | undef
   return firstReason(
     [metadata.ctx_id === chain.ctx_id, "metadata.ctx_id is not the last step"],
     [metadata.lineage_root === chain.lineage_root, "metadata.lineage_root is not the first step"],
+    [metadata.trace_id === passport.trace_id, "metadata.trace_id is not the last step's"],
     [metadata.chain_length === chain.chain_length, "metadata.chain_length is not the number of steps"],
     [integrity.root_hash === chain.root_hash, "integrity.root_hash is not the first step's"],
     [integrity.tip_hash === chain.tip_hash, "integrity.tip_hash is not the last step's"],
