@@ -2,6 +2,7 @@ import { type Database, migrate, openPostgres, storeMigrations } from "@darkmatt
 import { startPrivatePostgres } from "@darkmatter/store/testing";
 import { afterAll, beforeAll, type TestContext } from "vitest";
 import { accountsSuite } from "../testing/accounts-suite.ts";
+import { agentsSuite } from "../testing/agents-suite.ts";
 import { checkpointSuite } from "../testing/server-checkpoint-suite.ts";
 import { serverCommitSuite } from "../testing/server-commit-suite.ts";
 import { ledgerServerMigrations } from "./schema.ts";
@@ -36,5 +37,6 @@ async function openShared(context: TestContext) {
 }
 
 accountsSuite("PostgreSQL", openShared);
+agentsSuite("PostgreSQL", openShared);
 checkpointSuite("PostgreSQL", open);
 serverCommitSuite("PostgreSQL", open);

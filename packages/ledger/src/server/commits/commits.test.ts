@@ -1,49 +1,119 @@
-import { verifyInclusion } from "@darkmatter/proof";
+import { memoryDatabase } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
+import { type Committed, post, serverCommitSuite, vectors } from "../../testing/server-commit-suite.ts";
+import { expectSoundLog } from "../../testing/server-log-checks.ts";
 import { testServer } from "../../testing/test-server.ts";
+import { ledgerServerMigrations } from "../schema.ts";
+import { countRejections } from "./rejections.store.ts";
 
-type Committed = {
-  id: string;
-  integrity: { integrity_hash: string; parent_hash: string | null };
-  _proof: { leaf_hash: string; tree_root: string; tree_size: number; inclusion_proof: { proof: never[] } };
-};
+serverCommitSuite("SQLite", () => memoryDatabase(ledgerServerMigrations));
 
-test("commits chain, and each answer proves that it is in the log", async () => {
+test("chains have the hashes of scheme 1", async () => {
   await using server = await testServer();
   const ana = await server.account();
-  let parent: Committed | undefined;
-  for (let step = 0; step < 9; step++) {
-    const commit = (await server.commit(ana, {
-      payload: { output: step },
-      parentId: parent?.id ?? null,
-    })) as unknown as Committed;
-    expect(commit.integrity.parent_hash).toBe(parent?.integrity.integrity_hash ?? null);
-    const { leaf_hash: leaf, tree_root: root, tree_size: size, inclusion_proof } = commit._proof;
-    expect(verifyInclusion({ leaf, root, size, index: step, proof: inclusion_proof.proof })).toBe(true);
-    parent = commit;
+  type Step = { json: string; payload_hash: string; parent_hash: string | null; integrity_hash: string };
+  for (const { steps } of vectors("chain_v1").chains as { steps: Step[] }[]) {
+    let parentId: string | null = null;
+    for (const { json, payload_hash, parent_hash, integrity_hash } of steps) {
+      const body = `{"payload":${json},"parentId":${JSON.stringify(parentId)}}`;
+      const commit = (await post(server, ana, body)).json as unknown as Committed;
+      expect(commit.integrity).toMatchObject({ payload_hash, parent_hash, integrity_hash });
+      parentId = commit.id;
+    }
   }
 });
 
-test("numbers of a payload come back as they were sent", async () => {
+test("what is no JSON payload is refused with the reason, and is in no chain", async () => {
   await using server = await testServer();
   const ana = await server.account();
-  const body = '{"payload":{"a":1.0,"b":1e-7,"c":9007199254740993}}';
-  const { status, text } = await server.call({ path: "/api/commit", body }, ana);
-  expect(status).toBe(200);
-  expect(text).toContain('"payload":{"a":1.0,"b":1e-7,"c":9007199254740993}');
+  const { rejects } = vectors("canonical") as { rejects: { json: string; reject: string }[] };
+  const deep = `${'{"a":'.repeat(257)}1${"}".repeat(257)}`;
+  const wrong: [string, string][] = [
+    ...rejects.map(({ json, reject }): [string, string] => [`{"payload":${json}}`, reject]),
+    [`{"payload":${deep}}`, "too_deep"],
+    [`{"context":${deep.slice(5, -1)}}`, "too_deep"],
+    ["[]", "not_an_object"],
+    ['{"payload":{}}{}', "invalid_json"],
+    ['{"payload":{},"payload":{}}', "duplicate_key"],
+    ['\ufeff{"payload":{}}', "invalid_json"],
+    ["", "payload_required"],
+    ['{"payload":null}', "payload_required"],
+    ['{"payload":[]}', "not_an_object"],
+    ['{"payload":{},"traceId":"a\\u0000b"}', "invalid_request"],
+    ['{"payload":{},"agent":{"model":"a\\u0000b"}}', "invalid_request"],
+    ['{"payload":{},"toAgentId":"\\u0000"}', "invalid_request"],
+    [`{"payload":{},"traceId":"${"x".repeat(201)}"}`, "invalid_request"],
+    ['{"payload":{},"metadata":[]}', "invalid_request"],
+    ['{"payload":{},"parentId":7}', "invalid_request"],
+    ['{"payload":{},"strict":"yes"}', "invalid_request"],
+    ['{"payload":{},"client_attestation":"x"}', "invalid_request"],
+  ];
+  for (const [body, code] of wrong) {
+    const { status, json } = await post(server, ana, body);
+    expect([body, status, json]).toEqual([body, 400, expect.objectContaining({ code })]);
+    expect(json).toMatchObject({ error: expect.any(String) });
+  }
+  const bytes = Buffer.from([...Buffer.from('{"payload":{"a":"'), 0xff, ...Buffer.from('"}}')]);
+  expect((await server.call({ method: "POST", path: "/api/commit", body: bytes }, ana)).status).toBe(400);
+  expect(await countRejections(server.db)).toBe(wrong.length + 1);
+  expect((await post(server, ana, `{"payload":${deep.slice(5, -1)}}`)).status).toBe(200);
+  await expectSoundLog(server, 1);
 });
 
-test("a parent of another account is as one that does not exist", async () => {
+test("a name that two agents have is nobody's", async () => {
   await using server = await testServer();
-  const [ana, bo] = [await server.account(), await server.account()];
-  const theirs = await server.commit(bo, { payload: {} });
-  const answers = await Promise.all(
-    [theirs.id, "ctx_1_000000000000"].map((parentId) =>
-      server.call({ path: "/api/commit", body: { payload: {}, parentId } }, ana),
-    ),
-  );
-  expect(answers.map(({ status }) => status)).toEqual([404, 404]);
-  expect(answers[0]?.text).toBe(answers[1]?.text);
+  const ana = await server.account("ana");
+  for (let twin = 0; twin < 2; twin++) await server.agentOf(ana.account, "twin");
+  expect((await post(server, ana, { payload: {}, toAgentId: "twin" })).status).toBe(404);
+});
+
+test("nothing changes or deletes a commit", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  const { id } = await server.commit(ana, { payload: {} });
+  for (const method of ["DELETE", "PUT", "PATCH"])
+    for (const path of [
+      "/api/commit",
+      "/api/commits",
+      `/api/commits/${id}`,
+      `/api/commits/${id}/signature`,
+    ]) {
+      const { status, json, headers } = await server.call({ method, path, body: {} }, ana);
+      expect([method, path, status]).toEqual([method, path, 405]);
+      expect(json).toMatchObject({ error: expect.any(String), code: "method_not_allowed" });
+      expect(headers.allow).toBeTruthy();
+    }
+  await expectSoundLog(server, 1);
+});
+
+test("a payload has a largest size of canonical text; 10 MB unless told", async () => {
+  await using server = await testServer({ limits: { payloadBytes: 1000 } });
+  const ana = await server.account();
+  const sized = (bytes: number) => `{"payload":{"a" :   "${"é".repeat((bytes - '{"a":""}'.length) / 2)}"}}`;
+  expect((await post(server, ana, sized(1000))).status).toBe(200);
+  const over = await post(server, ana, sized(1002));
+  expect([over.status, over.json]).toEqual([413, expect.objectContaining({ code: "payload_too_large" })]);
+  expect((await post(server, ana, " ".repeat(12_000_001))).status).toBe(413);
+  await expectSoundLog(server, 1);
+});
+
+test("an agent sends so many bytes an hour; the next ones wait", async () => {
+  await using server = await testServer({ limits: { agentBytesAnHour: 1000 } });
+  const ana = await server.account("ana");
+  const bo = await server.agentOf(ana.account, "bo");
+  const body = { payload: { a: "x".repeat(400) } };
+  const statuses = [];
+  for (let at = 0; at < 3; at++) statuses.push((await post(server, ana, body)).status);
+  expect(statuses).toEqual([200, 200, 429]);
+  const refused = await post(server, ana, body);
+  expect([refused.headers["retry-after"], refused.json]).toEqual([
+    "3600",
+    expect.objectContaining({ code: "rate_limited" }),
+  ]);
+  expect((await post(server, bo, body)).status).toBe(200);
+  await server.clock.advance(3_600_001);
+  expect((await post(server, ana, body)).status).toBe(200);
+  await expectSoundLog(server, 4);
 });
 
 test("without a key there is 401, and a sentence that says so", async () => {
