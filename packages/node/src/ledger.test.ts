@@ -275,7 +275,10 @@ test(
 
 test("what is not there is said, with what to type to see what is", SLOW, async () => {
   using ana = testHome();
-  expect(await command(ana, "recent")).toMatchObject({ code: 1, said: { hint: "Start one: darkmatter up" } });
+  expect(await command(ana, "recent")).toMatchObject({
+    code: 1,
+    said: { hint: "Start a node: darkmatter up. Or use a ledger server: darkmatter init" },
+  });
   await using node = real(ana, ["up", "--json"]);
   await node.firstLine();
   expect(await command(ana, "recent")).toMatchObject({ code: 0, said: { commits: [] } });

@@ -47,6 +47,8 @@ export interface Command {
   /** One word, or two for a member of a group: `state export`. */
   readonly name: string;
   readonly summary: string;
+  /** The heading it stands under in the program's help: `Ledger:`. */
+  readonly group?: string;
   readonly arguments: readonly CommandArgument[];
   readonly options: readonly CommandOption[];
   /** Lines as a person would type them, for the help. */
@@ -58,6 +60,7 @@ export interface Command {
 /** Understood by every command; `--json` arrives as `input.json`, the others in `input.options`. */
 export const COMMON_OPTIONS: readonly CommandOption[] = [
   { flags: "--json", summary: "print one JSON value instead of text" },
+  { flags: "--plain", summary: "no colours, as with NO_COLOR" },
   { flags: "--home <dir>", summary: "where the state lies (default: DARKMATTER_HOME or ~/.darkmatter)" },
   {
     flags: "--passport <file>",

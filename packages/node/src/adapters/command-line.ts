@@ -6,6 +6,8 @@ import { stopSignal } from "./stop-signal.ts";
 
 /** Runs one command; resolves with the exit code. */
 export function runCommands(argv: readonly string[], main: MainOptions): Promise<number> {
+  // What colours a prompt reads it when it is loaded.
+  if (argv.includes("--plain")) process.env.NO_COLOR = "1";
   // Under DARKMATTER_TRANSPORT=http a client that starts the program wants a node, and no stdio.
   const typed = argv.length === 0 ? [process.stdin.isTTY ? "--help" : "up"] : argv;
   return runCommandLine({

@@ -29,7 +29,7 @@ import { statusCommand } from "./status.ts";
 import { upCommand } from "./up.ts";
 import { walletCommands } from "./wallet.ts";
 
-/** Every command, in the order help shows them. */
+/** Every command, in the order and under the headings that help shows. */
 export function commandTable(main: MainOptions): Command[] {
   const mcp: Command = {
     name: "mcp",
@@ -39,34 +39,45 @@ export function commandTable(main: MainOptions): Command[] {
     run: async (input) => (await runMcpSession(owningOptions(input, main))) as 0 | 1 | 2,
   };
   return [
-    upCommand(main),
-    mcp,
-    demoCommand(),
-    setupCommand(main),
-    doctorCommand(main),
-    ...serviceCommands(main),
-    statusCommand(main),
-    ...peerCommands(main),
-    ...messageCommands(main),
-    ...walletCommands(main),
-    ...feeCommands(main),
-    ...shardCommands(main),
-    ...rulesCommands(main),
-    ...spawnCommands(main),
-    ...a2aCommands(main),
-    ...poolCommands(main),
-    ...historyCommands(main),
-    ...exportCommands(main),
-    eraseCommand(main),
-    verifyCommand(main),
-    ...careCommands(main),
-    ...serverCommands(),
-    ...stateCommands(main),
-    ...passportCommands(main),
-    ...hookCommands(main),
-    ...serveCommands(),
+    ...under("A node:", [
+      upCommand(main),
+      mcp,
+      demoCommand(),
+      setupCommand(main),
+      doctorCommand(main),
+      ...serviceCommands(main),
+      statusCommand(main),
+      ...stateCommands(main),
+      ...passportCommands(main),
+    ]),
+    ...under("Agents talk:", [
+      ...peerCommands(main),
+      ...messageCommands(main),
+      ...shardCommands(main),
+      ...rulesCommands(main),
+      ...spawnCommands(main),
+      ...a2aCommands(main),
+      ...hookCommands(main),
+    ]),
+    ...under("They pay, and share APIs:", [
+      ...walletCommands(main),
+      ...feeCommands(main),
+      ...poolCommands(main),
+    ]),
+    ...under("A ledger, this agent's own or a server's:", [
+      ...historyCommands(main),
+      ...exportCommands(main),
+      verifyCommand(main),
+      eraseCommand(main),
+      ...careCommands(main),
+    ]),
+    ...under("At a ledger server:", serverCommands()),
+    ...under("Servers:", serveCommands()),
   ].map(usageAware);
 }
+
+const under = (group: string, commands: readonly Command[]): Command[] =>
+  commands.map((command) => ({ ...command, group }));
 
 /** A wrong setting is a mistake of usage like a wrong option. */
 function usageAware(command: Command): Command {

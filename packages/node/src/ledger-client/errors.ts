@@ -38,7 +38,10 @@ const KINDS = {
     "There is no such thing in this account on the ledger server.",
     "List what there is: darkmatter recent --server, or darkmatter search TEXT",
   ),
-  EMAIL_KNOWN: kind("There is an account of this email already.", "Log in, and make an agent there."),
+  EMAIL_KNOWN: kind(
+    "There is an account of this email already.",
+    "Log in (POST /auth/login), make an agent (POST /dashboard/agents), and put its key into .env as DARKMATTER_API_KEY. An account that init made has no password yet: POST /auth/forgot-password, or ask whoever runs the server.",
+  ),
   BUNDLE_REFUSED: kind(
     "The bundle does not verify, so nothing was imported.",
     "See what is wrong with it: darkmatter verify FILE",

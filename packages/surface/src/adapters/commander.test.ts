@@ -98,3 +98,22 @@ test("a mistake names the help of the very command, and help lists what a group 
   expect((await type(["nope"], run)).err).toContain("Try: parrot --help");
   expect((await type(["--help"], run)).out).toMatch(/^ {2}state +export$/m);
 });
+
+test("help puts commands under their headings, groups and itself too", async () => {
+  const printed: string[] = [];
+  const run = async () => 0 as const;
+  const one = { summary: "", arguments: [], options: [], run };
+  await runCommandLine({
+    name: "parrot",
+    summary: "repeats",
+    version: "1.0.0",
+    commands: [
+      { ...one, name: "say", group: "Talk:" },
+      { ...one, name: "state export", group: "Keep:" },
+    ],
+    argv: ["--help"],
+    streams: { stdout: (text) => void printed.push(text), stderr: () => undefined },
+    signal: new AbortController().signal,
+  });
+  expect(printed.join("")).toMatch(/\nTalk:\n {2}say .*\n\nKeep:\n {2}state .*\n {2}help /);
+});

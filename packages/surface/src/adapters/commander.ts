@@ -39,6 +39,9 @@ export async function runCommandLine(line: CommandLine): Promise<ExitCode> {
       writeErr: (text) => complaints.push(text.trimEnd()),
     });
   settle(program);
+  // The library's own `help` comes last, so it stands where the last one does.
+  const last = line.commands.at(-1)?.group;
+  if (last !== undefined) program.commandsGroup(last).helpCommand("help [command]");
   for (const command of line.commands) {
     declare(parentOf(program, command, settle), command, settle).action(async (...given: unknown[]) => {
       const self = given.at(-1) as CommanderCommand;
@@ -81,13 +84,19 @@ function parentOf(program: CommanderCommand, command: Command, settle: Settle): 
   const [group, member] = command.name.split(" ");
   if (member === undefined) return program;
   const known = program.commands.find((candidate) => candidate.name() === group);
-  return known ?? settle(program.command(group as string));
+  return known ?? grouped(settle(program.command(group as string)), command);
+}
+
+function grouped(declared: CommanderCommand, { group }: Command): CommanderCommand {
+  return group === undefined ? declared : declared.helpGroup(group);
 }
 
 const indented = (line: string) => `  ${line}`;
 
 function declare(parent: CommanderCommand, command: Command, settle: Settle): CommanderCommand {
-  const own = settle(parent.command(command.name.split(" ").at(-1) as string)).description(command.summary);
+  const [member, isMember] = [command.name.split(" ").at(-1) as string, command.name.includes(" ")];
+  const own = settle(parent.command(member)).description(command.summary);
+  if (!isMember) grouped(own, command);
   for (const argument of command.arguments) {
     own.argument(argument.required ? `<${argument.name}>` : `[${argument.name}]`, argument.summary);
   }

@@ -19,16 +19,16 @@ export const fork = (input: CommandInput): Promise<ExitCode> =>
       branchKey: textOption(options.branch),
     });
     const model = textOption(options.model);
+    const ids = [answer.fork_point, answer.fork_of, answer.id].map((id) => brief(id, 40));
+    const [point, source_, made] = ids;
+    const branch = `${brief(answer.branch_key, 200)}${model === undefined ? "" : `, ${brief(model, 60)}`}`;
     const lines = [
-      `Forked as ${brief(answer.id, 40)}, branch ${brief(answer.branch_key, 200)}`,
-      `  ${brief(answer.lineage_root ?? answer.fork_point, 40)}  root`,
-      `   └─ ${brief(answer.fork_point, 40)}  fork point`,
-      ...(answer.fork_of === answer.fork_point
-        ? []
-        : [`       ├─ … ${brief(answer.fork_of, 40)}  as it was`]),
-      `       └─ ${brief(answer.id, 40)}  ${brief(answer.branch_key, 200)}${model === undefined ? "" : `, ${brief(model, 60)}`}  ← new`,
+      `${made}, forked at ${point}, branch ${branch}`,
+      `  ${point}`,
+      ...(source_ === point ? [] : [`   ├─ ${source_}  as it was`]),
+      `   └─ ${made}  ${branch}  ← new`,
       ...(answer.warning ? [brief(answer.warning, 400)] : []),
-      `The chain it comes from is untouched. What differs: darkmatter diff ${brief(answer.id, 40)} --fork`,
+      `The chain it comes from is untouched. What differs: darkmatter diff ${made} --fork`,
     ];
     input.out.result(lines.join("\n"), answer as JsonObject);
     if (options.open === true) input.out.line(await openShared(input, at, answer.id));

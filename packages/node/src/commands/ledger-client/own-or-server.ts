@@ -1,4 +1,4 @@
-import { hasCode } from "@darkmatter/core";
+import { hasCode, reasonOf } from "@darkmatter/core";
 import type { CommandInput, CommandOption, ExitCode } from "@darkmatter/surface";
 import { nodeError } from "../../errors.ts";
 import { isListNumber } from "../commit-naming.ts";
@@ -35,7 +35,7 @@ export interface OwnOrServer {
  * about a commit's id that the own ledger does not have, or about anything where there is no own ledger yet.
  * Numbers mean the list of whoever answers.
  *
- * @throws COMMIT_UNKNOWN and NO_NODE, which then name both places
+ * @throws COMMIT_UNKNOWN and NO_LEDGER_ANYWHERE, which name both places
  */
 export async function ownOrServer(
   input: CommandInput,
@@ -46,17 +46,23 @@ export async function ownOrServer(
   try {
     return await own();
   } catch (error) {
-    if (!(await mayAsk(error, named))) throw withServerNamed(error, named);
-    return asked(server, error, named);
+    const isNowhere = hasCode(error, "NO_NODE") || hasCode(error, "NO_LEDGER");
+    const isId = named !== undefined && COMMIT_ID.test(named);
+    const isNumber = named === undefined || isListNumber(named);
+    const isAskable = isNowhere || (hasCode(error, "COMMIT_UNKNOWN") && isId);
+    if (!isAskable) throw error;
+    if (!(await isKeySet()))
+      throw isNowhere ? nodeError("NO_LEDGER_ANYWHERE", undefined, error) : keyless(error);
+    if (isId || isNumber) return asked(server, error, named);
+    throw nodeError(
+      "COMMIT_UNKNOWN",
+      `There is no ledger here, and "${named}" is no id of a commit on a server.`,
+    );
   }
 }
 
-async function mayAsk(error: unknown, named: string | undefined): Promise<boolean> {
-  const isId = named !== undefined && COMMIT_ID.test(named);
-  const isNumber = named === undefined || isListNumber(named);
-  const isMissing = hasCode(error, "COMMIT_UNKNOWN") && isId;
-  const isNowhere = (hasCode(error, "NO_NODE") || hasCode(error, "NO_LEDGER")) && (isId || isNumber);
-  if (!isMissing && !isNowhere) return false;
+/** Reads `.env`, which only those need who get here. */
+async function isKeySet(): Promise<boolean> {
   const [{ settingSources }, { hasApiKey }] = await Promise.all([
     import("./at-server.ts"),
     import("../../ledger-client/settings.ts"),
@@ -64,6 +70,9 @@ async function mayAsk(error: unknown, named: string | undefined): Promise<boolea
   const { dotEnv, env } = await settingSources({ options: {} });
   return hasApiKey(dotEnv, env);
 }
+
+const keyless = (error: unknown): Error =>
+  nodeError("COMMIT_UNKNOWN", `${reasonOf(error)} No ledger server was asked: no API key is set.`, error);
 
 async function asked(
   server: () => Promise<ExitCode>,
@@ -79,15 +88,4 @@ async function asked(
       `"${named}" is neither in this agent's ledger nor on the server. ${error.message}`,
     );
   }
-}
-
-/** Who only ever used a server must not be sent to start a node. */
-function withServerNamed(error: unknown, named: string | undefined): unknown {
-  if (hasCode(error, "NO_NODE")) return nodeError("NO_LEDGER_ANYWHERE", undefined, error);
-  if (!hasCode(error, "COMMIT_UNKNOWN") || named === undefined || !COMMIT_ID.test(named)) return error;
-  return nodeError(
-    "COMMIT_UNKNOWN",
-    `${error.message} No ledger server was asked: no API key is set.`,
-    error,
-  );
 }
