@@ -4,6 +4,7 @@ import { afterAll, beforeAll, type TestContext } from "vitest";
 import { accountsSuite } from "../testing/accounts-suite.ts";
 import { agentsSuite } from "../testing/agents-suite.ts";
 import { checkpointSuite } from "../testing/server-checkpoint-suite.ts";
+import { serverClaimsSuite } from "../testing/server-claims-suite.ts";
 import { serverCommitSuite } from "../testing/server-commit-suite.ts";
 import { ledgerServerMigrations } from "./schema.ts";
 
@@ -40,3 +41,4 @@ accountsSuite("PostgreSQL", openShared);
 agentsSuite("PostgreSQL", openShared);
 checkpointSuite("PostgreSQL", open);
 serverCommitSuite("PostgreSQL", open);
+serverClaimsSuite("PostgreSQL", open);

@@ -30,14 +30,14 @@ export async function checkAgentSignature(
   if (signature === undefined) return NO_SIGNATURE;
   if (!isSignature(signature))
     throw serverError("signature_invalid", "The signature is not 128 hex characters.");
+  if (!envelope) throw serverError("signature_invalid", "A signature comes with the `envelope` it is over.");
   const inline = pem === undefined ? undefined : keyInPem(pem);
   const registered = await findAgentKey(db, draft.agent, draft.keyId);
   const isInForce = registered !== undefined && statusAt(registered, draft.acceptedMs) === "active";
   const publicKey = inline ?? registered?.publicKey;
   const kept = { agentSignature: signature, ...(pem !== undefined && { agentPublicKey: pem }) };
   if (publicKey === undefined) return { status: "no_key", kept, warnings: ["signature: no_key"] };
-  if (!envelope || !(await verifier.verify(publicKey, envelope.canon1, signature)))
-    throw serverError("signature_invalid");
+  if (!(await verifier.verify(publicKey, envelope.canon1, signature))) throw serverError("signature_invalid");
   if (envelope.canon1 !== envelopeText(draftEnvelope(draft)))
     return { status: "envelope_mismatch", kept, warnings: ["signature: envelope_mismatch"] };
   if (!isInForce || registered.publicKey !== publicKey)
