@@ -87,9 +87,18 @@ export async function insertCheckpoint(tx: Write, checkpoint: SignedCheckpoint):
 }
 
 export async function latestCheckpoint(read: Read): Promise<SignedCheckpoint | undefined> {
-  const row = await read.get<CheckpointRow>(
-    "SELECT * FROM ledger_checkpoints ORDER BY tree_size DESC LIMIT 1",
-  );
+  const [latest] = await newestCheckpoints(read, 1);
+  return latest;
+}
+
+/** Newest first. */
+export async function newestCheckpoints(read: Read, limit: number): Promise<SignedCheckpoint[]> {
+  const sql = "SELECT * FROM ledger_checkpoints ORDER BY tree_size DESC LIMIT CAST(? AS BIGINT)";
+  return (await read.all<CheckpointRow>(sql, limit)).map(fromRow);
+}
+
+export async function checkpointById(read: Read, id: string): Promise<SignedCheckpoint | undefined> {
+  const row = await read.get<CheckpointRow>("SELECT * FROM ledger_checkpoints WHERE checkpoint_id = ?", id);
   return row && fromRow(row);
 }
 

@@ -53,7 +53,7 @@ export function placeInLog(before: Tail, entry: Entry): Placed {
   };
 }
 
-/** Holds the log until the transaction is over: nothing is appended meanwhile. */
+/** Makes transactions that say something about the log serial. A server appends meanwhile: it holds the tail itself. */
 export async function lockLog(tx: Write): Promise<void> {
   await tx.lock(APPEND_LOCK);
 }

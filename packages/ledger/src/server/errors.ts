@@ -52,6 +52,12 @@ export const serverError = errorsOf({
     message: "This idempotency key was used for another request within the last day.",
     hint: "Use a new key for a new request.",
   },
+  witness_signed: {
+    status: 409,
+    retryable: false,
+    message: "Another signature of this witness under this checkpoint is stored already.",
+    hint: "The first one stays.",
+  },
   key_invalid: wrong(
     "That is no Ed25519 public key that may be used.",
     "A signing key is base64url of 32 bytes, an agent's key an SPKI PEM; points of small order are refused.",

@@ -134,15 +134,6 @@ export async function allWitnesses(read: Read): Promise<RegisteredWitness[]> {
   return rows.map(witnessFrom);
 }
 
-/** The size of the first tree that covers a position and that a witness signed; `undefined` while there is none. */
-export async function firstWitnessedSize(read: Read, position: number): Promise<number | undefined> {
-  const row = await read.get<{ size: number | null }>(
-    "SELECT min(tree_size) AS size FROM ledger_witness_signatures WHERE tree_size > ?",
-    position,
-  );
-  return row?.size ?? undefined;
-}
-
 /** What a log says of one commit: nothing of its payload, agent or account. Bare hex. */
 export interface LogEntry {
   readonly position: number;

@@ -3,9 +3,9 @@ import type { SignedCheckpoint } from "@darkmatter/proof";
 import type { Job } from "@darkmatter/surface";
 import { type Checkpoints, createCheckpoints } from "../../checkpoints/checkpoints.ts";
 import { tryLogKey } from "../../checkpoints/log-key.ts";
+import { holdTail } from "../../commits/commits.store.ts";
 import { ledgerError } from "../../errors.ts";
 import type { Problem } from "../../fsck/report.ts";
-import { lockLog } from "../../log/append.ts";
 import { createLog, type Log } from "../../log/log.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { type AskedWitness, createAsking } from "./asking.ts";
@@ -105,7 +105,7 @@ export function createServerLog(ports: LedgerServerPorts): ServerLog {
       await tryLogKey({ signer: logKey, verifier });
       await checkLogKeys(db, keys, verifier);
       const problem = await db.write(async (tx) => {
-        await lockLog(tx);
+        await holdTail(tx);
         return checkEnd(tx);
       });
       if (problem) throw ledgerError("LEDGER_DAMAGED", sentenceOf(problem));
