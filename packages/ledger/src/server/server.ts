@@ -21,7 +21,9 @@ import { keepCommits } from "./commits/keep-commits.ts";
 import { answer } from "./json-text.ts";
 import { agentKeyRoutes } from "./keys/agent-keys.routes.ts";
 import { signingKeyRoutes } from "./keys/signing-keys.routes.ts";
+import { logRoutes } from "./log/log.routes.ts";
 import { createServerLog } from "./log/server-log.ts";
+import { logWitnessRoutes } from "./log/witnesses.routes.ts";
 import type { LedgerServerPorts } from "./ports.ts";
 import { searchRoutes } from "./search/search.routes.ts";
 import { createSearching } from "./search/searching.ts";
@@ -69,6 +71,8 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     ...chainRoutes(ports, ways),
     ...signingKeyRoutes(ports, ways),
     ...agentKeyRoutes(ports, ways),
+    ...logRoutes(ports, ways, log),
+    ...logWitnessRoutes(ports, ways, log),
     ...searchRoutes(ports, ways, searching),
     ...shareRoutes(ports, ways, shares),
     ...publicShareRoutes(ports, ways, views),
