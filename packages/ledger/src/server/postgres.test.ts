@@ -6,6 +6,7 @@ import { agentsSuite } from "../testing/agents-suite.ts";
 import { checkpointSuite } from "../testing/server-checkpoint-suite.ts";
 import { serverClaimsSuite } from "../testing/server-claims-suite.ts";
 import { serverCommitSuite } from "../testing/server-commit-suite.ts";
+import { serverForkSuite } from "../testing/server-fork-suite.ts";
 import { ledgerServerMigrations } from "./schema.ts";
 
 let postgres: Awaited<ReturnType<typeof startPrivatePostgres>>;
@@ -42,3 +43,4 @@ agentsSuite("PostgreSQL", openShared);
 checkpointSuite("PostgreSQL", open);
 serverCommitSuite("PostgreSQL", open);
 serverClaimsSuite("PostgreSQL", open);
+serverForkSuite("PostgreSQL", open);

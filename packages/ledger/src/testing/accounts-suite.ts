@@ -33,8 +33,9 @@ export async function twoServers(
     server: { ...server, clock },
     second,
     async [Symbol.asyncDispose]() {
-      await second[Symbol.asyncDispose]();
+      await second.server.stop();
       await server[Symbol.asyncDispose]();
+      await other.close();
     },
   };
 }
