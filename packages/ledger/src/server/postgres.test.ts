@@ -7,6 +7,8 @@ import { checkpointSuite } from "../testing/server-checkpoint-suite.ts";
 import { serverClaimsSuite } from "../testing/server-claims-suite.ts";
 import { serverCommitSuite } from "../testing/server-commit-suite.ts";
 import { serverForkSuite } from "../testing/server-fork-suite.ts";
+import { keysSuite } from "../testing/server-keys-suite.ts";
+import { sharesSuite } from "../testing/server-shares-suite.ts";
 import { ledgerServerMigrations } from "./schema.ts";
 
 let postgres: Awaited<ReturnType<typeof startPrivatePostgres>>;
@@ -44,3 +46,5 @@ checkpointSuite("PostgreSQL", open);
 serverCommitSuite("PostgreSQL", open);
 serverClaimsSuite("PostgreSQL", open);
 serverForkSuite("PostgreSQL", open);
+keysSuite("PostgreSQL", open);
+sharesSuite("PostgreSQL", open);

@@ -26,7 +26,7 @@ export function serverClaimsSuite(name: string, open: OpenServerDatabase): void 
 }
 
 type Opened = (context: TestContext) => Promise<TestServer>;
-type Answered = Record<string, never> & { id: string };
+type Answered = Readonly<Record<string, unknown>> & { readonly id: string };
 
 /** An agent whose id is not ours to choose. */
 async function agentWithId(server: TestServer, account: number, id: string): Promise<TestAgent> {
@@ -40,7 +40,7 @@ async function agentWithId(server: TestServer, account: number, id: string): Pro
 const accepted = async (server: TestServer, by: TestAgent, body: object | string): Promise<Answered> => {
   const { status, json, text } = await post(server, by, body);
   expect([status, text]).toEqual([200, expect.any(String)]);
-  return json as Answered;
+  return json as unknown as Answered;
 };
 
 interface VectorStep {

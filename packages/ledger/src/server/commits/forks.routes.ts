@@ -7,8 +7,8 @@ import type { LedgerServerPorts } from "../ports.ts";
 import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
 import { SentAgentBody } from "./commit-contract.ts";
 import { commitOfAccount } from "./commits.store.ts";
-import type { Commits } from "./commits.ts";
-import { type ForkRequest, forkDraft, forkedChain, readForkRequest } from "./forks.ts";
+import type { Commits, Committed } from "./commits.ts";
+import { BROKEN_SOURCE, type ForkRequest, forkDraft, forkedChain, readForkRequest } from "./forks.ts";
 import { auditing } from "./refusals.ts";
 
 const Text = z.string().max(200);
@@ -78,7 +78,7 @@ async function fork(
 ) {
   const { db, clock, random } = ports;
   const before = await commits.repeated(by, wanted.idempotency);
-  if (before) return shown(commits, before, true);
+  if (before) return shown(commits, before);
   const source = await commitOfAccount(db, by.account, id);
   if (!source) throw serverError("not_found");
   const to = await commits.recipient(by, wanted.to);
@@ -86,16 +86,17 @@ async function fork(
   const nowMs = Math.floor(clock.now());
   const draft = forkDraft(by, to, { source, chain, request: wanted }, { nowMs, random });
   const committed = await commits.append(by, draft, { ...wanted, isShared: false });
-  return shown(commits, committed, chain.isIntact);
+  return shown(commits, committed);
 }
 
-function shown(commits: Commits, committed: Awaited<ReturnType<Commits["append"]>>, isIntact: boolean) {
+function shown(commits: Commits, committed: Committed) {
   const { commit } = committed;
+  const isIntact = !commit.claims.warnings?.includes(BROKEN_SOURCE);
   return {
     ...commits.shown(committed),
     is_root_fork: commit.depth === 2,
     source_chain_intact: isIntact,
     message: `Forked from ${commit.forkPoint}. The source chain is untouched.`,
-    warning: isIntact ? undefined : "The source chain does not verify behind the fork point.",
+    warning: isIntact ? undefined : BROKEN_SOURCE,
   };
 }

@@ -117,13 +117,16 @@ export function forkDraft(
       keyId: "default",
       payload,
       ...(request.payload && { payloadHash: request.payload.hash }),
-      claims: NO_CLAIMS,
+      claims: chain.isIntact ? NO_CLAIMS : { ...NO_CLAIMS, warnings: [BROKEN_SOURCE] },
       fork: { of: source.id, point: point.id },
     },
     nowMs,
     random,
   );
 }
+
+/** What the maker of a fork is told whose source was damaged already. */
+export const BROKEN_SOURCE = "The source chain does not verify behind the fork point.";
 
 /** Of a branch without a name: `fork-` and six hex. */
 const BRANCH_BYTES = 3;
