@@ -63,13 +63,11 @@ const positionsOf = (rows: Positions) => rows.map(({ position }) => position);
 const fts5: SearchEngine = {
   takesGrams: false,
   async insert(tx, { position, account, grams, text }) {
-    // Grams in a row make more grams where they meet; that costs space and nothing else.
-    await tx.run(
-      `INSERT INTO ledger_search (rowid, text)
-       SELECT position, ? FROM ledger_payloads WHERE position = ?`,
-      (text ?? [...grams].join("")) + accountGram(account),
-      position,
-    );
+    if (!(await tx.get("SELECT 1 FROM ledger_payloads WHERE position = ?", position))) return;
+    // Grams in a row make more grams where they meet; that costs space and nothing else. One row by its values, not by
+    // a SELECT, for which FTS5 would write out all it has gathered.
+    const indexed = (text ?? [...grams].join("")) + accountGram(account);
+    await tx.run("INSERT INTO ledger_search (rowid, text) VALUES (?, ?)", position, indexed);
   },
   async find(read, { all, or }, before, limit) {
     const quoted = (gram: string) => `"${gram.replaceAll('"', '""')}"`;
