@@ -55,6 +55,14 @@ const KINDS = {
     "The log's key cannot be used.",
     "It is an Ed25519 key in PEM (PKCS#8), readable by its owner alone. Put the right one there: another one would be another log.",
   ),
+  WITNESS_RUNS: kind(
+    "Another process is this witness.",
+    "Stop that one first, or give this one another state folder with --home.",
+  ),
+  LOG_UNREACHABLE: kind(
+    "The log cannot be asked for its key.",
+    "Check --log-url, or give the key with --log-key FILE.",
+  ),
   NODE_RUNS: kind(
     "This agent's node runs, and its state is in use.",
     "Stop it (Ctrl-C, or close its client), then try again.",

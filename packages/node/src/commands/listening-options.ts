@@ -19,3 +19,17 @@ export function portOf(value: string | boolean | undefined): number {
     throw nodeError("USAGE", "--port must be 0 to 65535.");
   return port;
 }
+
+/** An http(s) URL without a slash at its end. @throws USAGE */
+export function webUrlOf(value: string | undefined, option: string): string | undefined {
+  if (value === undefined) return undefined;
+  const { protocol = "", username, password, search, hash } = URL.parse(value) ?? {};
+  if (!/^https?:$/.test(protocol) || username || password || search || hash)
+    throw nodeError("USAGE", `${option} must be an http(s) URL such as https://ledger.example.org`);
+  return value.replace(/\/+$/, "");
+}
+
+/** Whether only this machine reaches a server at a URL. */
+export function isLocalHost(url: string): boolean {
+  return /^http:\/\/(localhost|127\.|\[::1\])/.test(url);
+}

@@ -2,10 +2,9 @@ import { once } from "node:events";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { type RunningLedgerServer, startLedgerServer } from "../adapters/ledger-server.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
-import { nodeError } from "../errors.ts";
 import { databaseUrl, parseLedgerServerSettings } from "../ledger-server-config.ts";
 import { textOption } from "./context.ts";
-import { hostOption, portOf, portOption } from "./listening-options.ts";
+import { hostOption, isLocalHost, portOf, portOption, webUrlOf } from "./listening-options.ts";
 
 export function serveLedgerCommand(): Command {
   return {
@@ -39,7 +38,7 @@ async function serveLedger({ options, out, signal }: CommandInput): Promise<Exit
     home: homeFolder({ home: textOption(options.home) }, process.env),
     host: textOption(options.host) ?? "127.0.0.1",
     port: portOf(options.port),
-    baseUrl: baseUrlOf(textOption(options.baseUrl)),
+    baseUrl: webUrlOf(textOption(options.baseUrl), "--base-url"),
     trustProxy: options.trustProxy === true,
     isDevelopment: options.dev === true,
     publish: textOption(options.publish),
@@ -59,18 +58,8 @@ async function serveLedger({ options, out, signal }: CommandInput): Promise<Exit
   return EXIT_OK;
 }
 
-/** @throws USAGE */
-function baseUrlOf(value: string | undefined): string | undefined {
-  if (value === undefined) return undefined;
-  const { protocol = "", username, password, search, hash } = URL.parse(value) ?? {};
-  if (!/^https?:$/.test(protocol) || username || password || search || hash)
-    throw nodeError("USAGE", "--base-url must be an http(s) URL such as https://ledger.example.org");
-  return value.replace(/\/+$/, "");
-}
-
 function announcement(server: RunningLedgerServer): string {
   const { url, baseUrl, folder, log, database, logKey, madeKey } = server;
-  const isHere = /^http:\/\/(localhost|127\.|\[::1\])/.test(url);
   const lines = [
     `DarkMatter ledger at ${baseUrl}${baseUrl === url ? "" : ` (listening at ${url})`}`,
     database === "sqlite" ? `  state   ${folder}` : "  state   the PostgreSQL database",
@@ -91,7 +80,9 @@ function announcement(server: RunningLedgerServer): string {
     `  curl -X POST ${baseUrl}/api/commit -H 'authorization: Bearer dm_sk_…' \\`,
     `    -H 'content-type: application/json' -d '{"payload":{"input":"Q","output":"A"}}'`,
     "",
-    ...(isHere ? [] : ["Put it behind a proxy that speaks HTTPS, with --base-url and --trust-proxy."]),
+    ...(isLocalHost(url)
+      ? []
+      : ["Put it behind a proxy that speaks HTTPS, with --base-url and --trust-proxy."]),
     "Ctrl-C stops the server; what it holds stays.",
   ];
   return lines.join("\n");

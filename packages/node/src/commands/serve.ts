@@ -5,6 +5,7 @@ import { homeFolder } from "../adapters/passport-peek.ts";
 import { textOption } from "./context.ts";
 import { hostOption, portOf, portOption } from "./listening-options.ts";
 import { serveLedgerCommand } from "./serve-ledger.ts";
+import { serveWitnessCommand } from "./serve-witness.ts";
 
 /** Servers that are no agent: they have no passport, and a state of their own. */
 export function serveCommands(): Command[] {
@@ -25,6 +26,7 @@ export function serveCommands(): Command[] {
       run: serveAnchor,
     },
     serveLedgerCommand(),
+    serveWitnessCommand(),
   ];
 }
 
