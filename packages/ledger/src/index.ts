@@ -11,12 +11,15 @@ export { ledgerError } from "./errors.ts";
 export type { FsckReport, Problem, ProblemKind } from "./fsck/report.ts";
 export type { LedgerSurroundings } from "./ledger.tools.ts";
 export { createLedger, type Ledger } from "./ledger.ts";
+export type { MirrorState } from "./mirror/mirror.store.ts";
 export type { ServerAccess } from "./mirror/server-calls.ts";
 export type { LedgerAnswer, LedgerCall, LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
 export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPorts } from "./reader.ts";
 export { ledgerMigrations } from "./schema.ts";
 export { scryptPasswords } from "./server/accounts/adapters/scrypt-passwords.ts";
 export { publicationFolder } from "./server/log/adapters/publication-folder.ts";
+export { checkServerLedger, type LedgerCheckOptions } from "./server/log/ledger-check.ts";
+export type { LogKeys } from "./server/log/log-keys.ts";
 export { openLinesFile } from "./server/log/witness/adapters/system-lines-file.ts";
 export {
   createWitnessServer,

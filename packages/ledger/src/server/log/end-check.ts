@@ -23,7 +23,7 @@ export function leafEnvelopeOf({ acceptedMs, id, integrityHash, position }: Omit
 }
 
 /** What is wrong with an entry: its leaf, and the tree and the log root that it leads to. */
-function entryProblems(walk: TreeWalk, entry: LogEntry): ProblemKind[] {
+export function entryProblems(walk: TreeWalk, entry: LogEntry): ProblemKind[] {
   const leaf: ProblemKind[] = leafHash(leafEnvelopeOf(entry)) === entry.leaf ? [] : ["leaf"];
   return [...leaf, ...walk.grow(entry)];
 }

@@ -198,3 +198,31 @@ export async function entriesBetween(read: Read, from: number, to: number): Prom
   );
   return rows.map(entryFrom);
 }
+
+/** What a commit's parent says of the chain both are in. */
+export interface ParentLink {
+  readonly account: number;
+  readonly root: number;
+  readonly depth: number;
+}
+
+/** By the position of the child, from one position to before another; nothing for those that have no parent there. */
+export async function linksBetween(read: Read, from: number, to: number): Promise<Map<number, ParentLink>> {
+  const rows = await read.all<{ child: number; account: number; root: number; depth: number }>(
+    `SELECT c.position AS child, p.account, p.root, p.depth
+     FROM ledger_commits c JOIN ledger_commits p ON p.position = c.parent
+     WHERE c.position >= ? AND c.position < ?`,
+    from,
+    to,
+  );
+  return new Map(rows.map(({ child, ...link }) => [child, link]));
+}
+
+/** Payloads that belong to no commit. */
+export async function countStrayPayloads(read: Read): Promise<number> {
+  const row = await read.get<{ stray: number }>(
+    `SELECT count(*) AS stray FROM ledger_payloads y
+     WHERE NOT EXISTS (SELECT 1 FROM ledger_commits c WHERE c.position = y.position)`,
+  );
+  return row?.stray ?? 0;
+}
