@@ -9,6 +9,7 @@ import { serverCommitSuite } from "../testing/server-commit-suite.ts";
 import { serverForkSuite } from "../testing/server-fork-suite.ts";
 import { keysSuite } from "../testing/server-keys-suite.ts";
 import { sharesSuite } from "../testing/server-shares-suite.ts";
+import { statsSuite } from "../testing/server-stats-suite.ts";
 import { ledgerServerMigrations } from "./schema.ts";
 
 let postgres: Awaited<ReturnType<typeof startPrivatePostgres>>;
@@ -48,3 +49,4 @@ serverClaimsSuite("PostgreSQL", open);
 serverForkSuite("PostgreSQL", open);
 keysSuite("PostgreSQL", open);
 sharesSuite("PostgreSQL", open);
+statsSuite("PostgreSQL", open);
