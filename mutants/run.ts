@@ -1,6 +1,6 @@
 // npm run mutate [-- --short] [-- names]: puts each fault of mutants/*.patch into a private copy of the code and
 // runs the test that must notice it. A fault that no test notices is a hole in the tests.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { tallyLine } from "../scripts/tally.ts";
@@ -21,6 +21,8 @@ type Verdict = { readonly word: "killed" | "SURVIVED" | "NOT TRIED"; readonly te
 
 const root = resolve(import.meta.dirname, "..");
 const temporary = mkdtempSync(join(tmpdir(), "dm-mut-"));
+// A test's PostgreSQL runs as nobody, since it refuses to run as root: it has to get through to its own folder.
+chmodSync(temporary, 0o711);
 // Also after Ctrl-C: the runner of programs ends them and then this process.
 process.on("exit", () => rmSync(temporary, { recursive: true, force: true, maxRetries: 5 }));
 
