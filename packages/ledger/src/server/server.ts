@@ -18,6 +18,8 @@ import { commitReadRoutes } from "./chains/commits-read.routes.ts";
 import { createAppender } from "./commits/append.ts";
 import { commitJobs, commitRoutes } from "./commits/commits.routes.ts";
 import { keepCommits } from "./commits/keep-commits.ts";
+import { createDemo } from "./demo/demo.ts";
+import { exportRoutes } from "./exports/exports.routes.ts";
 import { answer } from "./json-text.ts";
 import { agentKeyRoutes } from "./keys/agent-keys.routes.ts";
 import { signingKeyRoutes } from "./keys/signing-keys.routes.ts";
@@ -60,6 +62,7 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   const shares = createShares(ports);
   const views = createViews(db);
   const searching = createSearching(ports);
+  const demo = createDemo(ports, ways);
 
   const routes: readonly Route[] = [
     ...accountRoutes(ports, ways, { accounts, sessions }),
@@ -69,6 +72,8 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     ...commitRoutes(ports, ways, appender),
     ...commitReadRoutes(ports, ways),
     ...chainRoutes(ports, ways),
+    ...exportRoutes(ports, ways, log.checkpointNow),
+    ...demo.routes,
     ...signingKeyRoutes(ports, ways),
     ...agentKeyRoutes(ports, ways),
     ...logRoutes(ports, ways, log),
@@ -88,6 +93,7 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     ...commitJobs(ports),
     ...log.jobs,
     ...searching.jobs,
+    ...demo.jobs,
   ];
 
   const handler = createHandler(routes, {
