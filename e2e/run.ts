@@ -12,6 +12,7 @@ import { runConversation } from "./conversation/conversation.ts";
 import { runDoctor } from "./doctor/doctor.ts";
 import { runHeal } from "./heal/heal.ts";
 import { runLan } from "./lan/lan.ts";
+import { runLedger } from "./ledger/ledger.ts";
 import { runMcp } from "./mcp/mcp.ts";
 import { MUTATIONS, runMutations } from "./mutations/mutations.ts";
 import { runNat } from "./nat/nat.ts";
@@ -26,6 +27,7 @@ const SUITES = {
   society: (all: Checks) => runSociety(all, { short: isShort("society") }),
   conversation: runConversation,
   a2a: runA2a,
+  ledger: runLedger,
   anchor: runAnchor,
   stranger: (all: Checks) => runStranger(all, { short: isShort("stranger") }),
   doctor: (all: Checks) => runDoctor(all, { short: isShort("doctor") }),

@@ -174,8 +174,7 @@ const CHAPTERS: Readonly<Record<string, (story: Story) => Promise<void>>> = {
       const witness = await firstLineOf(child);
       await call(`${url(story, 1)}/api/admin/witnesses`, {
         bearer: ADMIN,
-        body: { name: "notary", publicKey: witness.public_key, endpointUrl: witness.url },
-        status: 201,
+        body: { name: "notary", publicKey: witness.public_key, endpointUrl: `${witness.url}/witness` },
       });
       const { checkpoint } = await call(`${url(story, 1)}/api/log/checkpoint`, {
         bearer: ADMIN,
