@@ -7,9 +7,9 @@ import { type ClientErrorCode, clientError } from "./errors.ts";
 import { readAnswer } from "./exact-answer.ts";
 import { maskedKey, type ServerSettings } from "./settings.ts";
 
-/** A chain of 100,000 steps takes the server its time. */
-const HEAD_TIMEOUT_MS = 600 * SECOND_MS;
-const SHORT_TIMEOUT_MS = 30 * SECOND_MS;
+/** Until an answer begins. */
+const TIMEOUT_MS = 30 * SECOND_MS;
+const LONG_TIMEOUT_MS = 600 * SECOND_MS;
 /** How long a server that asks to come again later is waited for, in all, where the command may wait. */
 const PATIENCE_MS = 4000 * SECOND_MS;
 const RETRY_MS_DEFAULT = 5 * SECOND_MS;
@@ -36,6 +36,8 @@ export interface Call {
   readonly isAnonymous?: boolean;
   /** Waits as long as the server asks to, and tries again when it is away: only for what may be sent twice. */
   readonly isPatient?: boolean;
+  /** Reads a whole chain, which takes a server its time when it has 100,000 steps. */
+  readonly isLong?: boolean;
   /** What a status means for this call. */
   readonly refusals?: Readonly<Record<number, ClientErrorCode>>;
 }
@@ -91,14 +93,14 @@ export function createCalls(ports: CallPorts): Calls {
   }
 
   /** Redirects are not followed: the key would go wherever one points. */
-  async function exchange({ method, path, query, body, headers, isAnonymous }: Call) {
+  async function exchange({ method, path, query, body, headers, isAnonymous, isLong }: Call) {
     if (isAnonymous !== true && apiKey === undefined) throw clientError("KEY_UNSET");
     const request = {
       method: method ?? (body === undefined ? "GET" : "POST"),
       url: host + path + queryText(query ?? {}),
       reach: "private",
       maxBytes: BUNDLE_BYTES_MAX,
-      timeoutMs: HEAD_TIMEOUT_MS,
+      timeoutMs: isLong ? LONG_TIMEOUT_MS : TIMEOUT_MS,
       signal,
       headers: {
         accept: "application/json",
@@ -108,7 +110,7 @@ export function createCalls(ports: CallPorts): Calls {
       },
       ...(body !== undefined && { body }),
     } as const;
-    if (!wire.stream) return wire.request({ ...request, timeoutMs: SHORT_TIMEOUT_MS });
+    if (!wire.stream) return wire.request(request);
     const answer = await wire.stream(request);
     const pieces: Uint8Array[] = [];
     let size = 0;

@@ -17,13 +17,14 @@ export function createLedgerClient(ports: CallPorts) {
       call(answers.SearchPage, { path: "/api/search", query, isPatient }),
     pull: (query: Query) => call(answers.Pulled, { path: "/api/pull", query }),
     replay: (commit: string, query: Query = {}) =>
-      call(answers.Replayed, { path: `/api/replay/${id(commit)}`, query }),
-    verify: (commit: string) => call(answers.Verified, { path: `/api/verify/${id(commit)}` }),
-    lineage: (commit: string) => call(answers.Lineage, { path: `/api/lineage/${id(commit)}` }),
-    diff: (a: string, b: string) => call(answers.Diffed, { path: `/api/diff/${id(a)}/${id(b)}` }),
+      call(answers.Replayed, { path: `/api/replay/${id(commit)}`, query, isLong: true }),
+    verify: (commit: string) => call(answers.Verified, { path: `/api/verify/${id(commit)}`, isLong: true }),
+    lineage: (commit: string) => call(answers.Lineage, { path: `/api/lineage/${id(commit)}`, isLong: true }),
+    diff: (a: string, b: string) =>
+      call(answers.Diffed, { path: `/api/diff/${id(a)}/${id(b)}`, isLong: true }),
     /** The export's bytes, as the server wrote them. */
     exported: (commit: string, isPatient = false) =>
-      bytesOf({ path: `/api/export/${id(commit)}`, isPatient }),
+      bytesOf({ path: `/api/export/${id(commit)}`, isPatient, isLong: true }),
     /** @param body the text of a commit's request */
     commit: (body: string, idempotencyKey?: string) =>
       call(answers.Committed, {

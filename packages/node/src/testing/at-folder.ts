@@ -1,4 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommandLine } from "@darkmatter/surface";
@@ -108,5 +110,89 @@ export async function realLedgerServer(
       await server[Symbol.asyncDispose]();
       rmSync(home, { recursive: true, force: true });
     },
+  };
+}
+
+/** An API key that no server made. */
+export const STRANGE_KEY = `dm_sk_${"0123456789ab".repeat(4)}`;
+
+let people = 0;
+
+/** An address that no account has yet. */
+export const newEmail = (): string => `person-${process.pid}-${++people}@example.test`;
+
+/** A folder where `darkmatter init` was run. */
+export async function initialised(url: string, agent = "writer"): Promise<AtFolder> {
+  const at = atFolder();
+  const { code, out } = await at.typed(
+    ...["init", "--host", url, "--email", newEmail(), "--agent", agent, "--no-test"],
+  );
+  if (code !== 0) throw new Error(`init: ${out}`);
+  return at;
+}
+
+export const keyIn = (at: AtFolder): string => /DARKMATTER_API_KEY=(\S+)/.exec(at.read(".env"))?.[1] ?? "";
+
+/** Commits as the agent of a folder; the commit's id. */
+export async function commitAs(at: AtFolder, body: object | string): Promise<string> {
+  const host = /DARKMATTER_HOST=(\S+)/.exec(at.read(".env"))?.[1];
+  const answer = await fetch(`${host}/api/commit`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${keyIn(at)}`, "content-type": "application/json" },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  if (answer.status !== 200) throw new Error(`commit: ${answer.status} ${await answer.text()}`);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+/** Steps `say 1`, `say 2` … by models `m1`, `m2` …, first one first. */
+export async function chainAs(at: AtFolder, length = 3): Promise<string[]> {
+  const ids: string[] = [];
+  for (let step = 1; step <= length; step++) {
+    const payload = { input: `ask ${step}`, output: `say ${step}` };
+    const agent = { model: `m${step}` };
+    ids.push(await commitAs(at, { payload, parentId: ids.at(-1), traceId: "trc_x", agent }));
+  }
+  return ids;
+}
+
+/** Something that is not, or not quite, a ledger server; and what it was asked. */
+export interface FakeServer extends AsyncDisposable {
+  readonly url: string;
+  readonly asked: { readonly url: string | undefined; readonly authorization: string | undefined }[];
+}
+
+/** Answers everything alike. */
+export function fakeServer(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): Promise<FakeServer> {
+  return serverWith(async () => ({ status, headers, body }));
+}
+
+/** Answers each request, its body as text, as `answer` says; what has no status never ends. */
+export async function serverWith(
+  answer: (
+    request: IncomingMessage,
+    body: string,
+  ) => Promise<{ status?: number; headers?: Readonly<Record<string, string>>; body: string }>,
+): Promise<FakeServer> {
+  const asked: FakeServer["asked"] = [];
+  const http = createServer(async (request, response) => {
+    asked.push({ url: request.url, authorization: request.headers.authorization });
+    const { status, headers, body } = await answer(request, (await request.toArray()).join(""));
+    if (status === undefined) response.writeHead(200).write(body);
+    else response.writeHead(status, headers).end(body);
+  });
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    asked,
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((resolve) => {
+        http.close(() => resolve());
+        http.closeAllConnections();
+      }),
   };
 }

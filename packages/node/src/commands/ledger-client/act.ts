@@ -4,7 +4,7 @@ import { brief, textOption } from "../context.ts";
 import { numberOption } from "../ledger-history.ts";
 import { atServer } from "./at-server.ts";
 import { serverCommit } from "./naming.ts";
-import { openShared, pageUrl } from "./open.ts";
+import { agreeToPublish, pageUrl, publish } from "./open.ts";
 
 const DAYS_MAX = 36_500;
 
@@ -13,6 +13,8 @@ export const fork = (input: CommandInput): Promise<ExitCode> =>
     const { client } = at;
     const { options } = input;
     const source = await serverCommit(client, input.args.commit ?? "");
+    const isOpened = options.open === true;
+    if (isOpened) await agreeToPublish(input, `the fork of ${source}`);
     const answer = await client.fork(source, {
       fromStep: numberOption(input, "from", Number.MAX_SAFE_INTEGER),
       suggestedModel: textOption(options.model),
@@ -30,8 +32,11 @@ export const fork = (input: CommandInput): Promise<ExitCode> =>
       ...(answer.warning ? [brief(answer.warning, 400)] : []),
       `The chain it comes from is untouched. What differs: darkmatter diff ${made} --fork`,
     ];
-    input.out.result(lines.join("\n"), answer as JsonObject);
-    if (options.open === true) input.out.line(await openShared(input, at, answer.id));
+    const url = isOpened ? await publish(input, at, answer.id) : undefined;
+    input.out.result([...lines, ...(url ? [url] : [])].join("\n"), {
+      ...(answer as JsonObject),
+      ...(url && { url }),
+    });
     return EXIT_OK;
   });
 
@@ -81,7 +86,9 @@ export const open = (input: CommandInput): Promise<ExitCode> =>
       url = `${at.client.host}/chain/${named}`;
       if (!input.json) openBrowser(url);
     } else {
-      url = await openShared(input, at, await serverCommit(at.client, named));
+      const commit = await serverCommit(at.client, named);
+      await agreeToPublish(input, commit);
+      url = await publish(input, at, commit);
     }
     input.out.result(url, { url });
     return EXIT_OK;

@@ -9,7 +9,7 @@ import { brief, textOption } from "../context.ts";
 import { numberOption, stepsText } from "../ledger-history.ts";
 import type { AtServer } from "./at-server.ts";
 import { serverCommit } from "./naming.ts";
-import { openShared } from "./open.ts";
+import { agreeToPublish, publish } from "./open.ts";
 import { valueText } from "./passport-text.ts";
 
 const VALUE_MAX = 2000;
@@ -19,6 +19,8 @@ export async function replayAtServer(input: CommandInput, at: AtServer, named: s
   const from = numberOption(input, "from", Number.MAX_SAFE_INTEGER) ?? 1;
   const isFull = input.options.full === true;
   const id = await serverCommit(client, named);
+  const isOpened = input.options.open === true;
+  if (isOpened) await agreeToPublish(input, id);
   at.progress("replaying");
   const answer = await whole(at, id, isFull ? "full" : "summary");
   const steps = answer.replay.filter(({ step }) => step >= from);
@@ -27,8 +29,12 @@ export async function replayAtServer(input: CommandInput, at: AtServer, named: s
     `${brief(answer.contextId, 40)}: ${stepsText(answer.totalSteps)}, ${answer.chainIntact ? "chain intact" : "CHAIN BROKEN"}`,
     ...lines,
   ];
-  input.out.result(human.join("\n"), { ...answer, replay: steps } as JsonObject);
-  if (input.options.open === true) await openShared(input, at, id);
+  const url = isOpened ? await publish(input, at, id) : undefined;
+  input.out.result([...human, ...(url ? [url] : [])].join("\n"), {
+    ...answer,
+    replay: steps,
+    ...(url && { url }),
+  } as JsonObject);
   return answer.chainIntact ? EXIT_OK : EXIT_FAILURE;
 }
 

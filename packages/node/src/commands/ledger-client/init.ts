@@ -27,7 +27,9 @@ export async function init(input: CommandInput): Promise<ExitCode> {
   const agentName = await agentNameOf(input);
   const files = { env: resolve(".env"), gitignore: resolve(".gitignore") };
   await requireWritable(files.env);
-
+  // Before the key comes: no moment in which git would take it.
+  const ignored = ignoringDotEnv((await nodeFiles.read(files.gitignore)) ?? "");
+  if (ignored !== undefined) await nodeFiles.replace(files.gitignore, ignored, GITIGNORE_MODE);
   const made = await withServer(input, { host, apiKey: undefined, agentId: undefined }, ({ client }) =>
     client.provision({ email, agentName, source: "cli" }),
   );
@@ -36,9 +38,6 @@ export async function init(input: CommandInput): Promise<ExitCode> {
     DARKMATTER_AGENT_ID: oneLine(made.agentId),
     DARKMATTER_HOST: host,
   };
-  // First the rule that keeps the key out of git, then the key.
-  const ignored = ignoringDotEnv((await nodeFiles.read(files.gitignore)) ?? "");
-  if (ignored !== undefined) await nodeFiles.replace(files.gitignore, ignored, GITIGNORE_MODE);
   const write = placing === "replace" ? replacedIn : appendedTo;
   await nodeFiles.replace(files.env, write(sources.dotEnv, settings));
 

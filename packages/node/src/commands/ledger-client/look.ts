@@ -7,7 +7,8 @@ import { type AtServer, atServer } from "./at-server.ts";
 import { isSoundPassport, passportLine } from "./passport-text.ts";
 
 const PAGE_MAX = 200;
-const SEARCH_DEFAULT = 50;
+const LIST_DEFAULT = 50;
+const LIST_MAX = 10_000;
 const PULL_MAX = 1000;
 
 export const me = (input: CommandInput): Promise<ExitCode> =>
@@ -28,7 +29,7 @@ export const me = (input: CommandInput): Promise<ExitCode> =>
 export const recentAtServer = (input: CommandInput, at: AtServer): Promise<ExitCode> =>
   list(input, at, {
     query: {},
-    limit: numberOption(input, "limit", 10_000) ?? RECENT_DEFAULT,
+    limit: numberOption(input, "limit", LIST_MAX) ?? RECENT_DEFAULT,
     empty: "Nothing was committed yet in this account.",
     hint: "Step by step: darkmatter replay NUMBER --server · as proof: darkmatter export NUMBER --server",
   });
@@ -49,7 +50,7 @@ export const search = (input: CommandInput): Promise<ExitCode> => {
   return atServer(input, (at) =>
     list(input, at, {
       query,
-      limit: numberOption(input, "limit", 10_000) ?? SEARCH_DEFAULT,
+      limit: numberOption(input, "limit", LIST_MAX) ?? LIST_DEFAULT,
       empty: "Nothing matches.",
       hint: "Step by step: darkmatter replay COMMIT",
     }),
@@ -96,15 +97,21 @@ async function list(
 
 export const pull = (input: CommandInput): Promise<ExitCode> =>
   atServer(input, async ({ client }) => {
-    const answer = await client.pull({
-      since: textOption(input.options.since),
-      limit: numberOption(input, "limit", PULL_MAX),
-    });
-    const { contexts } = answer;
+    const limit = numberOption(input, "limit", LIST_MAX) ?? LIST_DEFAULT;
+    const since = textOption(input.options.since);
+    const contexts: Passport[] = [];
+    let page = await client.pull({ since, limit: Math.min(PULL_MAX, limit) });
+    contexts.push(...page.contexts);
+    // A page is cut short where its payloads are large.
+    while (page.nextCursor && page.contexts.length > 0 && contexts.length < limit) {
+      const left = Math.min(PULL_MAX, limit - contexts.length);
+      page = await client.pull({ since, limit: left, cursor: page.nextCursor });
+      contexts.push(...page.contexts);
+    }
     const lines = contexts.map((passport, at) => passportLine(passport, at + 1));
-    const more = answer.nextCursor ? ["There are more: --limit, or --since an earlier time."] : [];
+    const more = page.nextCursor ? [`There are older ones: --limit ${LIST_MAX}`] : [];
     const human =
       contexts.length === 0 ? "Nothing was committed to this agent yet." : [...lines, ...more].join("\n");
-    input.out.result(human, answer as JsonObject);
+    input.out.result(human, { ...page, contexts, count: contexts.length } as JsonObject);
     return contexts.every(isSoundPassport) ? EXIT_OK : EXIT_FAILURE;
   });

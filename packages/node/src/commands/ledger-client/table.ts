@@ -81,7 +81,7 @@ const readingCommands: readonly Command[] = [
     arguments: [],
     options: [
       { flags: "--since <time>", summary: "accepted since then" },
-      { flags: "--limit <number>", summary: "how many" },
+      { flags: "--limit <number>", summary: "how many (default: 50)" },
       ...SERVER_OPTIONS,
     ],
     run: looking("pull"),
