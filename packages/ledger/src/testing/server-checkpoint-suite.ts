@@ -3,6 +3,7 @@ import { signedCheckpointOf, verifyNodeCheckpoint } from "@darkmatter/proof";
 import type { Database } from "@darkmatter/store";
 import { describe, expect, type TestContext, test } from "vitest";
 import { createServerLog } from "../server/log/server-log.ts";
+import { type OpenShared, twoServers } from "./accounts-suite.ts";
 import { testServer } from "./test-server.ts";
 
 /** Opens a database with a ledger server's tables that holds nothing yet; may `context.skip` what cannot run here. */
@@ -74,5 +75,41 @@ export function checkpointSuite(name: string, open: OpenServerDatabase): void {
       });
       await started([{ publicKey, validUntil: signed?.timestamp ?? "" }]);
     });
+  });
+}
+
+/** What only several processes on one database can get wrong. */
+export function checkpointRaceSuite(name: string, open: OpenShared): void {
+  test(`${name}: two processes that sign one log at once sign each size of it once`, async (context) => {
+    const shared = await open(context);
+    await using servers = await twoServers(shared);
+    const { server, second } = servers;
+    const ana = await server.account("ana");
+    const logs = [server, second].map(({ ports }) => createServerLog(ports));
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(Array.from({ length: 4 }, () => server.commit(ana, { payload: { round } })));
+      const made = await Promise.all(Array.from({ length: 16 }, (_, at) => logs[at % 2]?.checkpointNow()));
+      expect(new Set(made.map((one) => one?.checkpoint_id)).size).toBe(1);
+    }
+    const all = await logs[0]?.checkpoints.from(server.db, 0);
+    expect(all?.map(({ tree_size }) => tree_size)).toEqual([4, 8, 12]);
+    expect(all?.map(({ previous_cp_id }) => previous_cp_id)).toEqual([
+      null,
+      ...(all?.slice(0, -1).map(({ checkpoint_id }) => checkpoint_id) ?? []),
+    ]);
+  });
+
+  test(`${name}: a checkpoint made while others commit says what the log was`, async (context) => {
+    await using servers = await twoServers(await open(context));
+    const { server, second } = servers;
+    const [ana, log] = [await server.account("ana"), createServerLog(second.ports)];
+    const commits = Promise.all(Array.from({ length: 40 }, (_, n) => server.commit(ana, { payload: { n } })));
+    for (let made = 0; made < 10; made++) await log.checkpointNow();
+    await commits;
+    await log.checkpointNow();
+    for (const { tree_size, tree_root, log_root } of await log.checkpoints.from(server.db, 0)) {
+      const head = await log.log.headAt(server.db, tree_size);
+      expect(head).toEqual({ size: tree_size, treeRoot: tree_root, logRoot: log_root });
+    }
   });
 }
