@@ -138,22 +138,25 @@ function spawning(open: OpenShared): void {
   test("however many an account's agents register at once, it is ten agents a day", async (context) => {
     await using servers = await twoServers(await open(context), { spawnsADay: DEFAULT_LIMITS.spawnsADay });
     const { server, second } = servers;
-    const [ana, bo] = [await server.account("ana"), await server.account("bo")];
-    const brother = await server.agentOf(ana.account, "brother");
-    const answers = await Promise.all(
-      Array.from({ length: 24 }, (_, at) =>
-        spawn(at % 2 === 0 ? server : second, at % 3 === 0 ? ana : brother, `helper-${at}`),
-      ),
-    );
-    const statuses = answers.map(({ status }) => status);
-    expect(statuses.filter((status) => status === 201)).toHaveLength(10);
-    expect(statuses.filter((status) => status === 429)).toHaveLength(14);
-    const refused = answers.find(({ status }) => status === 429);
-    expect(refused).toMatchObject({
-      json: { limit: 10, resets_at: "2026-11-22T00:00:00.000Z", error: expect.any(String) },
-      headers: { "retry-after": String(14 * 3600) },
-    });
-    expect((await spawn(server, bo)).status).toBe(201);
+    // Several rounds, for by chance one may pass without two acts at the same time.
+    for (let round = 0; round < 4; round++) {
+      const [ana, bo] = [await server.account("ana"), await server.account("bo")];
+      const brother = await server.agentOf(ana.account, "brother");
+      const answers = await Promise.all(
+        Array.from({ length: 24 }, (_, at) =>
+          spawn(at % 2 === 0 ? server : second, at % 3 === 0 ? ana : brother, `helper-${at}`),
+        ),
+      );
+      const statuses = answers.map(({ status }) => status);
+      expect(statuses.filter((status) => status === 201)).toHaveLength(10);
+      expect(statuses.filter((status) => status === 429)).toHaveLength(14);
+      const refused = answers.find(({ status }) => status === 429);
+      expect(refused).toMatchObject({
+        json: { limit: 10, resets_at: "2026-11-22T00:00:00.000Z", error: expect.any(String) },
+        headers: { "retry-after": String(14 * 3600) },
+      });
+      expect((await spawn(server, bo)).status).toBe(201);
+    }
   });
 
   test("registered agents are their account's, count although ended, and by days of UTC", async (context) => {
