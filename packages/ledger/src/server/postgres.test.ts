@@ -3,16 +3,20 @@ import { startPrivatePostgres } from "@darkmatter/store/testing";
 import { afterAll, beforeAll, type TestContext } from "vitest";
 import { accountsSuite } from "../testing/accounts-suite.ts";
 import { agentsSuite } from "../testing/agents-suite.ts";
+import { searchSuite } from "../testing/search-suite.ts";
 import { serverChainSuite } from "../testing/server-chain-suite.ts";
 import { checkpointRaceSuite, checkpointSuite } from "../testing/server-checkpoint-suite.ts";
 import { serverClaimsSuite } from "../testing/server-claims-suite.ts";
 import { serverCommitSuite } from "../testing/server-commit-suite.ts";
+import { serverExportSuite } from "../testing/server-export-suite.ts";
 import { serverForkSuite } from "../testing/server-fork-suite.ts";
 import { keysSuite } from "../testing/server-keys-suite.ts";
 import { ledgerCheckSuite } from "../testing/server-ledger-check-suite.ts";
 import { sharesSuite } from "../testing/server-shares-suite.ts";
 import { statsSuite } from "../testing/server-stats-suite.ts";
+import { windowsSuite } from "../testing/windows-suite.ts";
 import { ledgerServerMigrations } from "./schema.ts";
+import { databaseWindows } from "./windows.ts";
 
 let postgres: Awaited<ReturnType<typeof startPrivatePostgres>>;
 let schemas = 0;
@@ -45,6 +49,10 @@ async function openShared(context: TestContext) {
 
 accountsSuite("PostgreSQL", openShared);
 agentsSuite("PostgreSQL", openShared);
+windowsSuite("PostgreSQL", async (context, clock) => {
+  const db = await open(context);
+  return { windows: databaseWindows(db, clock), close: () => db.close() };
+});
 checkpointSuite("PostgreSQL", open);
 checkpointRaceSuite("PostgreSQL", openShared);
 ledgerCheckSuite("PostgreSQL", open);
@@ -52,6 +60,8 @@ serverCommitSuite("PostgreSQL", open);
 serverClaimsSuite("PostgreSQL", open);
 serverForkSuite("PostgreSQL", open);
 keysSuite("PostgreSQL", open);
+searchSuite("PostgreSQL", open);
 sharesSuite("PostgreSQL", open);
 statsSuite("PostgreSQL", open);
 serverChainSuite("PostgreSQL", open);
+serverExportSuite("PostgreSQL", open);

@@ -2,9 +2,13 @@ import { canon1OfJson, exactOf, type Json, type JsonObject, sha256Hex } from "@d
 import { createSigner } from "@darkmatter/identity";
 import { attestationText, attestedHash } from "@darkmatter/proof";
 import type { SqlValue } from "@darkmatter/store";
+import { appendCommit } from "../server/commits/append.ts";
+import { NO_CLAIMS, type StoredCommit } from "../server/commits/commit.ts";
+import { draftOf, storedOf } from "../server/commits/new-commit.ts";
 import { base64UrlOf } from "../server/keys/admission.ts";
 import { insertAgentKey } from "../server/keys/agent-keys.store.ts";
 import { insertSigningKey } from "../server/keys/signing-keys.store.ts";
+import { secondsTime } from "../times.ts";
 import type { TestAgent, TestServer } from "./test-server.ts";
 
 const SEED_BYTES = 32;
@@ -126,4 +130,35 @@ export async function tamperServer(
     }
     await tx.run(sql, ...values);
   });
+}
+
+const AT_ONCE = 500;
+
+/** A chain of so many steps, through the one append path but many to a transaction; their ids. */
+export async function longChain(server: TestServer, by: TestAgent, steps: number): Promise<string[]> {
+  const ids: string[] = [];
+  let parent: StoredCommit | undefined;
+  const caller = { kind: "key", account: by.account, agentId: by.id, agentName: by.name } as const;
+  const nowMs = server.clock.now();
+  for (let at = 0; at < steps; at += AT_ONCE) {
+    await server.db.write(async (tx) => {
+      for (let step = at; step < Math.min(steps, at + AT_ONCE); step++) {
+        const payload = JSON.stringify({ input: `question ${step}`, output: `answer ${step}` });
+        const named = {
+          by: caller,
+          to: by,
+          parent,
+          trace: null,
+          branch: "main",
+          event: "commit",
+          keyId: "default",
+        };
+        const roles = { role: null, provider: null, model: null, timestamp: secondsTime(nowMs) };
+        const draft = draftOf({ ...named, ...roles, payload, claims: NO_CLAIMS }, nowMs, server.ports.random);
+        parent = storedOf(draft, await appendCommit(tx, draft));
+        ids.push(draft.id);
+      }
+    });
+  }
+  return ids;
 }
