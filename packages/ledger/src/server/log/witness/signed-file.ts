@@ -2,7 +2,6 @@ import { isJsonObject, parseJson, sha256Hex, utf8 } from "@darkmatter/core";
 import type { Verifier } from "@darkmatter/identity";
 import {
   checkpointText,
-  isHash,
   isSeconds,
   isSignature,
   type SignedCheckpoint,
@@ -30,7 +29,7 @@ export interface SignedFile {
 const NO_LINE = "0".repeat(64);
 
 /**
- * Reads the file through. Each line names the hash of the one before it, so that none can be changed, removed or put
+ * Reads the file through. Each line has its hash, and names that of the one before it: none can be changed, removed or put
  * in between unseen. What a crash left of a last line was never answered to anybody: it is cut off.
  * @throws WITNESS_FILE_DAMAGED
  */
@@ -53,7 +52,7 @@ export async function openSignedFile(
     if (!rises || !(await verify(witnessKey, checkpointText(found.checkpoint), found.witnessSig)))
       return false;
     last = found;
-    previous = sha256Hex(line);
+    previous = hashOf(line);
     count++;
     return true;
   };
@@ -79,19 +78,25 @@ export async function openSignedFile(
       const line = lineText(signed, previous);
       await file.append(line);
       last = signed;
-      previous = sha256Hex(line);
+      previous = hashOf(line);
       count++;
     },
   };
 }
 
+/** The JSON's hash, a blank, the JSON. */
 function lineText({ checkpoint, witnessSig, witnessedAt }: SignedLine, previous: string): string {
-  return JSON.stringify({ previous, checkpoint, witness_sig: witnessSig, witnessed_at: witnessedAt });
+  const text = JSON.stringify({ previous, checkpoint, witness_sig: witnessSig, witnessed_at: witnessedAt });
+  return `${sha256Hex(text)} ${text}`;
 }
 
+const hashOf = (line: string) => line.slice(0, NO_LINE.length);
+
 function lineOf(line: string, previous: string): SignedLine | undefined {
-  const value = parseJson(line);
-  if (!isJsonObject(value) || !isHash(value.previous) || value.previous !== previous) return undefined;
+  const text = line.slice(NO_LINE.length + 1);
+  if (line !== `${sha256Hex(text)} ${text}`) return undefined;
+  const value = parseJson(text);
+  if (!isJsonObject(value) || value.previous !== previous) return undefined;
   const checkpoint = signedCheckpointOf(value.checkpoint ?? null);
   const { witness_sig: witnessSig, witnessed_at: witnessedAt } = value;
   if (!checkpoint || !isSignature(witnessSig) || !isSeconds(witnessedAt)) return undefined;
