@@ -50,7 +50,7 @@ export interface Search {
 /** Positions taken from an index or a table in one statement. */
 const POSITIONS_A_PAGE = { sqlite: 4096, postgres: 32_768 };
 /** Payloads of one answer, in bytes; a page of large ones is shorter than was asked for. */
-const PAGE_BYTES_MAX = 16_000_000;
+const PAGE_BYTES_MAX = 4_000_000;
 /** Longer queries are compared by a way that no repetition slows down. */
 const SHORT_NEEDLE = 200;
 

@@ -1,0 +1,527 @@
+import { createHash } from "node:crypto";
+import type { Database } from "@darkmatter/store";
+import fc from "fast-check";
+import { describe, expect, type TestContext, test } from "vitest";
+import { prunePayloads } from "../server/agents/retention.store.ts";
+import { createGramRarity } from "../server/search/gram-rarity.ts";
+import { accountGram } from "../server/search/grams.ts";
+import { createSearchIndexer } from "../server/search/indexer.ts";
+import { logSize, readMark, searchEngine } from "../server/search/search.store.ts";
+import { type TestAgent, type TestServer, testServer } from "./test-server.ts";
+
+type Open = (context: TestContext) => Promise<Database>;
+type Opened = (context: TestContext) => Promise<TestServer>;
+
+/** What searching is on every database: run it on yours. */
+export function searchSuite(name: string, open: Open): void {
+  const opened: Opened = async (context) => testServer({ db: await open(context) });
+  describe(`search: ${name}`, () => {
+    textSuite(opened);
+    filterSuite(opened);
+    pageSuite(opened);
+    indexSuite(opened);
+    largeSuite(opened);
+    refusalSuite(opened);
+    dashboardSuite(opened);
+  });
+}
+
+interface Answer {
+  readonly results: readonly { readonly id: string; readonly payload: unknown }[];
+  readonly count: number;
+  readonly total: number;
+  readonly query: string | null;
+  readonly nextCursor: string | null;
+}
+
+async function search(server: TestServer, by: TestAgent, asked: Record<string, string>): Promise<Answer> {
+  const { status, json, text } = await server.call({ path: `/api/search?${new URLSearchParams(asked)}` }, by);
+  expect([status, text]).toEqual([200, expect.any(String)]);
+  return json as unknown as Answer;
+}
+
+const idsOf = ({ results }: Answer) => results.map(({ id }) => id);
+
+const indexerOf = ({ db, ports }: Pick<TestServer, "db" | "ports">) =>
+  createSearchIndexer({ db, clock: ports.clock, rarity: createGramRarity(ports.clock) });
+
+async function indexAll(server: Pick<TestServer, "db" | "ports">): Promise<void> {
+  const indexer = indexerOf(server);
+  while ((await indexer.step()) > 0);
+}
+
+/** Characters that some language of queries, some alphabet or some encoding treats in a way of its own. */
+const NASTY = [
+  ..."aAbBzZ019%_*?\"'\\/()[]{}^$.|&!:;,<>=+-~`@# \0\n\t\r\b\f\u007f\u2028\ufffd\uffff",
+  ...["NEAR", "AND", " OR ", "NOT", "<->", "$1", "--", "/*", "\\u0041", "\\n", "''", '""', ":*", "E'"],
+  ...[
+    "İ",
+    "ı",
+    "I",
+    "i",
+    "i\u0307",
+    "Σ",
+    "ς",
+    "σ",
+    "ß",
+    "ẞ",
+    "é",
+    "e\u0301",
+    "\u0301",
+    "\u212a",
+    "ﬁ",
+    "Ⅷ",
+    "DŽ",
+  ],
+  ...["😀", "👩‍🚀", "\u{10400}", "\u{10428}", "\u{f0000}", "\u{f1000}", "日本", "עב", "\u200f", "\u00ad"],
+];
+const nasty = (max: number) =>
+  fc.array(fc.constantFrom(...NASTY), { maxLength: max }).map((parts) => parts.join(""));
+const payloads = fc.array(
+  fc
+    .record({ output: nasty(12) }, { requiredKeys: [] })
+    .chain((payload) => nasty(4).map((name) => ({ ...payload, [`k${name}`]: [1.5, null] }))),
+  { minLength: 1, maxLength: 6 },
+);
+
+/** A query: a part of some payload's text in another case, or anything. */
+const queries = fc.array(
+  fc.record({
+    of: fc.nat(5),
+    from: fc.nat(60),
+    length: fc.integer({ min: 1, max: 12 }),
+    case: fc.nat(2),
+    other: nasty(4),
+  }),
+  { minLength: 6, maxLength: 6 },
+);
+
+/** The text that is searched, made another way than the server makes it. */
+function modelText(payload: object): string {
+  const resolved = JSON.stringify(payload).replaceAll(/\\(?:u([0-9a-f]{4})|(.))/g, (_all, hex, kind) =>
+    hex === undefined ? (JSON.parse(`"\\${kind}"`) as string) : String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return modelFold(resolved);
+}
+
+const modelFold = (text: string) =>
+  [...text].map((point) => (point === "ς" ? "σ" : point.toLowerCase())).join("");
+
+function textSuite(opened: Opened): void {
+  test("whatever is asked, what is found is what holds it, indexed or not", {
+    timeout: 30_000,
+  }, async (context) => {
+    await using server = await opened(context);
+    const indexer = indexerOf(server);
+    await fc.assert(
+      fc.asyncProperty(payloads, queries, fc.nat(7), async (texts, asked, indexed) => {
+        const by = await server.account();
+        const made: { id: string; text: string }[] = [];
+        for (const payload of texts)
+          made.push({ id: (await server.commit(by, { payload })).id, text: modelText(payload) });
+        if (indexed > 0) await indexer.step({ commits: indexed * 2, bytes: 1e6 });
+        for (const { of, from, length, case: letters, other } of asked) {
+          const points = [...(made[of]?.text ?? other)].slice(from, from + length).join("");
+          const part = points || other || "a";
+          const q = letters === 0 ? part : letters === 1 ? part.toUpperCase() : part.toLowerCase();
+          const expected = made.filter(({ text }) => text.includes(modelFold(q))).map(({ id }) => id);
+          const answer = await search(server, by, { q });
+          expect([q, idsOf(answer), answer.total]).toEqual([q, expected.reverse(), expected.length]);
+        }
+      }),
+      { numRuns: 40, seed: 7 },
+    );
+  });
+
+  test("escapes are read as what they stand for, numbers as they were sent", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const { status, json } = await server.call(
+      { path: "/api/commit", body: '{"payload": {"caf\\u00e9": "a\\"b\\\\c\\ud83d\\ude00\\n", "n": 1e2}}' },
+      ana,
+    );
+    expect(status).toBe(200);
+    const { id } = json as { id: string };
+    for (const indexed of [false, true]) {
+      if (indexed) await indexAll(server);
+      for (const q of ["CAFÉ", 'a"b\\c😀\n', "1e2", '"n": 1', "é", "😀"])
+        expect([q, idsOf(await search(server, ana, { q }))]).toEqual([q, [id]]);
+      for (const q of ["u00e9", "100", "\\n", "\ud83d\u0041"])
+        expect([q, (await search(server, ana, { q })).total]).toEqual([q, 0]);
+    }
+  });
+
+  test("a query of 10,000 characters is found, and one that repeats itself takes no longer", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const text = "ab".repeat(200_000);
+    const commit = await server.commit(ana, { payload: { output: `${text}c` } });
+    for (const indexed of [false, true]) {
+      if (indexed) await indexAll(server);
+      const found = await search(server, ana, { q: `${"ab".repeat(4999)}bc`.slice(1) });
+      expect(found.total).toBe(0);
+      expect(idsOf(await search(server, ana, { q: `${"AB".repeat(4999)}Ab` }))).toEqual([commit.id]);
+      expect(idsOf(await search(server, ana, { q: "BAbc" }))).toEqual([commit.id]);
+    }
+  });
+
+  test("another account's words are nobody else's", async (context) => {
+    await using server = await opened(context);
+    const [ana, bo] = [await server.account(), await server.account()];
+    const theirs = await server.commit(bo, { payload: { output: "their secret word" }, traceId: "trc_x" });
+    await server.commit(ana, { payload: { output: "mine" } });
+    for (const indexed of [false, true]) {
+      if (indexed) await indexAll(server);
+      for (const asked of [{ q: "secret" }, { q: "w" }, { traceId: "trc_x" }, { agentId: bo.id }] as const) {
+        expect(await search(server, ana, asked)).toMatchObject({ results: [], total: 0, nextCursor: null });
+        expect(idsOf(await search(server, bo, asked))).toEqual([theirs.id]);
+      }
+    }
+  });
+
+  test("what was pruned matches no text, has left the index, and is still counted among all", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    await server.commit(ana, { payload: { output: "forgotten words" } });
+    await indexAll(server);
+    const engine = searchEngine(server.db.dialect);
+    const query = { all: ["for", accountGram(ana.account)], or: "xyz" };
+    expect(await engine.find(server.db, query, 9, 9)).toEqual([0]);
+    await server.db.write((tx) => prunePayloads(tx, [0], 1));
+    expect(await engine.find(server.db, query, 9, 9)).toEqual([]);
+    expect((await search(server, ana, { q: "forgotten" })).total).toBe(0);
+    expect((await search(server, ana, { q: "f" })).total).toBe(0);
+    expect(await search(server, ana, {})).toMatchObject({ total: 1, results: [{ payload: null }] });
+  });
+}
+
+function filterSuite(opened: Opened): void {
+  test("filters narrow down before the limit, each by what it names", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const second = await server.agentOf(ana.account, "second");
+    const ids: string[] = [];
+    for (let at = 0; at < 12; at++) {
+      const body = {
+        payload: { output: at % 3 === 0 ? "red apple" : "green pear" },
+        traceId: `trc_${at % 4}`,
+        eventType: ["checkpoint", "tool.call", "commit"][at % 3],
+        agent: { model: `m${at % 2}`, provider: at < 6 ? "one" : "two" },
+      };
+      ids.push((await server.commit(at === 7 ? second : ana, body)).id);
+      // From 10:00 on, a commit each hour and a half: the eleventh and twelfth on the next day.
+      await server.clock.advance(90 * 60_000);
+    }
+    const expectations: [Record<string, string>, number[]][] = [
+      [{}, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]],
+      [{ q: "APPLE" }, [0, 3, 6, 9]],
+      [{ q: "APPLE", limit: "1" }, [0, 3, 6, 9]],
+      [{ model: "m1" }, [1, 3, 5, 7, 9, 11]],
+      [{ model: "M1" }, []],
+      [{ provider: "two", q: "pear" }, [7, 8, 10, 11]],
+      [{ event: "checkpoint" }, [0, 3, 6, 9]],
+      [{ event: "tool.call" }, [1, 4, 7, 10]],
+      [{ event: "commit" }, [1, 2, 4, 5, 7, 8, 10, 11]],
+      [{ traceId: "trc_2" }, [2, 6, 10]],
+      [{ traceId: "trc_2", q: "apple" }, [6]],
+      [{ agentId: second.id }, [7]],
+      [{ agentId: second.name }, []],
+      [{ from: "2026-11-21T13:00:00Z" }, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]],
+      [{ to: "2026-11-21T13:00:00Z" }, [0, 1, 2]],
+      [{ to: "2026-11-21T12:59:59.999Z" }, [0, 1]],
+      [{ to: "2026-11-21" }, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
+      [{ from: "2026-11-22" }, [10, 11]],
+      [{ from: "2026-11-22", to: "2026-11-21" }, []],
+      [{ from: "2026-11-21T15:00:00+02:00", to: "2026-11-21T14:30" }, [2, 3]],
+      [{ verified: "true", q: "apple" }, [0, 3, 6, 9]],
+      [{ verified: "false" }, []],
+      [{ model: "a\0b" }, []],
+      [{ traceId: "' OR 1=1 --" }, []],
+      [{ model: "", q: "", limit: "" }, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]],
+    ];
+    for (const indexed of [false, true]) {
+      if (indexed) await indexAll(server);
+      for (const [asked, positions] of expectations) {
+        const answer = await search(server, ana, asked);
+        const expected = positions.map((at) => ids[at]).reverse();
+        expect([asked, idsOf(answer), answer.total]).toEqual([
+          asked,
+          expected.slice(0, Number(asked.limit || 50)),
+          expected.length,
+        ]);
+      }
+    }
+  });
+
+  test("verified is what recomputing finds, now", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    for (let at = 0; at < 3; at++) await server.commit(ana, { payload: { output: `step ${at}` } });
+    await server.db.write((tx) =>
+      tx.run("UPDATE ledger_payloads SET payload = ? WHERE position = 1", '{"output":"step 9"}'),
+    );
+    const broken = await search(server, ana, { verified: "false", q: "step" });
+    expect(broken.results).toMatchObject([{ integrity: { verification_status: "broken" } }]);
+    expect((await search(server, ana, { verified: "true" })).total).toBe(2);
+  });
+}
+
+function pageSuite(opened: Opened): void {
+  test("pages follow on each other, and their total stays, while commits arrive and are indexed", async (context) => {
+    await using server = await opened(context);
+    const [ana, bo] = [await server.account(), await server.account()];
+    const ids: string[] = [];
+    const commit = async (output: string) => {
+      const { id } = await server.commit(ana, { payload: { output } });
+      await server.commit(bo, { payload: { output } });
+      return id;
+    };
+    for (let at = 0; at < 11; at++) ids.push(await commit(`pages ${at}`));
+    for (const asked of [{ q: "pages" }, { q: "p" }, {}, { verified: "true", q: "pages" }]) {
+      const seen: string[] = [];
+      let cursor = "";
+      const expected = ids.toReversed();
+      for (let page = 0; page < 4; page++) {
+        const answer = await search(server, ana, { ...asked, limit: "3", cursor });
+        expect([answer.total, answer.count]).toEqual([expected.length, answer.results.length]);
+        seen.push(...idsOf(answer));
+        expect(answer.nextCursor === null).toBe(seen.length >= expected.length);
+        if (answer.nextCursor === null) break;
+        cursor = answer.nextCursor;
+        ids.push(await commit("pages more"));
+        if (page % 2 === 0) await indexAll(server);
+      }
+      expect(seen).toEqual(expected.slice(0, seen.length));
+      expect(seen.length).toBe(Math.min(12, expected.length));
+    }
+  });
+}
+
+function indexSuite(opened: Opened): void {
+  test("what is indexed and what is not yet are one: each is found once, newest first", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const indexer = indexerOf(server);
+    const ids: string[] = [];
+    for (let at = 0; at < 6; at++)
+      ids.push((await server.commit(ana, { payload: { output: `tail ${at}` } })).id);
+    for (let indexed = 0; indexed < 6; indexed += 2) {
+      expect(await readMark(server.db)).toBe(indexed);
+      const answer = await search(server, ana, { q: "tail" });
+      expect([idsOf(answer), answer.total]).toEqual([ids.toReversed(), 6]);
+      expect(await indexer.step({ commits: 2, bytes: 1e6 })).toBe(2);
+    }
+    expect(await indexer.step()).toBe(0);
+    expect(await indexedPositions(server, ana)).toEqual([5, 4, 3, 2, 1, 0]);
+  });
+
+  test("a crash between index and mark leaves neither", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    for (let at = 0; at < 4; at++) await server.commit(ana, { payload: { output: `crash ${at}` } });
+    const { db, ports } = server;
+    const crashing: Database = {
+      ...db,
+      dialect: db.dialect,
+      get: (sql, ...values) => db.get(sql, ...values),
+      all: (sql, ...values) => db.all(sql, ...values),
+      write: (body) =>
+        db.write((tx) =>
+          body({
+            actor: tx.actor,
+            get: (sql, ...values) => tx.get(sql, ...values),
+            all: (sql, ...values) => tx.all(sql, ...values),
+            lock: (name) => tx.lock(name),
+            afterCommit: (follow) => tx.afterCommit(follow),
+            run: async (sql, ...values) => {
+              if (sql.startsWith("UPDATE ledger_search_mark")) throw new Error("power cut");
+              return tx.run(sql, ...values);
+            },
+          }),
+        ),
+    };
+    await expect(indexerOf({ db: crashing, ports }).step()).rejects.toThrow("power cut");
+    expect(await indexedPositions(server, ana)).toEqual([]);
+    expect((await search(server, ana, { q: "crash" })).total).toBe(4);
+    await indexAll(server);
+    expect(await indexedPositions(server, ana)).toEqual([3, 2, 1, 0]);
+    expect((await search(server, ana, { q: "crash" })).total).toBe(4);
+  });
+
+  test("several that index at once leave nothing out and nothing in twice", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    for (let at = 0; at < 40; at++) await server.commit(ana, { payload: { output: `together ${at}` } });
+    const steps = await Promise.all(
+      [1, 2, 3].map(async () => {
+        const indexer = indexerOf(server);
+        let [indexed, idle] = [0, 0];
+        while (idle < 2) {
+          const step = await indexer.step({ commits: 3, bytes: 1e6 });
+          indexed += step;
+          idle = step === 0 && (await readMark(server.db)) === (await logSize(server.db)) ? idle + 1 : 0;
+        }
+        return indexed;
+      }),
+    );
+    expect(steps.reduce((sum, step) => sum + step)).toBe(40);
+    expect(await indexedPositions(server, ana)).toEqual(Array.from({ length: 40 }, (_, at) => 39 - at));
+    expect((await search(server, ana, { q: "together" })).total).toBe(40);
+  });
+
+  test("grams that most payloads hold are left out where rarer ones are", async (context) => {
+    await using server = await opened(context);
+    const rarity = createGramRarity(server.clock);
+    const ana = await server.account();
+    for (let at = 0; at < 30; at++)
+      await server.commit(ana, { payload: { output: at % 10 === 0 ? "common rare" : "common" } });
+    await rarity.learn(server.db, 30);
+    expect(rarity.rarest(new Set(["com", "omm", "xyz", "rar"]))).toEqual(["com", "omm", "xyz", "rar"]);
+    await rarity.learn(server.db, 10_000);
+    expect(rarity.rarest(new Set(["com", "omm", "xyz", "rar"]))).toEqual(["xyz", "rar"]);
+    expect(rarity.rarest(new Set(["com", "omm"]))).toEqual(["com", "omm"]);
+  });
+}
+
+/** What the index itself says of an account's commits. */
+async function indexedPositions({ db }: TestServer, { account }: TestAgent): Promise<number[]> {
+  return searchEngine(db.dialect).find(db, { all: [accountGram(account)], or: "xyz" }, 1e9, 1e4);
+}
+
+/** Characters no two of which follow each other twice: more grams than an index takes. */
+function manyGrams(characters: number): string {
+  let text = "";
+  for (let block = 0; text.length < characters; block++)
+    for (const byte of createHash("sha512").update(`${block}`).digest())
+      text += String.fromCodePoint(0x4e00 + byte * 64 + (block % 64));
+  return text;
+}
+
+function largeSuite(opened: Opened): void {
+  test("large payloads are indexed and searched in turns, also those that no index takes", {
+    timeout: 30_000,
+  }, async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const words = Array.from({ length: 200_000 }, (_, at) => `word${(at * 7919) % 1000} `).join("");
+    const large = await server.commit(ana, { payload: { output: `${words}needle "in" the stack` } });
+    const many = await server.commit(ana, { payload: { output: `${manyGrams(200_000)}needle of many` } });
+    const small = await server.commit(ana, { payload: { output: "needle, small" } });
+    expect(words.length).toBeGreaterThan(1_500_000);
+    for (const indexed of [false, true]) {
+      if (indexed) expect(await turnsOf(() => indexAll(server))).toBeGreaterThan(20);
+      const looking = search(server, ana, { q: 'needle "in"' });
+      expect(await turnsOf(() => looking)).toBeGreaterThan(20);
+      expect(idsOf(await looking)).toEqual([large.id]);
+      expect(idsOf(await search(server, ana, { q: "NEEDLE" }))).toEqual([small.id, many.id, large.id]);
+      expect(idsOf(await search(server, ana, { q: "needle of" }))).toEqual([many.id]);
+    }
+    expect(await readMark(server.db)).toBe(3);
+  });
+
+  test("a page ends before its payloads are too much, and the next one goes on", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const ids: string[] = [];
+    for (let at = 0; at < 4; at++)
+      ids.push((await server.commit(ana, { payload: { output: `${at} big ${"x".repeat(1_500_000)}` } })).id);
+    const first = await search(server, ana, {});
+    expect([first.count, first.total]).toEqual([2, 4]);
+    const second = await search(server, ana, { cursor: first.nextCursor ?? "" });
+    expect([second.count, second.total, second.nextCursor]).toEqual([2, 4, null]);
+    expect([...idsOf(first), ...idsOf(second)]).toEqual(ids.toReversed());
+  });
+}
+
+/** Turns of the event loop that others got until it was done. */
+async function turnsOf(act: () => Promise<unknown>): Promise<number> {
+  let [turns, isDone] = [0, false];
+  const counting = (async () => {
+    for (; !isDone; turns++) await new Promise((resume) => setImmediate(resume));
+  })();
+  await act().finally(() => {
+    isDone = true;
+  });
+  await counting;
+  return turns;
+}
+
+function refusalSuite(opened: Opened): void {
+  test("filters that are not of their form are refused by name", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const wrong: Record<string, string>[] = [
+      { limit: "0" },
+      { limit: "-1" },
+      { limit: "many" },
+      { verified: "maybe" },
+      { from: "yesterday" },
+      { to: "2026-02-30" },
+      { from: "2026-11-21T25:00:00Z" },
+      { cursor: "1" },
+      { cursor: "1-x" },
+      { q: "x".repeat(10_001) },
+    ];
+    for (const asked of wrong) {
+      const { status, json } = await server.call({ path: `/api/search?${new URLSearchParams(asked)}` }, ana);
+      const [name = ""] = Object.keys(asked);
+      expect([asked, status, json]).toMatchObject([
+        asked,
+        400,
+        { code: "invalid_request", error: expect.stringContaining(name) },
+      ]);
+    }
+    expect(
+      await search(server, ana, { limit: "999999", cursor: "999999999999999-999999999999999" }),
+    ).toMatchObject({
+      total: 0,
+    });
+    const { status } = await server.call({ path: "/api/search?q=x" });
+    expect(status).toBe(401);
+  });
+
+  test("a caller that has gone ends its search", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    await server.commit(ana, { payload: { output: "gone" } });
+    const { status } = await server.call({ path: "/api/search?q=go", signal: AbortSignal.abort() }, ana);
+    expect(status).toBe(500);
+  });
+}
+
+function dashboardSuite(opened: Opened): void {
+  test("a session sees its account's commits in pages, with who wrote for whom", async (context) => {
+    await using server = await opened(context);
+    const signed = await server.call({
+      path: "/auth/signup",
+      body: { email: "eve@example.test", password: "long enough" },
+    });
+    const { session } = signed.json as { session: { access_token: string } };
+    const headers = { authorization: `Bearer ${session.access_token}` };
+    const account = await server.db.get<{ id: number }>(
+      "SELECT id FROM ledger_accounts WHERE email = ?",
+      "eve@example.test",
+    );
+    const [ana, bo] = [
+      await server.agentOf(account?.id ?? 0, "ana"),
+      await server.agentOf(account?.id ?? 0, "bo"),
+    ];
+    const ids: string[] = [];
+    for (let at = 0; at < 5; at++)
+      ids.push((await server.commit(ana, { payload: { output: `shown ${at}` }, toAgentId: bo.id })).id);
+    await server.commit(await server.account(), { payload: { output: "shown to others" } });
+
+    const seen: { id: string }[] = [];
+    let path: string | undefined = "/dashboard/commits?q=shown&limit=2";
+    while (path !== undefined) {
+      const page: Awaited<ReturnType<TestServer["call"]>> = await server.call({ path, headers });
+      expect([page.status, page.headers["x-total-count"]]).toEqual([200, "5"]);
+      seen.push(...(page.json as { id: string }[]));
+      path = /^<(.+)>; rel="next"$/.exec(page.headers.link ?? "")?.[1];
+    }
+    expect(seen.map(({ id }) => id)).toEqual(ids.toReversed());
+    expect(seen[0]).toMatchObject({ from: "ana", fromId: ana.id, to: "bo", toId: bo.id });
+    const byKey = await server.call({ path: "/dashboard/commits" }, ana);
+    expect(byKey.status).toBe(401);
+  });
+}
