@@ -8,10 +8,12 @@ import {
 } from "@darkmatter/surface";
 import { createProgress } from "../adapters/progress.ts";
 import { examine } from "../doctor/adapters/examine.ts";
-import type { Finding, Level } from "../doctor/finding.ts";
+import type { Level } from "../doctor/finding.ts";
 import type { MainOptions } from "../main-options.ts";
 import { plain } from "../plain.ts";
 import { owningOptions } from "./context.ts";
+import { doctorLedger } from "./doctor-ledger.ts";
+import { findingLines } from "./doctor-lines.ts";
 import { doctorWake } from "./doctor-wake.ts";
 
 export function doctorCommand(main: MainOptions): Command {
@@ -23,7 +25,8 @@ export function doctorCommand(main: MainOptions): Command {
       {
         name: "what",
         required: false,
-        summary: "wake: send this agent a real message and say whether it wakes, and by what",
+        summary:
+          "wake: send this agent a real message and say whether it wakes, and by what; ledger: commit something at the ledger server, and have it verified",
       },
     ],
     options: [],
@@ -33,7 +36,11 @@ export function doctorCommand(main: MainOptions): Command {
 
 async function special(input: CommandInput, main: MainOptions): Promise<ExitCode> {
   if (input.args.what === "wake") return doctorWake(input, main);
-  input.out.error(`The doctor knows no "${plain(input.args.what)}".`, "Try: darkmatter doctor wake");
+  if (input.args.what === "ledger") return doctorLedger(input);
+  input.out.error(
+    `The doctor knows no "${plain(input.args.what)}".`,
+    "Try: darkmatter doctor wake, or darkmatter doctor ledger",
+  );
   return EXIT_USAGE;
 }
 
@@ -48,14 +55,9 @@ async function doctor(input: CommandInput, main: MainOptions): Promise<ExitCode>
   const count = (level: Level) => findings.filter((finding) => finding.level === level).length;
   const [warnings, failures] = [count("warn"), count("fail")];
   const total = failures + warnings === 0 ? "All is well." : `${failures} failed, ${warnings} to look at.`;
-  input.out.result([...findings.flatMap(lines), total].join("\n"), {
+  input.out.result([...findings.flatMap(findingLines), total].join("\n"), {
     healthy: failures === 0,
     findings: findings.map((finding) => ({ ...finding })),
   });
   return failures > 0 ? EXIT_FAILURE : EXIT_OK;
-}
-
-function lines({ check, level, what, fix }: Finding): string[] {
-  const first = `${level.padEnd(4)}  ${check.padEnd(10)} ${plain(what)}`;
-  return fix === undefined ? [first] : [first, `      ${" ".repeat(10)} fix: ${plain(fix)}`];
 }

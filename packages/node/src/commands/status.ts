@@ -1,3 +1,4 @@
+import { isoTime } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import type { MainOptions } from "../main-options.ts";
 import { brief, plain, rows, shortId, visiting } from "./context.ts";
@@ -48,6 +49,7 @@ async function status(input: CommandInput, main: MainOptions): Promise<ExitCode>
     `State    ${found.state}`,
     `Log      ${found.log}`,
     ledgerLine(ledger),
+    ...(ledger.mirror ? [mirrorLine(ledger.commits, ledger.mirror)] : []),
     ...(ledger.newer_held_by_others ? [olderLine(ledger.newer_held_by_others)] : []),
     ...ledger.split_histories.map(splitLine),
   ].join("\n");
@@ -56,7 +58,7 @@ async function status(input: CommandInput, main: MainOptions): Promise<ExitCode>
 }
 
 async function ledgerState(input: CommandInput, main: MainOptions) {
-  const { commits, checkpoint, newer, witnesses, evidence } = await lookingAtLedger(
+  const { commits, checkpoint, newer, witnesses, evidence, mirror } = await lookingAtLedger(
     input,
     main,
     ({ db, ledger }) => ledger.state(db),
@@ -73,6 +75,16 @@ async function ledgerState(input: CommandInput, main: MainOptions) {
       recorded_at: recordedAt,
       told_by: from,
     })),
+    mirror: mirror
+      ? {
+          url: mirror.url,
+          agent_id: mirror.agentId || null,
+          commits: mirror.next,
+          checkpoint_size: mirror.checkpointSize,
+          last_taken_at: mirror.okMs === null ? null : isoTime(mirror.okMs),
+          trouble: mirror.trouble,
+        }
+      : null,
   };
 }
 
@@ -84,6 +96,12 @@ function ledgerLine({ commits, checkpoint, witnesses }: LedgerShown): string {
     ? `signed at ${checkpoint.size} on ${checkpoint.at}, witnessed by ${witnesses.length}`
     : "not signed yet";
   return `Ledger   ${commits} commits, ${signed}`;
+}
+
+function mirrorLine(commits: number, mirror: NonNullable<LedgerShown["mirror"]>): string {
+  const { url, commits: taken, last_taken_at, trouble } = mirror;
+  const last = last_taken_at === null ? "" : `, the last on ${last_taken_at}`;
+  return `Mirror   ${taken} of ${commits} at ${url}${last}${trouble === null ? "" : `; ${plain(trouble)}`}`;
 }
 
 function olderLine({ size, at }: NonNullable<LedgerShown["newer_held_by_others"]>): string {

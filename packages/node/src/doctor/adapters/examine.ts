@@ -13,6 +13,7 @@ import { checkHome } from "./check-home.ts";
 import { checkKey } from "./check-key.ts";
 import { checkOwner } from "./check-owner.ts";
 import { checkPort } from "./check-port.ts";
+import { checkServers } from "./check-server.ts";
 import { type Typing, typing } from "./patient.ts";
 
 const NODE_MAJOR_MIN = 24;
@@ -35,7 +36,7 @@ const ORDER = [
     "node",
     "discovery",
   ],
-  ...["address", "anchor", "peer", "clock", "queue", "ledger"],
+  ...["address", "anchor", "peer", "clock", "queue", "ledger", "mirror", "server"],
 ];
 
 /** Looks at everything and changes nothing. `looking` is told what is being looked at. */
@@ -51,6 +52,7 @@ export async function examine(
   const clients = within("client", FAR_MS, () => checkClients(typed));
   const home = within("home", NEAR_MS, () => checkHome(homeFolder(options, process.env)));
   const helpers = config ? within("helpers", NEAR_MS, () => checkHelpers(config, typed)) : [];
+  const servers = within("server", FAR_MS, () => checkServers(config, FAR_MS));
   const { findings: key, agent } = await checkKey(options, typed);
   const rest = agent ? await agentFindings(options, agent, config, version, typed, within) : [];
   const all = [
@@ -60,6 +62,7 @@ export async function examine(
     ...(await home),
     ...(await clients),
     ...(await helpers),
+    ...(await servers),
     ...rest,
   ];
   return all.toSorted((a, b) => ORDER.indexOf(a.check) - ORDER.indexOf(b.check));
