@@ -81,11 +81,14 @@ function signingKeyTests(opened: Opened): void {
   test("of two keys that come at once for one id, one is registered", async (context) => {
     await using server = await opened(context);
     const ana = await server.account();
-    const answers = await Promise.all(
-      Array.from({ length: 6 }, (_, at) => post(server, ana, signing("one", KEYS[at % 2]))),
-    );
-    const statuses = answers.map(({ status }) => status).sort();
-    expect(statuses).toEqual([200, 200, 201, 409, 409, 409]);
+    // Several times: a pool first has to open the connections on which they can meet.
+    for (const round of [1, 2, 3, 4]) {
+      const answers = await Promise.all(
+        Array.from({ length: 6 }, (_, at) => post(server, ana, signing(`one-${round}`, KEYS[at % 2]))),
+      );
+      const statuses = answers.map(({ status }) => status).sort();
+      expect(statuses).toEqual([200, 200, 201, 409, 409, 409]);
+    }
   });
 
   test("rows of keys and of their events are never changed or deleted", async (context) => {

@@ -1,5 +1,5 @@
 import { cutCodePoints } from "@darkmatter/core";
-import { markup } from "./html.ts";
+import { markup } from "../pages/html.ts";
 import { verdictOf } from "./share-summary.ts";
 import type { Shown } from "./shared-chain.ts";
 

@@ -1,5 +1,5 @@
 import { type ExactJson, ExactNumber, isExactObject, readExactJson } from "@darkmatter/core";
-import { type Markup, markup } from "./html.ts";
+import { type Markup, markup } from "../pages/html.ts";
 
 /** Longer payloads are shown by their beginning: the whole is in the JSON beside the page. */
 const TEXT_CHARACTERS_MAX = 20_000;

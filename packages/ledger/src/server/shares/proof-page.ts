@@ -1,7 +1,7 @@
 import { prefixed } from "@darkmatter/proof";
 import { millisecondsTime } from "../../times.ts";
-import { type Markup, markup } from "./html.ts";
-import type { Page } from "./page.ts";
+import { type Markup, markup } from "../pages/html.ts";
+import type { Page } from "../pages/page.ts";
 import { payloadTree } from "./payload-tree.ts";
 import { verdictOf } from "./share-summary.ts";
 import type { NumberedStep, Shown } from "./shared-chain.ts";
