@@ -5,6 +5,8 @@ import { markActive } from "./agents.store.ts";
 
 /** Agents remembered between two writes; those beyond are seen at their next call. */
 const AGENTS_MAX = 10_000;
+/** Agents written in one transaction: others wait no longer than for these. */
+const AT_ONCE = 200;
 
 /** When agents were last seen: kept in memory and written together, not with every call. */
 export interface Activity {
@@ -19,9 +21,11 @@ export function createActivity({ db, clock }: Pick<LedgerServerPorts, "db" | "cl
 
   async function flush(): Promise<void> {
     if (seen.size === 0) return;
-    const now = seen;
+    // In one order, so that two processes never wait for each other.
+    const all = [...seen].sort(([one], [other]) => (one < other ? -1 : 1));
     seen = new Map();
-    await db.write((tx) => markActive(tx, now));
+    for (let from = 0; from < all.length; from += AT_ONCE)
+      await db.write((tx) => markActive(tx, all.slice(from, from + AT_ONCE)));
   }
 
   return {

@@ -94,17 +94,14 @@ export async function agentOfAccount(
 }
 
 /** Notes when agents were last active, by their ids. */
-export async function markActive(tx: Write, seen: ReadonlyMap<string, number>): Promise<void> {
-  // In one order, so that two processes never wait for each other.
-  for (const id of [...seen.keys()].sort()) {
-    const atMs = seen.get(id) ?? 0;
+export async function markActive(tx: Write, seen: readonly (readonly [string, number])[]): Promise<void> {
+  for (const [id, atMs] of seen)
     await tx.run(
       "UPDATE ledger_agents SET last_active_ms = ? WHERE id = ? AND (last_active_ms IS NULL OR last_active_ms < ?)",
       atMs,
       id,
       atMs,
     );
-  }
 }
 
 /** An agent as its account sees it. */
