@@ -1,6 +1,9 @@
 import { readdirSync } from "node:fs";
+import { type CommandInput, EXIT_OK } from "@darkmatter/surface";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningLedgerServer } from "./adapters/ledger-server.ts";
+import { ownOrServer } from "./commands/ledger-client/own-or-server.ts";
+import { nodeError } from "./errors.ts";
 import {
   type AtFolder,
   atFolder,
@@ -122,6 +125,26 @@ describe("this agent's own ledger and a server's", () => {
     expect(curious.asked).toMatchObject([{ url: "/api/replay/ctx_1_000000000000?mode=summary" }]);
     await at.json("replay", "Ana", "--server");
     expect(curious.asked).toHaveLength(2);
+  });
+
+  test("what the own ledger has not is asked of the server, but for numbers: they mean its own list", async () => {
+    const input = { options: {} } as unknown as CommandInput;
+    const answers = {
+      own: async () => Promise.reject(nodeError("COMMIT_UNKNOWN", "not here.")),
+      server: async () => EXIT_OK,
+    };
+    const id = "ctx_1795310362309_8551b20a4a4a";
+    await expect(ownOrServer(input, id, answers)).rejects.toThrow("not here. No ledger server was asked");
+    process.env.DARKMATTER_API_KEY = STRANGE_KEY;
+    try {
+      expect(await ownOrServer(input, id, answers)).toBe(EXIT_OK);
+      await expect(ownOrServer(input, "7", answers)).rejects.toThrow(/^not here\.$/);
+      await expect(ownOrServer(input, "Ana", answers)).rejects.toThrow(/^not here\.$/);
+      const named = { options: { server: true } } as unknown as CommandInput;
+      expect(await ownOrServer(named, "7", answers)).toBe(EXIT_OK);
+    } finally {
+      delete process.env.DARKMATTER_API_KEY;
+    }
   });
 
   test("with neither, both are named", async () => {

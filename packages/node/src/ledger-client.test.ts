@@ -162,7 +162,7 @@ describe("reading a server", () => {
     delete at.env.DARKMATTER_HOST;
 
     const before = at.read("chain.json");
-    expect(await at.json("export", "2", "-o", "chain.json")).toMatchObject({
+    expect(await at.json("export", "2", "-o", "chain.json", "--server")).toMatchObject({
       code: 1,
       said: { error: expect.stringContaining("exists already") },
     });
