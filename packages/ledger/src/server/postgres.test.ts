@@ -12,6 +12,7 @@ import { serverExportSuite } from "../testing/server-export-suite.ts";
 import { serverForkSuite } from "../testing/server-fork-suite.ts";
 import { keysSuite } from "../testing/server-keys-suite.ts";
 import { ledgerCheckSuite } from "../testing/server-ledger-check-suite.ts";
+import { serverLogSuite } from "../testing/server-log-suite.ts";
 import { sharesSuite } from "../testing/server-shares-suite.ts";
 import { statsSuite } from "../testing/server-stats-suite.ts";
 import { windowsSuite } from "../testing/windows-suite.ts";
@@ -56,6 +57,7 @@ windowsSuite("PostgreSQL", async (context, clock) => {
 checkpointSuite("PostgreSQL", open);
 checkpointRaceSuite("PostgreSQL", openShared);
 ledgerCheckSuite("PostgreSQL", open);
+serverLogSuite("PostgreSQL", open);
 serverCommitSuite("PostgreSQL", open);
 serverClaimsSuite("PostgreSQL", open);
 serverForkSuite("PostgreSQL", open);
