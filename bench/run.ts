@@ -1,10 +1,11 @@
-// npm run bench [-- anchor|antimatter|context|heal|ledger|messages|pool|spawn|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
+// npm run bench [-- anchor|antimatter|context|heal|ledger|ledger-server|messages|pool|spawn|start|tools|webrtc] [--short]: the figures we publish, each beside what it is compared with.
 // The last line is "N passed, N failed".
 import { measureAnchor } from "./anchor.ts";
 import { measureAntimatter } from "./antimatter.ts";
 import { measureContext } from "./context.ts";
 import { measureHeal } from "./heal.ts";
 import { measureLedger } from "./ledger/ledger.ts";
+import { measureLedgerServer } from "./ledger-server/ledger-server.ts";
 import { createFigures, type Figures } from "./lib/figures.ts";
 import { measureMessages } from "./messages.ts";
 import { measurePool } from "./pool.ts";
@@ -18,6 +19,7 @@ const PARTS: Readonly<Record<string, (figures: Figures, size: { short: boolean }
   start: measureStart,
   tools: measureTools,
   ledger: measureLedger,
+  "ledger-server": measureLedgerServer,
   anchor: measureAnchor,
   context: measureContext,
   heal: measureHeal,

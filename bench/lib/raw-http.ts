@@ -63,8 +63,14 @@ export function openLane(url: string, broken: (error: Error) => void): Lane {
 }
 
 /** The bytes of a POST. */
-export function postBytes(url: string, path: string, body: string): Buffer {
+export function postBytes(
+  url: string,
+  path: string,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): Buffer {
   const { host } = new URL(url);
-  const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`;
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n${more.join("")}`;
   return Buffer.from(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }

@@ -26,6 +26,7 @@ import { signingKeyRoutes } from "./keys/signing-keys.routes.ts";
 import { logRoutes } from "./log/log.routes.ts";
 import { createServerLog } from "./log/server-log.ts";
 import { logWitnessRoutes } from "./log/witnesses.routes.ts";
+import { openApiRoutes } from "./openapi/openapi.routes.ts";
 import type { LedgerServerPorts } from "./ports.ts";
 import { searchRoutes } from "./search/search.routes.ts";
 import { createSearching } from "./search/searching.ts";
@@ -57,14 +58,14 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   const agents = createAgents(ports);
   const activity = createActivity(ports);
   const ways = createWays(ports, { findSession: sessions.find, onKeyUsed: activity.saw });
-  const appender = createAppender(db);
+  const appender = createAppender(ports);
   const log = createServerLog(ports);
   const shares = createShares(ports);
   const views = createViews(db);
   const searching = createSearching(ports);
   const demo = createDemo(ports, ways);
 
-  const routes: readonly Route[] = [
+  const described: readonly Route[] = [
     ...accountRoutes(ports, ways, { accounts, sessions }),
     ...provisionRoutes(ports, ways, agents),
     ...agentRoutes(ports, ways, agents),
@@ -84,6 +85,7 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     ...proofPageRoutes(ports, ways, views),
     ...statsRoutes(ports, ways),
   ];
+  const routes: readonly Route[] = [...described, ...openApiRoutes(ports, ways, described)];
   const jobs: readonly Job[] = [
     ...accountJobs(ports),
     ...activity.jobs,

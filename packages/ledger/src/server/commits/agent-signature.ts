@@ -1,5 +1,5 @@
 import type { Verifier } from "@darkmatter/identity";
-import { envelopeText, isSignature, keyOfPem, spkiPem } from "@darkmatter/proof";
+import { envelopeText, isSignature, keyOfPem } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
 import { serverError } from "../errors.ts";
 import { statusAt } from "../keys/agent-key.ts";
@@ -42,7 +42,7 @@ export async function checkAgentSignature(
     return { status: "envelope_mismatch", kept, warnings: ["signature: envelope_mismatch"] };
   if (!isInForce || registered.publicKey !== publicKey)
     return { status: "unregistered_key", kept, warnings: ["signature: unregistered_key"] };
-  return { status: "valid", kept: { ...kept, agentPublicKey: spkiPem(publicKey) }, warnings: [] };
+  return { status: "valid", kept, warnings: [] };
 }
 
 /** Line ends of other systems, and a missing last one, are no other key. @throws signature_invalid */

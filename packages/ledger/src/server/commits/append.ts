@@ -1,4 +1,4 @@
-import { DAY_MS } from "@darkmatter/core";
+import { type Clock, DAY_MS } from "@darkmatter/core";
 import type { Database, Write } from "@darkmatter/store";
 import { holdTail, writeTail } from "../../commits/commits.store.ts";
 import { type Placed, placeInLog } from "../../log/append.ts";
@@ -39,13 +39,12 @@ export interface Appender {
   append(order: AppendOrder): Promise<Appended>;
 }
 
-/** On SQLite acts share a COMMIT by themselves; on PostgreSQL each would wait for the tail on its own. */
-export function createAppender(db: Database): Appender {
-  if (db.dialect === "sqlite")
-    return { append: (order) => db.write(async (tx) => only(await appendOrders(tx, [order]))) };
+/** Commits that come at a time share a transaction: one hold of the tail, one row of it written, one COMMIT. */
+export function createAppender({ db, clock }: { readonly db: Database; readonly clock: Clock }): Appender {
   const batches = createBatches<AppendOrder, Appended>({
     run: (orders) => db.write((tx) => appendOrders(tx, orders)),
     sizeOf: ({ draft }) => draft.payload.length,
+    clock,
   });
   return { append: (order) => batches.add(order) };
 }

@@ -1,10 +1,15 @@
-import { DarkMatterError } from "@darkmatter/core";
+import { type Clock, DarkMatterError } from "@darkmatter/core";
 import { serverError } from "../errors.ts";
 
 /** Orders of one transaction at most. */
 const BATCH_MAX = 128;
 /** Characters of payload in one transaction, unless a single one has more. */
 const BATCH_SIZE_MAX = 4_000_000;
+/** Turns of the loop that a busy server lets pass before a batch begins: what comes in them shares its COMMIT. */
+const GATHERING_TURNS = 8;
+/** A batch of so many makes the server count as busy; so many waiting end the gathering. */
+const BUSY_BATCH = 4;
+const GATHERED_ENOUGH = 48;
 /** Orders that may wait; beyond that they are refused as busy. */
 export const WAITING_MAX = 4096;
 
@@ -12,6 +17,7 @@ export interface BatchesOptions<Order, Outcome> {
   /** Carries out all of them or none; may be called again for each alone. Outcomes in the order of the orders. */
   readonly run: (orders: readonly Order[]) => Promise<readonly Outcome[]>;
   readonly sizeOf: (order: Order) => number;
+  readonly clock: Pick<Clock, "turn">;
 }
 
 export interface Batches<Order, Outcome> {
@@ -28,10 +34,19 @@ interface Waiting<Order, Outcome> {
 export function createBatches<Order, Outcome>(
   options: BatchesOptions<Order, Outcome>,
 ): Batches<Order, Outcome> {
-  const { run, sizeOf } = options;
+  const { run, sizeOf, clock } = options;
   type Waits = Waiting<Order, Outcome>;
   const waiting: Waits[] = [];
   let isRunning = false;
+  let lastBatch = 0;
+
+  /** A lone order goes at once; many at a time wait a little for each other. */
+  async function gather(): Promise<void> {
+    for (let turn = 1; turn < GATHERING_TURNS; turn++) {
+      if (lastBatch <= BUSY_BATCH || waiting.length >= GATHERED_ENOUGH) return;
+      await clock.turn();
+    }
+  }
 
   function nextBatch(): Waits[] {
     let [count, size] = [0, 0];
@@ -56,7 +71,12 @@ export function createBatches<Order, Outcome>(
 
   async function drain(): Promise<void> {
     isRunning = true;
-    while (waiting.length > 0) await carryOut(nextBatch());
+    while (waiting.length > 0) {
+      await gather();
+      const batch = nextBatch();
+      lastBatch = batch.length;
+      await carryOut(batch);
+    }
     isRunning = false;
   }
 

@@ -1,0 +1,153 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startPrivatePostgres } from "@darkmatter/store/testing";
+import { type CommitLoad, type CommitRound, startCommitLoad } from "../lib/commit-load.ts";
+import { cpuUs } from "../lib/cpu.ts";
+import { type Figures, median, quantile } from "../lib/figures.ts";
+import { firstLine } from "../lib/first-line.ts";
+import { makeHome, startChild } from "../lib/home.ts";
+
+const IN_FLIGHT = 64;
+const SIZES = {
+  whole: { rounds: 12, count: 3000, warmUp: 6000 },
+  short: { rounds: 4, count: 600, warmUp: 2000 },
+};
+/** Between rounds, for what the system still has to do. */
+const PAUSE_MS = 50;
+
+const SETTINGS = {
+  DARKMATTER_LEDGER_LIMIT_CALLS: "-1",
+  DARKMATTER_LEDGER_LIMIT_AGENT_BYTES: "-1",
+};
+
+/** Servers of one database, or the probe, under load. */
+interface Side {
+  readonly name: string;
+  readonly round: Pick<CommitRound, "urls" | "agent">;
+  readonly pids: readonly number[];
+  readonly perSecond: number[];
+  readonly latencies: number[];
+  usedUs: number;
+}
+
+const sideOf = (name: string, pids: readonly number[], round: Side["round"]): Side => ({
+  name,
+  round,
+  pids,
+  perSecond: [],
+  latencies: [],
+  usedUs: 0,
+});
+
+type Size = (typeof SIZES)["whole"];
+
+/** Signed commits a ledger server takes over HTTP, its proof in each answer, beside the least possible program. */
+export async function measureCommits(
+  figures: Figures,
+  { short }: { readonly short: boolean },
+): Promise<void> {
+  const size = short ? SIZES.short : SIZES.whole;
+  await using load = await startCommitLoad();
+  await using home = makeHome(SETTINGS);
+  const sqlite = await ledgerSide("sqlite", load, [await server(home)]);
+  const probe = await probeSide(home.folder);
+  await sideBySide(load, [probe, sqlite], size);
+  const ratios = sqlite.perSecond.map((of, at) => of / (probe.perSecond[at] ?? Number.NaN));
+  figures.add("ledger.commits_per_second", median(sqlite.perSecond), "commits/s");
+  figures.add("ledger.commit_probe_per_second", median(probe.perSecond), "messages/s");
+  figures.add("ledger.commit_vs_probe", median(ratios), "ratio", { least: 0.4, noisy: true });
+  const p99 = quantile(sqlite.latencies, 0.99);
+  figures.add("ledger.proof_in_answer_p99_ms", p99, "ms", { most: 50, noisy: true });
+  for (const side of [sqlite, probe])
+    if (side.usedUs > 0)
+      figures.add(`ledger.commit_cpu_us_${side.name}`, side.usedUs / (size.rounds * size.count), "µs");
+  await measurePostgres(figures, load, sqlite, size);
+}
+
+/** Two processes on one PostgreSQL, beside one on a file. */
+async function measurePostgres(figures: Figures, load: CommitLoad, sqlite: Side, size: Size): Promise<void> {
+  const started = await startPrivatePostgres();
+  if ("missing" in started) return figures.skip("ledger.postgres_vs_sqlite", started.missing);
+  await using postgres = started;
+  await using one = makeHome({ ...SETTINGS, DARKMATTER_LEDGER_DATABASE: postgres.url });
+  await using other = makeHome({ ...SETTINGS, DARKMATTER_LEDGER_DATABASE: postgres.url });
+  const first = await server(one);
+  // One database has one log, and one key that signs it.
+  const key = { DARKMATTER_LOG_KEY_FILE: join(one.folder, "ledger", "log.key") };
+  const both = await ledgerSide("postgres", load, [first, await server(other, key)]);
+  const fresh = sideOf("sqlite", sqlite.pids, sqlite.round);
+  await sideBySide(load, [fresh, both], size);
+  const ratios = both.perSecond.map((of, at) => of / (fresh.perSecond[at] ?? Number.NaN));
+  figures.add("ledger.postgres_commits_per_second", median(both.perSecond), "commits/s");
+  figures.add("ledger.postgres_p99_ms", quantile(both.latencies, 0.99), "ms");
+  figures.add("ledger.postgres_vs_sqlite", median(ratios), "ratio");
+}
+
+/** Rounds in pairs, the order turned each time. */
+async function sideBySide(load: CommitLoad, sides: readonly Side[], size: Size): Promise<void> {
+  const run = async (side: Side, count: number) => {
+    const outcome = await load.round({ ...side.round, count, inFlight: IN_FLIGHT });
+    await sleep(PAUSE_MS);
+    return outcome;
+  };
+  for (const side of sides) await run(side, size.warmUp);
+  for (let pair = 0; pair < size.rounds; pair++) {
+    for (const side of pair % 2 === 0 ? sides : sides.toReversed()) {
+      const before = used(side);
+      const { tookMs, latencies } = await run(side, size.count);
+      side.usedUs += used(side) - before;
+      side.perSecond.push((size.count / tookMs) * 1000);
+      side.latencies.push(...latencies);
+    }
+  }
+}
+
+/** What a side's processes have used of all processors; 0 where the system does not tell. */
+const used = ({ pids }: Side) => pids.reduce((sum, pid) => sum + (cpuUs(pid) ?? 0), 0);
+
+interface RunningServer {
+  readonly url: string;
+  readonly pid: number;
+}
+
+async function server(
+  home: ReturnType<typeof makeHome>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RunningServer> {
+  const args = ["serve", "ledger", "--dev", "--port", "0", "--json"];
+  const child = home.start(args, ["ignore", "pipe", "inherit"], settings);
+  const { url } = await firstLine<{ url: string }>(child);
+  return { url, pid: child.pid ?? 0 };
+}
+
+/** An agent that may commit to these servers, its key registered. */
+async function ledgerSide(name: string, load: CommitLoad, servers: readonly RunningServer[]): Promise<Side> {
+  const [{ url } = { url: "" }] = servers;
+  const { agentId, apiKey } = await post<{ agentId: string; apiKey: string }>(`${url}/api/provision`, {
+    email: "bench@example.test",
+    agentName: "bench",
+  });
+  await post(`${url}/api/agents/keys`, { publicKey: load.publicKey }, { authorization: `Bearer ${apiKey}` });
+  return sideOf(
+    name,
+    servers.map(({ pid }) => pid),
+    { urls: servers.map(({ url }) => url), agent: { agentId, apiKey } },
+  );
+}
+
+async function probeSide(folder: string): Promise<Side> {
+  const script = join(import.meta.dirname, "..", "children", "probe.ts");
+  const child = startChild(script, [join(folder, "probe.db")], { stdio: ["ignore", "pipe", "inherit"] });
+  const { url } = await firstLine<{ url: string }>(child);
+  return sideOf("probe", [child.pid ?? 0], { urls: [url] });
+}
+
+async function post<T>(url: string, body: object, headers: Record<string, string> = {}): Promise<T> {
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
