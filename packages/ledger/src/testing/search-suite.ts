@@ -172,7 +172,13 @@ function textSuite(opened: Opened): void {
     await server.commit(ana, { payload: { output: "mine" } });
     for (const indexed of [false, true]) {
       if (indexed) await indexAll(server);
-      for (const asked of [{ q: "secret" }, { q: "w" }, { traceId: "trc_x" }, { agentId: bo.id }] as const) {
+      const asks: Record<string, string>[] = [
+        { q: "secret" },
+        { q: "w" },
+        { traceId: "trc_x" },
+        { agentId: bo.id },
+      ];
+      for (const asked of asks) {
         expect(await search(server, ana, asked)).toMatchObject({ results: [], total: 0, nextCursor: null });
         expect(idsOf(await search(server, bo, asked))).toEqual([theirs.id]);
       }
@@ -277,7 +283,8 @@ function pageSuite(opened: Opened): void {
       return id;
     };
     for (let at = 0; at < 11; at++) ids.push(await commit(`pages ${at}`));
-    for (const asked of [{ q: "pages" }, { q: "p" }, {}, { verified: "true", q: "pages" }]) {
+    const asks: Record<string, string>[] = [{ q: "pages" }, { q: "p" }, {}, { verified: "true", q: "pages" }];
+    for (const asked of asks) {
       const seen: string[] = [];
       let cursor = "";
       const expected = ids.toReversed();
