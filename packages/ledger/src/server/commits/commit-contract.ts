@@ -10,7 +10,7 @@ export const SentAgentBody = z
 /** The body of a commit, as the API page shows it; it is read, token by token, by `readCommitRequest`. */
 export const CommitBody = z.looseObject({
   payload: z.looseObject({}).nullish().describe("what is committed; kept token by token"),
-  context: z.unknown().describe("older name: becomes the payload's `output`"),
+  context: z.unknown().optional().describe("older name: becomes the payload's `output`"),
   toAgentId: Text.nullish().describe("id, or a name only one agent of the account has; the caller without"),
   parentId: Text.nullish().describe("the commit it follows, of the same account"),
   traceId: Text.nullish(),

@@ -104,7 +104,7 @@ function checkpointRoutes(
           200: { says: "the newest checkpoint, and what came of asking each witness" },
           401: { says: "not an operator" },
         },
-        examples: [],
+        examples: [{ name: "now", status: 200 }],
       },
       async handle() {
         const checkpoint = await server.checkpointNow();

@@ -170,7 +170,7 @@ function registerRoute({ db, clock }: LedgerServerPorts, ways: Ways, { keys }: S
         400: { says: "the key is no key, or the log's own" },
         401: { says: "not an operator" },
       },
-      examples: [],
+      examples: [{ name: "no key", body: { name: "auditor", publicKey: "AAAA" }, status: 400 }],
     },
     async handle({ json }) {
       const { name, publicKey, endpointUrl } = inputOf(Registration, json);
