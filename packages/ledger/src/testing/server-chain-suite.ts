@@ -1,6 +1,8 @@
 import type { Json } from "@darkmatter/core";
 import type { SqlValue } from "@darkmatter/store";
 import { describe, expect, type TestContext, test } from "vitest";
+import { insertKeyEvent } from "../server/keys/agent-keys.store.ts";
+import { endSigningKey } from "../server/keys/signing-keys.store.ts";
 import { createServerLog } from "../server/log/server-log.ts";
 import { type ChainWorld, chainWorld, SIGNED_STEP, tamperServer } from "./server-chain-world.ts";
 import type { OpenServerDatabase } from "./server-checkpoint-suite.ts";
@@ -327,6 +329,45 @@ function tamperSuite(opened: Opened): void {
       chain_intact: false,
       broken_at: world.ids[4],
       reason: "the payload is missing",
+    });
+  });
+
+  test("a key that was revoked before a commit signs it no more; revoked later, it did", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    const { bo, ana, ids } = world;
+    const signature = () => get(server, ana, `/api/commits/${ids[AT]}/signature`);
+    const acceptedMs = server.clock.now();
+    const revoked = { kind: "revoked", keyId: "k1", newKeyId: null, reason: "lost" } as const;
+    await server.db.write((tx) => insertKeyEvent(tx, bo.id, { ...revoked, atMs: acceptedMs + 1 }));
+    expect(await signature()).toMatchObject({
+      result: "revoked_post_commit",
+      verified: true,
+      note: "the key was revoked later: lost",
+    });
+    expect(await verdictOf(server, world)).toMatchObject({ chain_intact: true });
+    const earlier = "UPDATE ledger_agent_key_events SET at_ms = ? WHERE kind = 'revoked'";
+    await tamperServer(server, "ledger_agent_key_events", earlier, acceptedMs);
+    expect(await signature()).toMatchObject({ result: "revoked_key", verified: false });
+    expect(await verdictOf(server, world)).toEqual({
+      chain_intact: false,
+      broken_at: ids[AT],
+      reason: "the agent's signature is revoked_key",
+    });
+  });
+
+  test("an attestation counts only by a key that was registered and not revoked then", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    const { account } = world.ana;
+    await server.db.write((tx) => endSigningKey(tx, account, "c1", server.clock.now() + 1));
+    expect(await verdictOf(server, world)).toMatchObject({ chain_intact: true });
+    const earlier = "UPDATE ledger_signing_key_ends SET revoked_ms = ?";
+    await tamperServer(server, "ledger_signing_key_ends", earlier, server.clock.now());
+    expect(await verdictOf(server, world)).toEqual({
+      chain_intact: false,
+      broken_at: world.ids[AT],
+      reason: "the client's attestation does not hold: unknown_key_id",
     });
   });
 

@@ -1,6 +1,6 @@
 import { canon1OfText, type Json, type JsonObject, sha256Hex } from "@darkmatter/core";
 import { createVerifier } from "@darkmatter/identity";
-import { bare, checkpointText, verifyBundle, witnessId } from "@darkmatter/proof";
+import { bare, checkpointText, spkiPem, verifyBundle, witnessId } from "@darkmatter/proof";
 import { testKey } from "@darkmatter/proof/testing";
 import { describe, expect, type TestContext, test } from "vitest";
 import { insertWitnessSignature } from "../checkpoints/checkpoints.store.ts";
@@ -148,10 +148,18 @@ function exportSuite(opened: Opened): void {
       key_id: "default",
       timestamp: "2026-11-21T10:00:00Z",
     };
-    const commit = await server.commit(ana, { payload: { n: 1 }, envelope });
+    const key = testKey("ana");
+    const commit = await server.commit(ana, {
+      payload: { n: 1 },
+      envelope,
+      agent_signature: key.sign(canon1OfText(JSON.stringify(envelope))),
+      agent_public_key: spkiPem(key.id),
+    });
+    expect(commit.integrity_v2).toMatchObject({ signature_status: "envelope_mismatch" });
     const text = await exportText(server, ana, commit.id);
     const { commits } = JSON.parse(text) as Exported;
     expect(commits[0]?.client_envelope).toEqual(envelope);
+    expect(commits[0]).not.toHaveProperty("agent_signature");
     expect((await verifyBundle(text, verify)).verdict).toBe("verified");
   });
 

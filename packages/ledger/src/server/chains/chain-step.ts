@@ -60,8 +60,6 @@ export interface Fault {
 export interface StepSurroundings {
   /** `undefined` for the first step. */
   readonly before: Step | undefined;
-  /** Where its parent should be, but is not. */
-  readonly isCut: boolean;
   readonly root: number;
   readonly anchor: Anchor;
   readonly tree: TreeRows;
@@ -106,13 +104,9 @@ export async function stepOf(
   };
 }
 
-function linkFaultOf(
-  commit: StoredCommit,
-  index: number,
-  { before, isCut, root }: StepSurroundings,
-): string | null {
-  if (isCut) return "its parent is missing";
-  if (commit.parent !== (before?.position ?? null)) return "its parent is not the step before it";
+function linkFaultOf(commit: StoredCommit, index: number, { before, root }: StepSurroundings): string | null {
+  // The steps were found by following the links: only the first can name a parent that is not there.
+  if (commit.parent !== (before?.position ?? null)) return "its parent is missing";
   if (commit.depth !== index + 1) return "it stands at another depth than it says";
   if (commit.root !== root) return "it names another first commit";
   return null;

@@ -5,13 +5,11 @@ import type { Read } from "@darkmatter/store";
 export interface Link {
   readonly position: number;
   readonly id: string;
-  /** The stored link, wherever it leads. */
-  readonly parent: number | null;
   /** Of the payload's text; 0 where it is gone. */
   readonly payloadBytes: number;
 }
 
-type LinkRow = { position: number; id: string; parent: number | null; bytes: number | null };
+type LinkRow = { position: number; id: string; bytes: number | null };
 
 /** Where a commit of an account stands in the log; `undefined` for any id that is not this account's. */
 export async function positionOf(read: Read, account: number, id: string): Promise<number | undefined> {
@@ -40,7 +38,7 @@ export async function linksFrom(
        SELECT c.position, c.id, c.parent, chain.step + 1
        FROM chain JOIN ledger_commits c ON c.position = chain.parent
        WHERE c.position < chain.position AND c.account = ? AND chain.step < ?
-     ) SELECT chain.position, chain.id, chain.parent, octet_length(y.payload) AS bytes
+     ) SELECT chain.position, chain.id, octet_length(y.payload) AS bytes
      FROM chain LEFT JOIN ledger_payloads y ON y.position = chain.position ORDER BY chain.position DESC`,
     position,
     account,

@@ -18,8 +18,6 @@ export interface Chain {
   readonly account: number;
   /** Root first. Never empty. */
   readonly links: readonly Link[];
-  /** Whether the first of them names a parent that cannot be found. */
-  readonly isCut: boolean;
 }
 
 /** Steps that were looked at together, with the part of the tree that they needed. */
@@ -59,7 +57,7 @@ export async function openChain(
     await clock.turn();
   }
   links.reverse();
-  return { account, links, isCut: (links[0]?.parent ?? null) !== null };
+  return { account, links };
 }
 
 /** What to compare the chain's steps with. */
@@ -93,7 +91,6 @@ export async function* walkChain(
       const commit = commits.get(link.position);
       const around = {
         before,
-        isCut: chain.isCut && index === 0,
         root,
         anchor: anchorAt(link.position),
         tree,
