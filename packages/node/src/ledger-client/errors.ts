@@ -36,7 +36,7 @@ const KINDS = {
   ),
   NOT_ON_SERVER: kind(
     "There is no such thing in this account on the ledger server.",
-    "List what there is: darkmatter recent --server, or darkmatter search TEXT",
+    "What there is: darkmatter recent --server, darkmatter search TEXT, darkmatter shares list, darkmatter keys list",
   ),
   EMAIL_KNOWN: kind(
     "There is an account of this email already.",
