@@ -1,7 +1,7 @@
 import { fromHex } from "@darkmatter/core";
 import { createSigner } from "@darkmatter/identity";
 import { spkiPem } from "@darkmatter/proof";
-import type { Route, RouteExample } from "@darkmatter/surface";
+import type { Route, RouteContract, RouteExample } from "@darkmatter/surface";
 import type { HandlerAnswer } from "@darkmatter/surface/testing";
 import { createServerLog } from "../server/log/server-log.ts";
 import { type TestServer, testServer } from "./test-server.ts";
@@ -9,11 +9,20 @@ import { type TestServer, testServer } from "./test-server.ts";
 /** What the placeholders of examples stand for. */
 export type ExampleNames = Readonly<Record<string, string>>;
 
+/** What callers are admitted by. */
+export interface Credentials {
+  readonly key: string;
+  readonly session: string;
+}
+
 /** A server in which every example of its API can be run as it stands. */
 export interface ExampleWorld extends AsyncDisposable {
   readonly server: TestServer;
   readonly names: ExampleNames;
-  run(route: Route, example: RouteExample): Promise<HandlerAnswer>;
+  /** Another account, with an agent of its own. */
+  readonly stranger: Credentials;
+  /** Runs an example as the account whose things `names` has, or with others. */
+  run(route: Route, example: RouteExample, by?: Credentials, names?: ExampleNames): Promise<HandlerAnswer>;
   /** The body of an example as it is sent. */
   bodyOf(example: RouteExample): object | undefined;
 }
@@ -29,25 +38,25 @@ export async function exampleWorld(): Promise<ExampleWorld> {
     if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
     return answer.json as Record<string, string>;
   };
-  const signUp = await asked("/auth/signup", "none", { email: EMAIL, password: PASSWORD });
-  const session = (signUp.session as unknown as { access_token: string }).access_token;
-  const {
-    agentId = "",
-    agentName = "",
-    apiKey = "",
-  } = await asked("/dashboard/agents", session, {
-    agentName: "writer",
-  });
-  const commit = async (body: object) => (await asked("/api/commit", apiKey, body)).id ?? "";
+  const signUp = async (email: string, name: string) => {
+    const { session } = await asked("/auth/signup", "none", { email, password: PASSWORD });
+    const { access_token: token } = session as unknown as { access_token: string };
+    const agent = await asked("/dashboard/agents", token, { agentName: name });
+    return { session: token, key: agent.apiKey ?? "", agentId: agent.agentId ?? "" };
+  };
+  const agentName = "writer";
+  const own = await signUp(EMAIL, agentName);
+  const stranger = await signUp("stranger@example.test", "stranger");
+  const commit = async (body: object) => (await asked("/api/commit", own.key, body)).id ?? "";
   const trace = "trc_example";
   const root = await commit({ payload: { input: "question" }, traceId: trace });
   const middle = await commit({ payload: { output: "draft" }, traceId: trace, parentId: root });
   const ctx = await commit({ payload: { output: "answer" }, traceId: trace, parentId: middle });
   const other = await commit({ payload: { output: "elsewhere" } });
   const publicKey = Buffer.from(fromHex(keyOf(1)) ?? []).toString("base64url");
-  await asked("/api/signing-keys", apiKey, { key_id: "office", public_key: publicKey });
-  await asked("/api/agents/keys", apiKey, { keyId: "default", publicKey: spkiPem(keyOf(2)) });
-  const { shareId = "" } = await asked(`/api/share/${ctx}`, apiKey, {});
+  await asked("/api/signing-keys", own.key, { key_id: "office", public_key: publicKey });
+  await asked("/api/agents/keys", own.key, { keyId: "default", publicKey: spkiPem(keyOf(2)) });
+  const { shareId = "" } = await asked(`/api/share/${ctx}`, own.key, {});
   const checkpoint = await createServerLog(server.ports).checkpointNow();
   const admin = server.ports.config.adminSecret ?? "";
   const witness = await asked("/api/admin/witnesses", admin, { name: "w", publicKey: spkiPem(keyOf(3)) });
@@ -57,9 +66,9 @@ export async function exampleWorld(): Promise<ExampleWorld> {
     root,
     other,
     trace,
-    agent: agentId,
+    agent: own.agentId,
     agentName,
-    key: apiKey,
+    key: own.key,
     share: shareId,
     signingKey: "office",
     agentKey: "default",
@@ -68,27 +77,23 @@ export async function exampleWorld(): Promise<ExampleWorld> {
     email: EMAIL,
     password: PASSWORD,
   };
-  const tokens = {
-    key: apiKey,
-    session,
-    "key or session": apiKey,
-    admin,
-    anyone: undefined,
-    witness: undefined,
-  };
-  const bodyOf = ({ body }: RouteExample): object | undefined =>
-    body === undefined ? undefined : JSON.parse(filled(JSON.stringify(body), names));
+  const bodyOf = ({ body }: RouteExample, of: ExampleNames = names): object | undefined =>
+    body === undefined ? undefined : JSON.parse(filled(JSON.stringify(body), of));
+  const tokenOf = (caller: RouteContract["caller"] | undefined, by: Credentials) =>
+    caller === "admin" ? admin : caller === "session" ? by.session : by.key;
   return {
     server,
     names,
+    stranger,
     bodyOf,
-    run(route, example) {
-      const token = tokens[route.contract?.caller ?? "anyone"];
+    run(route, example, by = own, of = names) {
+      const { caller } = route.contract ?? {};
+      const isPublic = caller === "anyone" || caller === "witness";
       return server.call({
         method: route.method,
-        path: pathOf(route, example, names),
-        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-        ...(example.body !== undefined && { body: bodyOf(example) ?? {} }),
+        path: pathOf(route, example, of),
+        headers: isPublic ? {} : { authorization: `Bearer ${tokenOf(caller, by)}` },
+        ...(example.body !== undefined && { body: bodyOf(example, of) ?? {} }),
       });
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
@@ -102,8 +107,7 @@ function pathOf(route: Route, { params = {}, query = {} }: RouteExample, names: 
   const path = route.path.replace(/:(\w+)/g, (_, name) =>
     encodeURIComponent(filled(params[name] ?? "", names)),
   );
-  const search = new URLSearchParams(
-    Object.entries(query).map(([name, value]) => [name, filled(value, names)]),
-  ).toString();
-  return search === "" ? path : `${path}?${search}`;
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) search.set(name, filled(value, names));
+  return search.size === 0 ? path : `${path}?${search}`;
 }
