@@ -11,12 +11,12 @@ export interface PasswordCost {
   readonly p: number;
 }
 
-/** OWASP's parameters for 32 MiB: a third of a second, and two at once fit a small machine. */
+/** OWASP's parameters for 32 MiB: some tenths of a second, and two at once fit a small machine. */
 const COST: PasswordCost = { logN: 15, r: 8, p: 3 };
 /** The engine hashes on the four threads that files are read on, too: the others stay free. */
 const AT_ONCE = 2;
-/** Who would wait longer than about five seconds is sent away. */
-const WAITING_MAX = 32;
+/** Eight hashes' time: who would wait longer is sent away, and may come again. */
+const WAITING_MAX = 16;
 
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
