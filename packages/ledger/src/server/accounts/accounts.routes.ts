@@ -17,10 +17,7 @@ const PASSWORD_CHARACTERS_MAX = 1024;
 const PASSWORD_CHARACTERS_MIN = 8;
 
 /** RFC 5321 4.5.3.1: longer ones cannot be delivered. */
-export const Email = z
-  .email()
-  .max(254)
-  .transform((email) => email.toLowerCase());
+export const Email = z.email().max(254).toLowerCase();
 const NewPassword = z.string().min(PASSWORD_CHARACTERS_MIN).max(PASSWORD_CHARACTERS_MAX);
 const SignUp = z.object({ email: Email, password: NewPassword });
 const LogIn = z.object({ email: Email, password: z.string().min(1).max(PASSWORD_CHARACTERS_MAX) });

@@ -275,6 +275,31 @@ test("passwords are hashed with a salt and the cost beside it, and cost the same
     expect(await passwords.verify("pässword", hash)).toBe(false);
 });
 
+test("a log-in and a sign-up cost a hash whether the email is known or not", async () => {
+  const acts: string[] = [];
+  const plain = quickPasswords();
+  const passwords = {
+    async hash(password: string) {
+      acts.push("hash");
+      return plain.hash(password);
+    },
+    async verify(password: string, hash: string | undefined) {
+      acts.push(`verify ${hash === undefined ? "nothing" : "a hash"}`);
+      return plain.verify(password, hash);
+    },
+  };
+  await using server = await testServer({ ports: { passwords } });
+  const post = (path: string, email: string) => server.call({ path, body: { email, password: PASSWORD } });
+  await post("/api/provision", "bo@example.test");
+  for (const path of ["/auth/signup", "/auth/login"])
+    for (const email of ["ana@example.test", "ana@example.test", "bo@example.test", "nobody@example.test"])
+      if (path === "/auth/login" || email !== "nobody@example.test") await post(path, email);
+  expect(acts).toEqual([
+    ...["hash", "hash", "hash"],
+    ...["verify a hash", "verify a hash", "verify nothing", "verify nothing"],
+  ]);
+});
+
 test("of more log-ins than can wait, the last are sent away and the others answered", async () => {
   const passwords = quickPasswords();
   const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => passwords.hash("password")));
