@@ -161,3 +161,17 @@ test("what is asked says what the protocol says", async () => {
     spec_url: "http://ledger.test/integrity",
   });
 });
+
+test("whoever signs the log and asks at once asks each witness once", async () => {
+  await using world = await witnessedLog();
+  await world.register();
+  let requests = 0;
+  world.answers(async (request) => {
+    requests++;
+    return world.witness.handler(request);
+  });
+  await checkpoint(world, 3);
+  const rounds = await Promise.all([1, 2, 3, 4].map(() => world.log.witnessNow()));
+  expect(rounds.flat().map(({ outcome }) => outcome)).toEqual(Array(4).fill("signed"));
+  expect(requests).toBe(1);
+});

@@ -68,6 +68,7 @@ export function createAsking({
   let askedSize = 0;
   let isOwed = false;
   let failing: ReadonlySet<string> = new Set();
+  let running: Promise<readonly AskedWitness[]> | undefined;
 
   async function send(
     { endpoint }: RegisteredWitness,
@@ -154,7 +155,7 @@ export function createAsking({
     failing = new Set(failed.map(({ witnessId }) => witnessId));
   }
 
-  async function round(): Promise<readonly AskedWitness[]> {
+  async function doRound(): Promise<readonly AskedWitness[]> {
     const checkpoint = await checkpoints.latest(db);
     if (!checkpoint) return [];
     lastRoundMs = clock.monotonic();
@@ -164,6 +165,18 @@ export function createAsking({
     isOwed = asked.some(({ outcome }) => outcome === "unanswered");
     reportFailures(asked);
     return asked;
+  }
+
+  /** Whoever comes while a round about the newest checkpoint is under way shares it: nobody is asked twice. */
+  async function round(): Promise<readonly AskedWitness[]> {
+    if (running) {
+      const asked = await running;
+      if ((await checkpoints.latest(db))?.tree_size === askedSize) return asked;
+    }
+    running ??= doRound().finally(() => {
+      running = undefined;
+    });
+    return running;
   }
 
   return {
