@@ -63,6 +63,11 @@ const KINDS = {
     "The log cannot be asked for its key.",
     "Check --log-url, or give the key with --log-key FILE.",
   ),
+  NO_LEDGER_SERVER: kind(
+    "There is no ledger server's database here.",
+    "Name the server's home with --home, or its database with --database.",
+  ),
+  EMAIL_UNKNOWN: kind("No account has this email.", "Check how it is written."),
   NODE_RUNS: kind(
     "This agent's node runs, and its state is in use.",
     "Stop it (Ctrl-C, or close its client), then try again.",

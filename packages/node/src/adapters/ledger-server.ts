@@ -16,8 +16,9 @@ import { type Database, migrate, openPostgres, openSqlite, storeMigrations } fro
 import { runJobs, serveHttp } from "@darkmatter/surface";
 import { nodeError } from "../errors.ts";
 import type { LedgerServerSettings } from "../ledger-server-config.ts";
+import { ledgerFile } from "./ledger-database.ts";
 import { type Log, openLog } from "./log.ts";
-import { logKeyPath, makeLogKey, readFormerLogKeys, readLogKey } from "./log-key-file.ts";
+import { logKeyPath, logKeysOf, makeLogKey } from "./log-key-file.ts";
 import { makeFolders } from "./make-folders.ts";
 import { tryAcquire } from "./owner-lock.ts";
 
@@ -62,10 +63,9 @@ export async function startLedgerServer(options: LedgerServerOptions): Promise<R
   await using undo = new AsyncDisposableStack();
   makeFolders(folder);
   if (settings.database === undefined) await own(folder, undo);
-  const { key, madeKey } = keyOf(options);
-  const formerLogKeys = settings.formerLogKeysFile ? readFormerLogKeys(settings.formerLogKeysFile) : [];
+  const { key, former: formerLogKeys, madeKey } = keysOf(options);
   const log = undo.use(openLog(logFile));
-  const db = undo.use(await openDatabase(folder, settings.database, log));
+  const db = undo.use(await openDatabase(home, settings.database, log));
   await migrate(db, [...storeMigrations, ...ledgerServerMigrations]);
   const wire = createUndiciWire();
   undo.defer(() => wire.close());
@@ -115,21 +115,20 @@ async function own(folder: string, undo: AsyncDisposableStack): Promise<void> {
   undo.defer(() => attempt.lock.release());
 }
 
-function openDatabase(folder: string, url: string | undefined, log: Log): Promise<Database> {
+function openDatabase(home: string, url: string | undefined, log: Log): Promise<Database> {
   const report = (error: unknown) => log.warn("database", { reason: reasonOf(error) });
-  return url === undefined
-    ? openSqlite({ path: join(folder, "ledger.db"), report })
-    : openPostgres({ url, report });
+  return url === undefined ? openSqlite({ path: ledgerFile(home), report }) : openPostgres({ url, report });
 }
 
-/** The key of the environment or the home; in development one is made. @throws LOG_KEY_MISSING, LOG_KEY_REFUSED */
-function keyOf({ home, isDevelopment, settings }: LedgerServerOptions) {
-  const file = settings.logKeyFile ?? logKeyPath(home);
+/** The keys of the environment or the home; in development one is made. @throws LOG_KEY_MISSING, LOG_KEY_REFUSED */
+function keysOf({ home, isDevelopment, settings }: LedgerServerOptions) {
   try {
-    return { key: readLogKey({ text: settings.logKey, file }), madeKey: undefined };
+    return { ...logKeysOf(home, settings), madeKey: undefined };
   } catch (error) {
     if (!isDevelopment || !hasCode(error, "LOG_KEY_MISSING")) throw error;
-    return { key: makeLogKey(file), madeKey: file };
+    const madeKey = settings.logKeyFile ?? logKeyPath(home);
+    makeLogKey(madeKey);
+    return { ...logKeysOf(home, settings), madeKey };
   }
 }
 

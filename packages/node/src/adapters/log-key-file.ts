@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { createSigner, type Signer } from "@darkmatter/identity";
 import type { FormerLogKey } from "@darkmatter/ledger";
 import { nodeError } from "../errors.ts";
+import type { LedgerServerSettings } from "../ledger-server-config.ts";
 import { makeFolders } from "./make-folders.ts";
 
 const PUBLIC_KEY_BYTES = 32;
@@ -23,6 +24,15 @@ export interface LogKeySource {
   /** A PEM, or base64 of one. */
   readonly text: string | undefined;
   readonly file: string;
+}
+
+/** The key of a ledger server's log, and those it had before. @throws LOG_KEY_MISSING, LOG_KEY_REFUSED */
+export function logKeysOf(
+  home: string,
+  settings: Pick<LedgerServerSettings, "logKey" | "logKeyFile" | "formerLogKeysFile">,
+): { readonly key: Signer; readonly former: readonly FormerLogKey[] } {
+  const key = readLogKey({ text: settings.logKey, file: settings.logKeyFile ?? logKeyPath(home) });
+  return { key, former: settings.formerLogKeysFile ? readFormerLogKeys(settings.formerLogKeysFile) : [] };
 }
 
 /** The log's key. @throws LOG_KEY_MISSING, LOG_KEY_REFUSED, never with anything of what was read */

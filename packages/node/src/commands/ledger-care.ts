@@ -1,9 +1,9 @@
 import type { JsonObject } from "@darkmatter/core";
-import type { FsckReport, Problem } from "@darkmatter/ledger";
 import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { createProgress } from "../adapters/progress.ts";
 import type { MainOptions } from "../main-options.ts";
 import { brief, plain, rows, shortId, visiting } from "./context.ts";
+import { fsckReportText } from "./fsck-text.ts";
 import { lookingAtLedger } from "./ledger-look.ts";
 
 /** `checkpoint` and `fsck`: signing the ledger as it is, and looking through all of it. */
@@ -61,29 +61,10 @@ async function fsck(input: CommandInput, main: MainOptions): Promise<ExitCode> {
     }),
   );
   progress.clear();
-  input.out.result(fsckText(report), {
+  input.out.result(fsckReportText(report, { held: "values held", gone: "erased" }), {
     ...report,
     first: report.first && { ...report.first },
     problems: { ...report.problems },
   });
   return report.isSound ? EXIT_OK : EXIT_FAILURE;
-}
-
-function fsckText(report: FsckReport): string {
-  const { commits, checkpoints, values, erased, first } = report;
-  const looked = `${commits} commits, ${checkpoints} checkpoints, ${values} values held, ${erased} erased`;
-  if (report.isSound) return `Sound: ${looked}.`;
-  const kinds = Object.entries(report.problems).map(([kind, count]) => `  ${kind}: ${count}`);
-  return [
-    `DAMAGED: ${looked}.`,
-    ...(first ? [`The first that is wrong: ${problemText(first)}`] : []),
-    `Bad commits: ${report.badCommits}, bad checkpoints: ${report.badCheckpoints}`,
-    ...kinds,
-    "Nothing was changed. Put the whole state folder back from a backup; what is sound can still be read and exported.",
-  ].join("\n");
-}
-
-function problemText({ kind, position, id }: Problem): string {
-  const where = position === null ? "the record of the log's end" : `position ${position}`;
-  return `${id === null ? where : `${plain(id)} at ${where}`} (${kind})`;
 }

@@ -3,6 +3,7 @@ import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkma
 import { startAnchorServer } from "../adapters/anchor-server.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
 import { textOption } from "./context.ts";
+import { operatorCommands } from "./ledger-operator.ts";
 import { hostOption, portOf, portOption } from "./listening-options.ts";
 import { serveLedgerCommand } from "./serve-ledger.ts";
 import { serveWitnessCommand } from "./serve-witness.ts";
@@ -27,6 +28,7 @@ export function serveCommands(): Command[] {
     },
     serveLedgerCommand(),
     serveWitnessCommand(),
+    ...operatorCommands(),
   ];
 }
 

@@ -1,0 +1,89 @@
+import { systemClock, systemRandom } from "@darkmatter/core";
+import { createVerifier } from "@darkmatter/identity";
+import { checkServerLedger, createPasswordReset } from "@darkmatter/ledger";
+import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { openLedgerDatabase } from "../adapters/ledger-database.ts";
+import { logKeysOf } from "../adapters/log-key-file.ts";
+import { homeFolder } from "../adapters/passport-peek.ts";
+import { createProgress } from "../adapters/progress.ts";
+import { nodeError } from "../errors.ts";
+import { databaseUrl, parseLedgerServerSettings } from "../ledger-server-config.ts";
+import { textOption } from "./context.ts";
+import { fsckReportText } from "./fsck-text.ts";
+import { webUrlOf } from "./listening-options.ts";
+
+const database = {
+  flags: "--database <url>",
+  summary: "the server's PostgreSQL URL; by default the file in the home",
+};
+
+/** What the operator of a ledger server does beside it; the server may run meanwhile. */
+export function operatorCommands(): Command[] {
+  return [
+    {
+      name: "ledger check",
+      summary: "check every hash, link, signature and node of the tree of a ledger server's log",
+      arguments: [],
+      options: [database],
+      run: check,
+    },
+    {
+      name: "ledger reset-password",
+      summary: "let the person of an account set a password, once and within a day",
+      arguments: [{ name: "email", required: true, summary: "of the account" }],
+      options: [
+        database,
+        { flags: "--base-url <url>", summary: "the server's URL", default: "http://127.0.0.1:5002" },
+      ],
+      run: resetPassword,
+    },
+  ];
+}
+
+function whereOf({ options }: CommandInput) {
+  const settings = parseLedgerServerSettings(process.env);
+  const home = homeFolder({ home: textOption(options.home) }, process.env);
+  return {
+    settings,
+    home,
+    url: databaseUrl(textOption(options.database), "--database") ?? settings.database,
+  };
+}
+
+async function check(input: CommandInput): Promise<ExitCode> {
+  const { settings, home, url } = whereOf(input);
+  const { key, former } = logKeysOf(home, settings);
+  await using db = await openLedgerDatabase(home, url, "read");
+  using progress = createProgress(!input.json);
+  const report = await checkServerLedger(db, {
+    keys: { current: key.agentId, former },
+    verifier: createVerifier(),
+    progress: (done, total) => progress.show(`${done} of ${total} commits`),
+    signal: input.signal,
+    turn: () => systemClock.turn(),
+  });
+  progress.clear();
+  input.out.result(fsckReportText(report, { held: "payloads hashed", gone: "pruned" }), {
+    ...report,
+    first: report.first && { ...report.first },
+    problems: { ...report.problems },
+  });
+  return report.isSound ? EXIT_OK : EXIT_FAILURE;
+}
+
+async function resetPassword(input: CommandInput): Promise<ExitCode> {
+  const { home, url } = whereOf(input);
+  const baseUrl = webUrlOf(textOption(input.options.baseUrl), "--base-url");
+  await using db = await openLedgerDatabase(home, url, "write");
+  const ports = { clock: systemClock, random: systemRandom };
+  const reset = await db.write((tx) => createPasswordReset(tx, String(input.args.email), ports));
+  if (!reset) throw nodeError("EMAIL_UNKNOWN");
+  const human = [
+    "Hand this to the person, by a way that nobody else reads. It works once, until",
+    `${reset.expiresAt}, and ends the account's sessions:`,
+    `  curl -X POST ${baseUrl}/auth/reset-password -H 'content-type: application/json' \\`,
+    `    -d '{"token":"${reset.token}","password":"…"}'`,
+  ].join("\n");
+  input.out.result(human, { token: reset.token, expires_at: reset.expiresAt });
+  return EXIT_OK;
+}
