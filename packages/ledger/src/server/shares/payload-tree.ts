@@ -3,13 +3,15 @@ import { type Markup, markup } from "../pages/html.ts";
 
 /** Longer payloads are shown by their beginning: the whole is in the JSON beside the page. */
 const TEXT_CHARACTERS_MAX = 20_000;
+/** Longer ones are shown as text: a list of digits becomes a tree of many times its length. */
+const TREE_CHARACTERS_MAX = 5000;
 const DEPTH_MAX = 24;
 
 /** A payload as a tree of names and values; texts as text, numbers with their digits. */
 export function payloadTree(text: string): Markup {
   if (text.length > TEXT_CHARACTERS_MAX)
     return markup`<pre>${text.slice(0, TEXT_CHARACTERS_MAX)}</pre><p class="quiet">The rest is in the JSON.</p>`;
-  const value = readable(text);
+  const value = text.length > TREE_CHARACTERS_MAX ? undefined : readable(text);
   return value === undefined ? markup`<pre>${text}</pre>` : treeOf(value, 0);
 }
 

@@ -9,7 +9,7 @@ import { pageAnswer } from "../pages/page.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { NOTHING_HERE, proofPage, TIME_IS_OVER } from "./proof-page.ts";
 import { openShare, StepsQuery } from "./public-shares.routes.ts";
-import { type Shown, showChain, showShare } from "./shared-chain.ts";
+import { type Shown, type ShownFrom, showChain, showShare } from "./shared-chain.ts";
 import { activeTraceShare, isCovered, placeOfCommit } from "./shares.store.ts";
 import { proofStep, restOf, verificationOf } from "./shown-views.ts";
 import type { Views } from "./views.ts";
@@ -21,21 +21,21 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
   const { config } = ports;
 
   /** What an active share lets everybody see under this id: a commit with its ancestors, or a trace. */
-  async function publicProof(id: string, step: number): Promise<Shown | undefined> {
+  async function publicProof(id: string, from: ShownFrom): Promise<Shown | undefined> {
     const nowMs = ports.clock.now();
     const commit = await placeOfCommit(ports.db, id);
     if (commit)
       return (await isCovered(ports.db, commit, nowMs))
-        ? showChain(ports, commit.account, id, { step })
+        ? showChain(ports, commit.account, id, from)
         : undefined;
     const share = await activeTraceShare(ports.db, id, nowMs);
-    return share && showShare(ports, share, { step });
+    return share && showShare(ports, share, from);
   }
 
   async function proof({ params, search }: RouteRequest, base: string): Promise<Answer> {
     const { from, format } = queryOf(ProofQuery, search);
     const id = params.id ?? "";
-    const shown = await publicProof(id, from);
+    const shown = await publicProof(id, format === "json" ? { step: from } : partFrom(from));
     const url = `${config.baseUrl}/${base}/${encodeURIComponent(id)}`;
     if (format === "json") {
       if (!shown) throw serverError("not_found", "Nothing with this id is shared.");
@@ -88,7 +88,7 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
         const id = params.shareId ?? "";
         try {
           const share = await openShare(ports, id);
-          const shown = await showShare(ports, share, { step: from });
+          const shown = await showShare(ports, share, partFrom(from));
           if (!shown) return pageAnswer(404, NOTHING_HERE);
           return pageAnswer(
             200,
@@ -110,6 +110,11 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
     }),
   ];
 }
+
+/** A page is as long as somebody may want to read, however long the chain is. */
+const PAGE_STEPS_MAX = 200;
+
+const partFrom = (step: number): ShownFrom => ({ step, count: PAGE_STEPS_MAX });
 
 /** Everything to recompute what is said (ledger.md 3.12). */
 function proofJson(shown: Shown, verifyUrl: string) {

@@ -7,6 +7,8 @@ import { traceTips } from "./shares.store.ts";
 /** Part of what is shown: from a step (1 is the first), as many as fit. */
 export interface ShownFrom {
   readonly step: number;
+  /** Steps at most; 1000 unless told. */
+  readonly count?: number;
 }
 
 /** A step, and which one it is. */
@@ -74,7 +76,7 @@ async function show(
     .filter(({ position }) => isShown(position))
     .sort((a, b) => a.position - b.position);
   const numbers = new Map(ordered.map(({ position }, at) => [position, at + 1]));
-  const last = lastOfPage(ordered, from.step);
+  const last = lastOfPage(ordered, from);
   const steps = new Map<number, NumberedStep>();
   const seen = { models: new Set<string>(), agents: new Set<string>(), forks: new Set<number>() };
   const verdicts = [];
@@ -114,10 +116,13 @@ function note(seen: { models: Set<string>; agents: Set<string>; forks: Set<numbe
 }
 
 /** The number of the last step that is shown together with this one: payloads of one answer are bounded. */
-function lastOfPage(links: readonly { readonly payloadBytes: number }[], first: number): number {
+function lastOfPage(
+  links: readonly { readonly payloadBytes: number }[],
+  { step: first, count = STEPS_MAX }: ShownFrom,
+): number {
   let bytes = 0;
   let last = first - 1;
-  for (const { payloadBytes } of links.slice(first - 1, first - 1 + STEPS_MAX)) {
+  for (const { payloadBytes } of links.slice(first - 1, first - 1 + count)) {
     bytes += payloadBytes;
     if (last >= first && bytes > BYTES_MAX) break;
     last++;

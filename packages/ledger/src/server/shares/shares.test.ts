@@ -150,6 +150,20 @@ test("a long chain is shown in parts, and judged as a whole", async () => {
     expect((await server.call({ path: `/api/chain/${shareId}${from}` })).status).toBe(400);
 });
 
+test("a page ends after two hundred steps, and says where it goes on", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  const ids = await chainOf(server, ana, 201);
+  const { shareUrl } = await share(server, ana, ids.at(-1) ?? "");
+  const path = new URL(shareUrl).pathname;
+  const [first, rest] = [await server.call({ path }), await server.call({ path: `${path}?from=201` })];
+  expect(first.text.match(/<details/g)).toHaveLength(200);
+  expect(first.text).toContain(`href="${shareUrl}?from=201"`);
+  expect(rest.text.match(/<details/g)).toHaveLength(1);
+  expect(rest.text).not.toContain("?from=");
+  for (const { text } of [first, rest]) expect(text).toContain("Intact: all 201 steps");
+});
+
 test.each([
   { label: "x".repeat(201) },
   { label: 7 },
