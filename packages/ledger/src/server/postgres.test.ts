@@ -13,6 +13,7 @@ import { serverForkSuite } from "../testing/server-fork-suite.ts";
 import { keysSuite } from "../testing/server-keys-suite.ts";
 import { ledgerCheckSuite } from "../testing/server-ledger-check-suite.ts";
 import { serverLogSuite } from "../testing/server-log-suite.ts";
+import { serverProcessesSuite } from "../testing/server-processes-suite.ts";
 import { sharesSuite } from "../testing/server-shares-suite.ts";
 import { statsSuite } from "../testing/server-stats-suite.ts";
 import { windowsSuite } from "../testing/windows-suite.ts";
@@ -45,7 +46,8 @@ const open = (context: TestContext) => openSchema(context, `s${++schemas}`);
 /** The same, and further pools for it: as other processes have it. */
 async function openShared(context: TestContext) {
   const schema = `s${++schemas}`;
-  return { db: await openSchema(context, schema), another: () => openSchema(context, schema) };
+  const url = "url" in postgres ? postgres.url : "";
+  return { url, schema, db: await openSchema(context, schema), another: () => openSchema(context, schema) };
 }
 
 accountsSuite("PostgreSQL", openShared);
@@ -61,6 +63,7 @@ serverLogSuite("PostgreSQL", open);
 serverCommitSuite("PostgreSQL", open);
 serverClaimsSuite("PostgreSQL", open);
 serverForkSuite("PostgreSQL", open);
+serverProcessesSuite(openShared);
 keysSuite("PostgreSQL", open);
 searchSuite("PostgreSQL", open);
 sharesSuite("PostgreSQL", open);

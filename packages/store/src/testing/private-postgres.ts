@@ -15,6 +15,10 @@ const START_MS = 20_000;
 export interface PrivatePostgres extends AsyncDisposable {
   /** For `openPostgres`. */
   readonly url: string;
+  /** Cuts all connections and stops the server; what was committed stays. */
+  stop(): Promise<void>;
+  /** Starts it again. */
+  start(): Promise<void>;
 }
 
 /** Starts Debian's newest PostgreSQL; answers why not where that cannot be. */
@@ -40,15 +44,20 @@ export async function startPrivatePostgres(): Promise<PrivatePostgres | { readon
     folder[Symbol.dispose]();
     return { missing: `initdb failed: ${made.stderr.trim().split("\n").at(-1)}` };
   }
-  const server = spawn(join(programs, "postgres"), settings(data, folder.path), {
-    ...user,
-    cwd: folder.path,
-    stdio: "ignore",
-  });
   const url = `postgresql://tester@localhost/postgres?host=${encodeURIComponent(folder.path)}`;
-  await untilReady(url, server);
+  const start = async () => {
+    const options = { ...user, cwd: folder.path, stdio: "ignore" } as const;
+    const server = spawn(join(programs, "postgres"), settings(data, folder.path), options);
+    await untilReady(url, server);
+    return server;
+  };
+  let server = await start();
   return {
     url,
+    stop: () => stop(server),
+    async start() {
+      server = await start();
+    },
     async [Symbol.asyncDispose]() {
       await stop(server);
       folder[Symbol.dispose]();
