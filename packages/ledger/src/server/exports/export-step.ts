@@ -1,11 +1,11 @@
 import { canon1OfText } from "@darkmatter/core";
 import {
   envelopeText,
-  type InclusionStep,
   inclusionProof,
   prefixed,
   type ReadNode,
   rootAt,
+  type SignedCheckpoint,
   spkiPem,
 } from "@darkmatter/proof";
 import { secondsTime } from "../../times.ts";
@@ -15,6 +15,7 @@ import { type PassportSurroundings, passportIn } from "../chains/views.ts";
 import type { StoredCommit } from "../commits/commit.ts";
 import { envelopeOf } from "../commits/passport.ts";
 import { RawJson } from "../json-text.ts";
+import { CanonicalJson } from "./canonical-text.ts";
 
 /** A step as `chain` has it. */
 export function exportedPassport({ commit, soundness }: ReadableStep, around: PassportSurroundings) {
@@ -63,25 +64,34 @@ async function logProof(
     tree_size: size,
     accepted_at: secondsTime(acceptedMs),
     client_timestamp: timestamp,
-    inclusion_proof: await inclusion(readNode, position, size),
+    inclusion_proof: new CanonicalJson(JSON.stringify(await inclusion(readNode, position, size))),
     proof_status: statusOf(covering),
     pubkey_url: `${baseUrl}/api/log/pubkey`,
     checkpoint_url: `${baseUrl}/api/log/checkpoint`,
     verify_url: `${baseUrl}/api/log/proof/${id}`,
-    checkpoint_inclusion: covering && {
-      checkpoint_id: covering.checkpoint.checkpoint_id,
-      tree_root: covering.checkpoint.tree_root,
-      ...(await inclusion(readNode, position, covering.checkpoint.tree_size)),
-    },
+    checkpoint_inclusion: covering && (await checkpointInclusion(readNode, position, covering.checkpoint)),
   };
+}
+
+// Most of an export is proofs: their members stand in the order of their names, which is canon-1 as it is.
+
+async function checkpointInclusion(
+  readNode: ReadNode,
+  position: number,
+  { checkpoint_id, tree_root, tree_size }: SignedCheckpoint,
+): Promise<CanonicalJson> {
+  const { leaf_index, proof } = await inclusion(readNode, position, tree_size);
+  return new CanonicalJson(JSON.stringify({ checkpoint_id, leaf_index, proof, tree_root, tree_size }));
 }
 
 async function inclusion(readNode: ReadNode, position: number, size: number) {
   const proof = await inclusionProof(readNode, position, size);
-  return { leaf_index: position, tree_size: size, proof: proof.map(plain) };
+  return {
+    leaf_index: position,
+    proof: proof.map(({ direction, hash }) => ({ direction, hash })),
+    tree_size: size,
+  };
 }
-
-const plain = (step: InclusionStep) => ({ ...step });
 
 function statusOf(covering: CoveringCheckpoint | undefined) {
   if (!covering) return "included";

@@ -21,7 +21,7 @@ import type { Answerable } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { canonicalText } from "./canonical-text.ts";
 import { exportedPassport, flatMembers, planOwnTree } from "./export-step.ts";
-import { bodyOf, commaed } from "./long-answer.ts";
+import { bodyOf, commaed, WHOLE_CHARACTERS_MAX } from "./long-answer.ts";
 
 export type ExportPorts = ChainPorts & Pick<LedgerServerPorts, "random" | "config" | "report">;
 
@@ -57,7 +57,7 @@ const EXPORT_ID_RANDOM_BYTES = 4;
 
 /**
  * A chain as a file that anyone can check (ledger.md 3.5, docs/proof.md sections 3 and 4), in canon-1; `undefined` for
- * any id that is not this account's. It is written twice, once for its hash, so that no chain is too long for it.
+ * any id that is not this account's. A long one is written twice, the first time for its hash: none is too long for it.
  * @throws LEDGER_DAMAGED for a commit that can no longer be read
  */
 export async function exportOf(
@@ -69,8 +69,25 @@ export async function exportOf(
   if (!chain) return undefined;
   const sources = await sourcesOf(ports, signLog, chain, wishes);
   const hash = runningSha256();
-  for await (const piece of pieces(sources, undefined)) hash.update(piece);
-  return bodyOf(pieces(sources, prefixed(hash.hex())));
+  const kept: Piece[] = [];
+  let characters = 0;
+  for await (const piece of pieces(sources)) {
+    if (piece !== HASH_PLACE) hash.update(piece);
+    characters += piece === HASH_PLACE ? 0 : piece.length;
+    if (characters <= WHOLE_CHARACTERS_MAX) kept.push(piece);
+    else kept.length = 0;
+  }
+  const member = `"export_hash":${JSON.stringify(prefixed(hash.hex()))},`;
+  if (characters > WHOLE_CHARACTERS_MAX) return bodyOf(placed(pieces(sources), member));
+  return kept.map((piece) => (piece === HASH_PLACE ? member : piece)).join("");
+}
+
+/** Where the hash of all the rest stands. */
+const HASH_PLACE = Symbol("export_hash");
+type Piece = string | typeof HASH_PLACE;
+
+async function* placed(file: AsyncGenerator<Piece>, member: string): AsyncGenerator<string> {
+  for await (const piece of file) yield piece === HASH_PLACE ? member : piece;
 }
 
 async function sourcesOf(
@@ -120,17 +137,18 @@ async function signedAnchors(ports: ExportPorts, signLog: SignLog, chain: Chain)
   return anchorsOf(ports, chain);
 }
 
-/** The file in its order; without its hash where that is to be found out. */
-async function* pieces(sources: Sources, exportHash: string | undefined): AsyncGenerator<string> {
+/** The file in its order. */
+async function* pieces(sources: Sources): AsyncGenerator<Piece> {
   const { anchors, chain, covering, metadata } = sources;
   const ends = createEnds();
   yield `{"_spec":${canonicalText(SPEC)},"chain":[`;
   yield* commaed(passports(sources, ends.add));
   yield `],"checkpoint":${canonicalText(covering ? coveringMember(covering) : null)},"commits":[`;
   yield* commaed(commits(sources));
-  const hash = exportHash === undefined ? "" : `"export_hash":${JSON.stringify(exportHash)},`;
+  yield "],";
+  yield HASH_PLACE;
   const integrity = ends.integrity(checkpointFault(anchors.covering), chain);
-  yield `],${hash}"integrity":${canonicalText(integrity)},`;
+  yield `"integrity":${canonicalText(integrity)},`;
   yield `"metadata":${canonicalText({ ...(metadata as object), trace_id: ends.trace() })},`;
   yield `"server_pubkey":${canonicalText(serverKey(sources))}}`;
 }
