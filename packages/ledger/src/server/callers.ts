@@ -1,4 +1,5 @@
-import { MINUTE_MS, sha256Hex } from "@darkmatter/core";
+import { timingSafeEqual } from "node:crypto";
+import { MINUTE_MS, sha256, sha256Hex } from "@darkmatter/core";
 import { subscriberOf } from "@darkmatter/net";
 import type { Answer, Route, RouteContract, RouteRequest } from "@darkmatter/surface";
 import { agentByKeyHash } from "./agents/agents.store.ts";
@@ -154,11 +155,15 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
   async function isAdmin(request: RouteRequest): Promise<boolean> {
     const secret = bearerOf(request);
     if (secret === undefined) return false;
-    // Hashes of equal length, so that the comparison's time tells nothing of the secret.
-    if (config.adminSecret !== undefined && sha256Hex(secret) === sha256Hex(config.adminSecret)) return true;
+    if (config.adminSecret !== undefined && isSame(secret, config.adminSecret)) return true;
     const caller = await keyCaller(request);
     return caller !== undefined && config.adminAgents.includes(caller.agentId);
   }
+}
+
+/** By hashes, which are of one length, and in a time that tells nothing of either. */
+function isSame(sent: string, secret: string): boolean {
+  return timingSafeEqual(sha256(sent), sha256(secret));
 }
 
 function limitHeaders({ limit, remaining, resetMs }: Taken): Record<string, string> {
