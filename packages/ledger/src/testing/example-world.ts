@@ -19,6 +19,8 @@ export interface Credentials {
 export interface ExampleWorld extends AsyncDisposable {
   readonly server: TestServer;
   readonly names: ExampleNames;
+  /** Of the account whose things `names` has. */
+  readonly own: Credentials;
   /** Another account, with an agent of its own. */
   readonly stranger: Credentials;
   /** Runs an example as the account whose things `names` has, or with others. */
@@ -84,6 +86,7 @@ export async function exampleWorld(): Promise<ExampleWorld> {
   return {
     server,
     names,
+    own,
     stranger,
     bodyOf,
     run(route, example, by = own, of = names) {

@@ -21,6 +21,8 @@ test("the API is there", () => {
   expect(examples.length).toBeGreaterThan(routes.length);
 });
 
+const flexible = examples.filter(({ route }) => route.contract?.caller === "key or session");
+
 test.each(named)(
   "$name says what callers may rely on, with an example of success or refusal",
   ({ route }) => {
@@ -40,6 +42,13 @@ test.each(examples)("$name", async ({ route, example }) => {
   if (schema) expect(schema.safeParse(json).error).toBeUndefined();
   if (route.contract?.request && example.body !== undefined && status < 300)
     expect(route.contract.request.safeParse(own.bodyOf(example)).error).toBeUndefined();
+});
+
+test.each(flexible)("$name, with a session", async ({ route, example }) => {
+  await using own = await exampleWorld();
+  const { session } = own.own;
+  const { status } = await own.run(route, example, { key: session, session });
+  expect(status).toBe(example.status);
 });
 
 test("every placeholder of an example is known, and every parameter of a path has a value", () => {
