@@ -67,6 +67,9 @@ function exportSuite(opened: Opened): void {
       ["checkpoint", 1],
       ["assurance", 8],
     ]);
+    expect(report.notProven).toContainEqual(
+      expect.stringMatching(/^nobody vouches for chain: .*trace_id, branch_key/),
+    );
     const { metadata, integrity, checkpoint, commits, chain, server_pubkey } =
       answer.json as unknown as Exported;
     expect(metadata).toMatchObject({

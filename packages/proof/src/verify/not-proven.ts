@@ -55,6 +55,18 @@ export const UNBOUND: readonly Unbound[] = [
   ...unbound("members", ...under("chain.*", "created_by", "event", "integrity", "lineage", "integrity_v2")),
 ];
 
+/** What is bound by nothing but the word of a ledger server; in a node's bundle it is fixed, or its exporter's key signs it. */
+const UNBOUND_OF_SERVER: readonly Unbound[] = [
+  ...unbound("value", ...under("metadata", "trace_id", "exported_by")),
+  ...unbound(
+    "value",
+    ...under("chain.*", "trace_id", "branch_key", "event.type", "integrity_v2.client_match"),
+  ),
+  ...unbound("value", ...under("commits.*", "client_envelope", "metadata where it is not attested")),
+  ...unbound("value", ...under("commits.*._proof", "pubkey_url", "checkpoint_url", "verify_url")),
+  ...unbound("value", ...under("server_pubkey", "use", "pubkey_url")),
+];
+
 /** What a report says that it does not prove. */
 export function notProvenBy({ node }: Bundle, phases: readonly PhaseReport[]): readonly string[] {
   const unchecked = phases
@@ -62,15 +74,17 @@ export function notProvenBy({ node }: Bundle, phases: readonly PhaseReport[]): r
     .map(({ phase, detail }) => `${phase}: not checked, ${detail}`);
   return [
     ...unchecked,
-    ...unboundSentences(node ? "only its exporter vouches" : "nobody vouches"),
+    ...(node
+      ? unboundSentences(UNBOUND, "only its exporter vouches")
+      : unboundSentences([...UNBOUND, ...UNBOUND_OF_SERVER], "nobody vouches")),
     ...NO_FILE_PROVES,
   ];
 }
 
-/** `UNBOUND` in words. */
-function unboundSentences(vouches: string): readonly string[] {
+/** What is unbound, in words. */
+function unboundSentences(all: readonly Unbound[], vouches: string): readonly string[] {
   const pathsOf = (freedom: Freedom) =>
-    UNBOUND.filter((one) => one.freedom === freedom).map(({ path }) => path.split("."));
+    all.filter((one) => one.freedom === freedom).map(({ path }) => path.split("."));
   const sections = Map.groupBy(pathsOf("value"), ([top = ""]) => top);
   const lists = pathsOf("presence").filter((path) => path.at(-1) === "*");
   const open = pathsOf("members").map(([top]) => top);

@@ -35,7 +35,7 @@ export interface WalkWishes {
   readonly also?: (readNode: ReadNode, position: number) => Promise<unknown>;
 }
 
-const LINKS_AT_ONCE = 1000;
+const LINKS_AT_ONCE = 256;
 const STEPS_AT_ONCE = 64;
 /** Payloads held at once, but for a single larger one. */
 const PAGE_BYTES = 8_000_000;

@@ -77,7 +77,9 @@ function sealed(bundle: JsonObject): string {
   return canon1OfText(JSON.stringify({ ...members, export_hash: `sha256:${hash}` }));
 }
 
-test("both verifiers take an export, and refuse it once any value is another one", async (context) => {
+test("both verifiers take an export, and refuse it once any value is another one", {
+  timeout: 60_000,
+}, async (context) => {
   await using server = await testServer();
   const { ana, tip } = await chainWorld(server);
   const text = await exportText(server, ana, tip);
@@ -118,17 +120,19 @@ function inPython(texts: readonly string[]): string[] | undefined {
     .map((line) => (JSON.parse(line) as { verdict: string }).verdict);
 }
 
-test("a chain of many pages verifies, is listed in full and exported piece by piece", async () => {
+test("a chain of many pages verifies, is listed in full and exported piece by piece", {
+  timeout: 60_000,
+}, async () => {
   await using server = await testServer();
   const ana = await server.account();
-  const ids = await longChain(server, ana, 1100);
+  const ids = await longChain(server, ana, 300);
   const tip = ids.at(-1) ?? "";
   const verified = await server.call({ path: `/api/verify/${tip}` }, ana);
-  expect(verified.json).toMatchObject({ chain_intact: true, length: 1100 });
+  expect(verified.json).toMatchObject({ chain_intact: true, length: 300 });
   const lineage = await server.call({ path: `/api/lineage/${tip}` }, ana);
   expect((lineage.json as { chain: { id: string }[] }).chain.map(({ id }) => id)).toEqual(ids.toReversed());
-  const replayed = await server.call({ path: `/api/replay/${tip}` }, ana);
-  expect(replayed.json).toMatchObject({ totalSteps: 1100, truncated: true, nextCursor: "1001" });
+  const replayed = await server.call({ path: `/api/replay/${tip}?limit=200` }, ana);
+  expect(replayed.json).toMatchObject({ totalSteps: 300, truncated: true, nextCursor: "201" });
 
   const request = {
     method: "GET",
@@ -146,6 +150,6 @@ test("a chain of many pages verifies, is listed in full and exported piece by pi
   for await (const piece of answer.body as AsyncIterable<Uint8Array>) pieces.push(piece);
   const text = Buffer.concat(pieces).toString("utf8");
   expect(text.length).toBeGreaterThan(WHOLE_CHARACTERS_MAX);
-  expect(pieces.length).toBeGreaterThan(10);
+  expect(pieces.length).toBeGreaterThan(3);
   expect((await verifyBundle(text, verify)).verdict).toBe("verified");
 });

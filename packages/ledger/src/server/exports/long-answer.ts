@@ -2,7 +2,7 @@ import { utf8 } from "@darkmatter/core";
 import type { Answer } from "@darkmatter/surface";
 
 /** Characters of an answer that is sent in one piece; longer ones are sent as they are made. */
-export const WHOLE_CHARACTERS_MAX = 4_000_000;
+export const WHOLE_CHARACTERS_MAX = 1_000_000;
 
 /** The body of an answer that may be very long: it is never held as a whole, unless it is short. */
 export async function bodyOf(pieces: AsyncGenerator<string>): Promise<Answer["body"]> {
