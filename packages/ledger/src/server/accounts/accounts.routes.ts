@@ -48,6 +48,11 @@ export function accountRoutes(ports: LedgerServerPorts, ways: Ways, { accounts, 
         request: SignUp,
         answers: SIGNED_IN,
         examples: [
+          {
+            name: "a new person",
+            body: { email: "new.person@example.com", password: "a long password" },
+            status: 200,
+          },
           { name: "an email that is known", body: { email: "{email}", password: "{password}" }, status: 400 },
         ],
       },

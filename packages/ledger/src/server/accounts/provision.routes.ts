@@ -34,6 +34,11 @@ export function provisionRoutes(ports: LedgerServerPorts, ways: Ways, agents: Ag
           409: { says: "the email is known; nothing was done" },
         },
         examples: [
+          {
+            name: "a new account",
+            body: { email: "another.person@example.com", agentName: "planner" },
+            status: 201,
+          },
           { name: "an email that is known", body: { email: "{email}" }, status: 409 },
           { name: "no email", body: { email: "nobody" }, status: 400 },
         ],
