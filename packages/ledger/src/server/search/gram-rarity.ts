@@ -14,14 +14,16 @@ const GROWTH = 2;
 /** Below this even a poor choice of grams is quick. */
 const COMMITS_MIN = 10_000;
 
-/** Grams that are looked for: each more costs reading its list, and rules out less and less. */
-const GRAMS_ASKED = 5;
-/** Of a gram that more than this share of payloads hold the list costs more than it rules out. */
-const COMMON = 0.125;
+/** Grams that are looked for at most. */
+const GRAMS_ASKED = 12;
+/** Looking at a payload costs as much as reading so many entries of a gram's list. */
+const LOOK = 400;
+/** Grams of one word come together: each next one rules out less than by chance, as if its share were this root of it. */
+const KINSHIP = 3;
 
 /** Knows from a sample how rare grams are, so that an index is asked for those that rule out most. */
 export interface GramRarity {
-  /** The rarest few of some grams. */
+  /** Those of some grams that a list of candidates is best made of. */
   rarest(grams: ReadonlySet<string>): string[];
   /** Counts, when the log has grown enough since; gives others their turn. */
   learn(read: Read, size: number): Promise<void>;
@@ -32,12 +34,23 @@ export function createGramRarity(clock: Pick<Clock, "turn">): GramRarity {
   let sampled = 0;
   let learnedAt = COMMITS_MIN / GROWTH;
 
+  /** Of what no sample holds it is half a sample. Without samples all are alike. */
+  const shareOf = (gram: string) => (sampled === 0 ? 1 / LOOK : (counts.get(gram) ?? 0.5) / sampled);
+
   return {
     rarest(grams) {
-      const known = [...grams].map((gram) => ({ gram, count: counts.get(gram) ?? 0 }));
-      known.sort((one, other) => one.count - other.count);
-      const rare = known.filter(({ count }) => count <= sampled * COMMON);
-      return (rare.length > 0 ? rare : known).slice(0, GRAMS_ASKED).map(({ gram }) => gram);
+      const known = [...grams].map((gram) => ({ gram, share: shareOf(gram) }));
+      known.sort((one, other) => one.share - other.share);
+      const asked: string[] = [];
+      // The share of payloads that is left to look at.
+      let left = 1;
+      for (const { gram, share } of known.slice(0, GRAMS_ASKED)) {
+        const after = left * (asked.length === 0 ? share : share ** (1 / KINSHIP));
+        if (asked.length > 0 && (left - after) * LOOK < share) break;
+        asked.push(gram);
+        left = after;
+      }
+      return asked;
     },
     async learn(read, size) {
       if (size < learnedAt * GROWTH) return;

@@ -6,7 +6,7 @@ import { addGrams, GRAMS_MAX, indexable, wholeGram } from "./grams.ts";
 import {
   lockMark,
   logSize,
-  type PlacedPayload,
+  type OwnedPayload,
   payloadAt,
   payloadsFrom,
   readMark,
@@ -50,7 +50,7 @@ export function createSearchIndexer({
   const engine = searchEngine(db.dialect);
   let isStopped = false;
 
-  async function documentOf({ position, account, bytes, payload }: PlacedPayload) {
+  async function documentOf({ position, account, bytes, payload }: OwnedPayload) {
     if (bytes === null) return undefined;
     if (payload !== null) {
       const text = indexable(searchedText(payload));

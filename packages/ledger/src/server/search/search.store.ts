@@ -137,19 +137,17 @@ export async function logSize(read: Read): Promise<number> {
 /** Texts of more bytes are read one by one. */
 export const SMALL_BYTES = 65_536;
 
-/** A commit for the index; `payload` is `null` where it is pruned or not small, and `bytes` tells which. */
-export type PlacedPayload = {
-  position: number;
-  account: number;
-  bytes: number | null;
-  payload: string | null;
-};
+/** A commit and the bytes of its payload; `null` where that was pruned. */
+export type Sized = { position: number; bytes: number | null };
+/** `payload` is `null` also where it is not small. */
+export type PlacedPayload = Sized & { payload: string | null };
+export type OwnedPayload = PlacedPayload & { account: number };
 
 const SMALL_PAYLOAD = `octet_length(y.payload) AS bytes,
   CASE WHEN octet_length(y.payload) <= ${SMALL_BYTES} THEN y.payload END AS payload`;
 
-export async function payloadsFrom(read: Read, from: number, limit: number): Promise<PlacedPayload[]> {
-  return read.all<PlacedPayload>(
+export async function payloadsFrom(read: Read, from: number, limit: number): Promise<OwnedPayload[]> {
+  return read.all<OwnedPayload>(
     `SELECT c.position, c.account, ${SMALL_PAYLOAD}
      FROM ledger_commits c LEFT JOIN ledger_payloads y ON y.position = c.position
      WHERE c.position >= ? ORDER BY c.position LIMIT CAST(? AS BIGINT)`,
@@ -233,25 +231,39 @@ export const POSITIONS_AT_ONCE = 256;
 const PREPARED = [8, 64, POSITIONS_AT_ONCE];
 const NOWHERE = -1;
 
-/** Those of the given commits that are the account's and pass the filter, newest first; with their payloads if asked. */
-export async function filteredPayloads(
+/** The given commits' payloads, whosever they are. */
+export async function payloadsAt(read: Read, positions: readonly number[]): Promise<PlacedPayload[]> {
+  const places = placesFor(positions);
+  return read.all<PlacedPayload>(
+    `SELECT y.position, ${SMALL_PAYLOAD} FROM ledger_payloads y WHERE y.position IN (${marks(places)})`,
+    ...places,
+  );
+}
+
+/** Those of the given commits that are the account's and pass the filter, newest first. */
+export async function filtered(
   read: Read,
   account: number,
   positions: readonly number[],
   filter: CommitFilter,
-  withPayload: boolean,
-): Promise<PlacedPayload[]> {
-  const places = PREPARED.find((count) => count >= positions.length) ?? positions.length;
-  const padded = Array.from({ length: places }, (_, at) => positions[at] ?? NOWHERE);
+): Promise<Sized[]> {
+  const places = placesFor(positions);
   const { sql, values } = conditionsOf(filter);
-  const rows = await read.all<PlacedPayload>(
+  const rows = await read.all<Sized>(
     // The plus keeps SQLite from going by the account's index: it knows the places already.
-    `SELECT c.position, c.account, ${withPayload ? SMALL_PAYLOAD : "octet_length(y.payload) AS bytes, NULL AS payload"}
+    `SELECT c.position, octet_length(y.payload) AS bytes
      FROM ledger_commits c LEFT JOIN ledger_payloads y ON y.position = c.position
-     WHERE c.position IN (${padded.map(() => "?").join()}) AND +c.account = ?${sql}`,
-    ...padded,
+     WHERE c.position IN (${marks(places)}) AND +c.account = ?${sql}`,
+    ...places,
     account,
     ...values,
   );
   return rows.sort((one, other) => other.position - one.position);
 }
+
+function placesFor(positions: readonly number[]): number[] {
+  const count = PREPARED.find((places) => places >= positions.length) ?? positions.length;
+  return Array.from({ length: count }, (_, at) => positions[at] ?? NOWHERE);
+}
+
+const marks = (places: readonly number[]) => places.map(() => "?").join();

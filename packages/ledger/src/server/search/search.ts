@@ -9,11 +9,12 @@ import {
   accountPositions,
   type CommitFilter,
   countOfAccount,
-  filteredPayloads,
+  filtered,
   logSize,
   type PlacedPayload,
   POSITIONS_AT_ONCE,
   payloadAt,
+  payloadsAt,
   readMark,
   searchEngine,
 } from "./search.store.ts";
@@ -97,7 +98,6 @@ export function createSearch({
   }
 
   async function holds(commit: PlacedPayload, needle: string, isIn: ReturnType<typeof createFinder>) {
-    if (commit.bytes === null) return false;
     if (commit.payload !== null && needle.length <= SHORT_NEEDLE)
       return searchedText(commit.payload).includes(needle);
     const payload = commit.payload ?? (await payloadAt(db, commit.position));
@@ -114,6 +114,18 @@ export function createSearch({
     return commit !== undefined && soundnessOf(commit).status === "valid";
   }
 
+  /** Those of the positions whose payloads hold the text. Most candidates do not: who they are of is asked after. */
+  async function holding(
+    positions: readonly number[],
+    needle: string,
+    isIn: ReturnType<typeof createFinder>,
+  ) {
+    const found: number[] = [];
+    for (const commit of await payloadsAt(db, positions))
+      if (await holds(commit, needle, isIn)) found.push(commit.position);
+    return found;
+  }
+
   async function* matches(account: number, wishes: SearchWishes, size: number, signal: AbortSignal) {
     const needle = wishes.text ? folded(wishes.text) : undefined;
     const isIn = createFinder(needle ?? "");
@@ -121,9 +133,9 @@ export function createSearch({
       for (let from = 0; from < page.length; from += POSITIONS_AT_ONCE) {
         signal.throwIfAborted();
         const some = page.slice(from, from + POSITIONS_AT_ONCE);
-        for (const commit of await filteredPayloads(db, account, some, wishes, needle !== undefined)) {
-          if (needle !== undefined && !(await holds(commit, needle, isIn))) continue;
-          const match = { position: commit.position, bytes: commit.bytes ?? 0 };
+        const left = needle === undefined ? some : await holding(some, needle, isIn);
+        for (const { position, bytes } of left.length > 0 ? await filtered(db, account, left, wishes) : []) {
+          const match = { position, bytes: bytes ?? 0 };
           if (wishes.verified === undefined || (await isSound(match)) === wishes.verified) yield match;
         }
         await clock.turn();
@@ -135,7 +147,7 @@ export function createSearch({
     const positions = await accountPositions(db, account, { from: 0, before, limit }, {});
     for (let from = 0; from < positions.length; from += POSITIONS_AT_ONCE) {
       const some = positions.slice(from, from + POSITIONS_AT_ONCE);
-      for (const { position, bytes } of await filteredPayloads(db, account, some, {}, false))
+      for (const { position, bytes } of await filtered(db, account, some, {}))
         yield { position, bytes: bytes ?? 0 };
     }
   }
