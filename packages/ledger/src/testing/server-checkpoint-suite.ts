@@ -2,6 +2,8 @@ import { createSigner, createVerifier } from "@darkmatter/identity";
 import { signedCheckpointOf, verifyNodeCheckpoint } from "@darkmatter/proof";
 import type { Database } from "@darkmatter/store";
 import { describe, expect, type TestContext, test } from "vitest";
+import { checkServerLedger } from "../server/log/ledger-check.ts";
+import type { LogKeys } from "../server/log/log-keys.ts";
 import { createServerLog } from "../server/log/server-log.ts";
 import { type OpenShared, twoServers } from "./accounts-suite.ts";
 import { testServer } from "./test-server.ts";
@@ -74,6 +76,43 @@ export function checkpointSuite(name: string, open: OpenServerDatabase): void {
         code: "LOG_KEY_WRONG",
       });
       await started([{ publicKey, validUntil: signed?.timestamp ?? "" }]);
+    });
+
+    test("after a change of keys the whole log is still checked, and no key that signed it may be left out", async (context) => {
+      await using server = await opened(context);
+      const { ports, db } = server;
+      const ana = await server.account("ana");
+      await server.commit(ana, { payload: {} });
+      const signed = await createServerLog(ports).checkpointNow();
+      const former = [{ publicKey: ports.logKey.agentId, validUntil: signed?.timestamp ?? "" }];
+      const changed = {
+        ...ports,
+        logKey: createSigner(new Uint8Array(32).fill(9)),
+        formerLogKeys: former,
+      };
+      await server.commit(ana, { payload: {} });
+      const later = await createServerLog(changed).checkpointNow();
+
+      expect(later).toMatchObject({ tree_size: 2, previous_cp_id: signed?.checkpoint_id });
+      const { verifier } = ports;
+      const checked = (keys: LogKeys) => checkServerLedger(db, { keys, verifier });
+      const current = changed.logKey.agentId;
+      expect(await checked({ current, former })).toMatchObject({ isSound: true, checkpoints: 2 });
+      expect(await checked({ current, former: [] })).toMatchObject({ isSound: false, badCheckpoints: 1 });
+      await createServerLog(changed).start();
+      for (const wrong of [{ ...changed, formerLogKeys: [] }, ports])
+        await expect(createServerLog(wrong).start()).rejects.toMatchObject({ code: "LOG_KEY_WRONG" });
+    });
+
+    test("the log is signed each ten minutes, if it grew", async (context) => {
+      await using server = await opened(context);
+      await server.commit(await server.account("ana"), { payload: {} });
+      const log = createServerLog(server.ports);
+      const job = log.jobs.find(({ name }) => name === "ledger.checkpoint");
+      expect(job).toMatchObject({ periodMs: 600_000, atStart: true });
+      await job?.run();
+      await job?.run();
+      expect(await log.checkpoints.from(server.db, 0)).toHaveLength(1);
     });
   });
 }

@@ -66,7 +66,10 @@ function readRoutes({ db, verifier }: LedgerServerPorts, ways: Ways, { checkpoin
       contract: {
         tag: "witnesses",
         answers: { 200: { says: "the key as PEM" }, 404: { says: "there is no such witness" } },
-        examples: [{ name: "of none", params: { id: "wit_0000000000000000" }, status: 404 }],
+        examples: [
+          { name: "of a witness", params: { id: "{witness}" }, status: 200 },
+          { name: "of none", params: { id: "wit_0000000000000000" }, status: 404 },
+        ],
       },
       async handle({ params }) {
         const witness = await witnessById(db, params.id ?? "");
@@ -88,7 +91,10 @@ function readRoutes({ db, verifier }: LedgerServerPorts, ways: Ways, { checkpoin
           200: { says: "each signature, checked anew" },
           404: { says: "there is no such checkpoint" },
         },
-        examples: [{ name: "of no checkpoint", params: { id: "cp_1_00000000" }, status: 404 }],
+        examples: [
+          { name: "of a checkpoint", params: { id: "{checkpoint}" }, status: 200 },
+          { name: "of no checkpoint", params: { id: "cp_1_00000000" }, status: 404 },
+        ],
       },
       async handle({ params }) {
         const checkpoint = await checkpointById(db, params.id ?? "");
