@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { type CommandInput, EXIT_OK } from "@darkmatter/surface";
+import { type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningLedgerServer } from "./adapters/ledger-server.ts";
 import { ownOrServer } from "./commands/ledger-client/own-or-server.ts";
@@ -131,7 +131,7 @@ describe("this agent's own ledger and a server's", () => {
     const input = { options: {} } as unknown as CommandInput;
     const answers = {
       own: async () => Promise.reject(nodeError("COMMIT_UNKNOWN", "not here.")),
-      server: async () => EXIT_OK,
+      server: async (): Promise<ExitCode> => EXIT_OK,
     };
     const id = "ctx_1795310362309_8551b20a4a4a";
     await expect(ownOrServer(input, id, answers)).rejects.toThrow("not here. No ledger server was asked");

@@ -1,9 +1,9 @@
-import { nodeError } from "../errors.ts";
+import { clientError } from "../ledger-client/errors.ts";
 
 /** Whether there is somebody to ask. */
 export const isAsking = (): boolean => process.stdin.isTTY === true;
 
-/** Asks for a line on the terminal. @throws NOT_CONFIRMED when nobody answers */
+/** Asks for a line on the terminal. @throws CANCELLED when nobody answers */
 export async function askText(
   message: string,
   initialValue: string,
@@ -14,7 +14,7 @@ export async function askText(
   return given(await text({ message, initialValue, validate, output: process.stderr }), isCancel);
 }
 
-/** Asks for one of some answers. @throws NOT_CONFIRMED when nobody answers */
+/** Asks for one of some answers. @throws CANCELLED when nobody answers */
 export async function askChoice<T extends string>(
   message: string,
   choices: readonly { readonly value: T; readonly label: string }[],
@@ -25,6 +25,6 @@ export async function askChoice<T extends string>(
 }
 
 function given(answer: string | symbol, isCancel: (value: unknown) => value is symbol): string {
-  if (isCancel(answer)) throw nodeError("NOT_CONFIRMED");
+  if (isCancel(answer)) throw clientError("CANCELLED");
   return answer;
 }

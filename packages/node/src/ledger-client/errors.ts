@@ -56,6 +56,11 @@ const KINDS = {
     "Say --env replace to put the new ones in their place, or --env append to put them after (the last ones count).",
   ),
   KEY_UNREADABLE: kind("This is no Ed25519 public key.", "Make a pair: darkmatter keys generate NAME"),
+  CANCELLED: kind(
+    "Nothing was done.",
+    "What is asked can also be said: the same command with --help lists how.",
+  ),
+  FILE_TAKEN: kind("There is such a file already.", "Move it away, or replace it with --force."),
   NO_FORK: kind("This chain has no fork.", "Name two commits: darkmatter diff A B"),
 } satisfies Record<string, ErrorKind>;
 

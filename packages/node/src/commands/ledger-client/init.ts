@@ -46,7 +46,7 @@ export async function init(input: CommandInput): Promise<ExitCode> {
   return tested === undefined || tested.error === undefined ? EXIT_OK : EXIT_FAILURE;
 }
 
-/** @throws ENV_HAS_KEYS where nobody can be asked, NOT_CONFIRMED, USAGE */
+/** @throws ENV_HAS_KEYS where nobody can be asked, CANCELLED, USAGE */
 async function placingIn(input: CommandInput, dotEnv: string): Promise<Placing> {
   const said = textOption(input.options.env);
   if (said !== undefined && said !== "append" && said !== "replace") {
@@ -61,7 +61,7 @@ async function placingIn(input: CommandInput, dotEnv: string): Promise<Placing> 
     { value: "replace", label: "replace: the old ones are lost here" },
     { value: "cancel", label: "cancel" },
   ]);
-  if (choice === "cancel") throw nodeError("NOT_CONFIRMED");
+  if (choice === "cancel") throw clientError("CANCELLED");
   return choice;
 }
 

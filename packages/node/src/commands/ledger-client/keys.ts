@@ -18,7 +18,7 @@ const PUBLIC_MODE = 0o644;
 const privateFile = (name: string) => resolve(`${name}.private.pem`);
 const publicFile = (name: string) => resolve(`${name}.public.pem`);
 
-/** @throws USAGE, FILE_EXISTS */
+/** @throws USAGE, FILE_TAKEN */
 export async function generateKey(input: CommandInput): Promise<ExitCode> {
   if (input.options.log === true) return generateLogKey(input);
   const name = input.args.name ?? "signing";
@@ -68,10 +68,7 @@ async function place(path: string, text: string, mode: number, isForced: boolean
 }
 
 const taken = (path: string) =>
-  nodeError(
-    "FILE_EXISTS",
-    `${path} exists already: with --force it is replaced, and what only it could sign with is lost.`,
-  );
+  clientError("FILE_TAKEN", `${path} exists already. What only it can sign is lost when it is replaced.`);
 
 export const registerKey = (input: CommandInput): Promise<ExitCode> =>
   atServer(input, async ({ client }) => {
