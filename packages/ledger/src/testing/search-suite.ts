@@ -21,12 +21,11 @@ export function searchSuite(name: string, open: Open): void {
     pageSuite(opened);
     indexSuite(opened);
     largeSuite(opened);
-    refusalSuite(opened);
     dashboardSuite(opened);
   });
 }
 
-interface Answer {
+interface SearchAnswer {
   readonly results: readonly { readonly id: string; readonly payload: unknown }[];
   readonly count: number;
   readonly total: number;
@@ -34,13 +33,17 @@ interface Answer {
   readonly nextCursor: string | null;
 }
 
-async function search(server: TestServer, by: TestAgent, asked: Record<string, string>): Promise<Answer> {
+export async function search(
+  server: TestServer,
+  by: TestAgent,
+  asked: Record<string, string>,
+): Promise<SearchAnswer> {
   const { status, json, text } = await server.call({ path: `/api/search?${new URLSearchParams(asked)}` }, by);
   expect([status, text]).toEqual([200, expect.any(String)]);
-  return json as unknown as Answer;
+  return json as unknown as SearchAnswer;
 }
 
-const idsOf = ({ results }: Answer) => results.map(({ id }) => id);
+export const idsOf = ({ results }: SearchAnswer) => results.map(({ id }) => id);
 
 const indexerOf = ({ db, ports }: Pick<TestServer, "db" | "ports">) =>
   createSearchIndexer({ db, clock: ports.clock, rarity: createGramRarity(ports.clock) });
@@ -129,7 +132,7 @@ function textSuite(opened: Opened): void {
           expect([q, idsOf(answer), answer.total]).toEqual([q, expected.reverse(), expected.length]);
         }
       }),
-      { numRuns: 40, seed: 7 },
+      { numRuns: 25, seed: 7 },
     );
   });
 
@@ -376,19 +379,6 @@ function indexSuite(opened: Opened): void {
     expect(await indexedPositions(server, ana)).toEqual(Array.from({ length: 40 }, (_, at) => 39 - at));
     expect((await search(server, ana, { q: "together" })).total).toBe(40);
   });
-
-  test("grams that most payloads hold are left out where rarer ones are", async (context) => {
-    await using server = await opened(context);
-    const rarity = createGramRarity(server.clock);
-    const ana = await server.account();
-    for (let at = 0; at < 30; at++)
-      await server.commit(ana, { payload: { output: at % 10 === 0 ? "common rare" : "common" } });
-    await rarity.learn(server.db, 30);
-    expect(rarity.rarest(new Set(["com", "omm", "xyz", "rar"]))).toEqual(["com", "omm", "xyz", "rar"]);
-    await rarity.learn(server.db, 10_000);
-    expect(rarity.rarest(new Set(["com", "omm", "xyz", "rar"]))).toEqual(["xyz", "rar"]);
-    expect(rarity.rarest(new Set(["com", "omm"]))).toEqual(["com"]);
-  });
 }
 
 /** What the index itself says of an account's commits. */
@@ -426,19 +416,6 @@ function largeSuite(opened: Opened): void {
     }
     expect(await readMark(server.db)).toBe(3);
   });
-
-  test("a page ends before its payloads are too much, and the next one goes on", async (context) => {
-    await using server = await opened(context);
-    const ana = await server.account();
-    const ids: string[] = [];
-    for (let at = 0; at < 4; at++)
-      ids.push((await server.commit(ana, { payload: { output: `${at} big ${"x".repeat(1_500_000)}` } })).id);
-    const first = await search(server, ana, {});
-    expect([first.count, first.total]).toEqual([2, 4]);
-    const second = await search(server, ana, { cursor: first.nextCursor ?? "" });
-    expect([second.count, second.total, second.nextCursor]).toEqual([2, 4, null]);
-    expect([...idsOf(first), ...idsOf(second)]).toEqual(ids.toReversed());
-  });
 }
 
 /** Turns of the event loop that others got until it was done. */
@@ -452,49 +429,6 @@ async function turnsOf(act: () => Promise<unknown>): Promise<number> {
   });
   await counting;
   return turns;
-}
-
-function refusalSuite(opened: Opened): void {
-  test("filters that are not of their form are refused by name", async (context) => {
-    await using server = await opened(context);
-    const ana = await server.account();
-    const wrong: Record<string, string>[] = [
-      { limit: "0" },
-      { limit: "-1" },
-      { limit: "many" },
-      { verified: "maybe" },
-      { from: "yesterday" },
-      { to: "2026-02-30" },
-      { from: "2026-11-21T25:00:00Z" },
-      { cursor: "1" },
-      { cursor: "1-x" },
-      { q: "x".repeat(10_001) },
-    ];
-    for (const asked of wrong) {
-      const { status, json } = await server.call({ path: `/api/search?${new URLSearchParams(asked)}` }, ana);
-      const [name = ""] = Object.keys(asked);
-      expect([asked, status, json]).toMatchObject([
-        asked,
-        400,
-        { code: "invalid_request", error: expect.stringContaining(name) },
-      ]);
-    }
-    expect(
-      await search(server, ana, { limit: "999999", cursor: "999999999999999-999999999999999" }),
-    ).toMatchObject({
-      total: 0,
-    });
-    const { status } = await server.call({ path: "/api/search?q=x" });
-    expect(status).toBe(401);
-  });
-
-  test("a caller that has gone ends its search", async (context) => {
-    await using server = await opened(context);
-    const ana = await server.account();
-    await server.commit(ana, { payload: { output: "gone" } });
-    const { status } = await server.call({ path: "/api/search?q=go", signal: AbortSignal.abort() }, ana);
-    expect(status).toBe(500);
-  });
 }
 
 function dashboardSuite(opened: Opened): void {

@@ -1,5 +1,75 @@
 import { memoryDatabase } from "@darkmatter/store/testing";
-import { searchSuite } from "../../testing/search-suite.ts";
+import { expect, test } from "vitest";
+import { idsOf, search, searchSuite } from "../../testing/search-suite.ts";
+import { testServer } from "../../testing/test-server.ts";
 import { ledgerServerMigrations } from "../schema.ts";
+import { createGramRarity } from "./gram-rarity.ts";
 
 searchSuite("SQLite", () => memoryDatabase(ledgerServerMigrations));
+
+test("grams that most payloads hold are left out where rarer ones are", async () => {
+  await using server = await testServer();
+  const rarity = createGramRarity(server.clock);
+  const ana = await server.account();
+  for (let at = 0; at < 30; at++)
+    await server.commit(ana, { payload: { output: at % 10 === 0 ? "common rare" : "common" } });
+  await rarity.learn(server.db, 30);
+  expect(rarity.rarest(new Set(["com", "omm", "xyz", "rar"]))).toEqual(["com", "omm", "xyz", "rar"]);
+  await rarity.learn(server.db, 10_000);
+  expect(rarity.rarest(new Set(["com", "omm", "xyz", "rar"]))).toEqual(["xyz", "rar"]);
+  expect(rarity.rarest(new Set(["com", "omm"]))).toEqual(["com"]);
+});
+
+test("a page ends before its payloads are too much, and the next one goes on", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  const ids: string[] = [];
+  for (let at = 0; at < 4; at++)
+    ids.push((await server.commit(ana, { payload: { output: `${at} big ${"x".repeat(1_500_000)}` } })).id);
+  const first = await search(server, ana, {});
+  expect([first.count, first.total]).toEqual([2, 4]);
+  const second = await search(server, ana, { cursor: first.nextCursor ?? "" });
+  expect([second.count, second.total, second.nextCursor]).toEqual([2, 4, null]);
+  expect([...idsOf(first), ...idsOf(second)]).toEqual(ids.toReversed());
+});
+
+test("filters that are not of their form are refused by name", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  const wrong: Record<string, string>[] = [
+    { limit: "0" },
+    { limit: "-1" },
+    { limit: "many" },
+    { verified: "maybe" },
+    { from: "yesterday" },
+    { to: "2026-02-30" },
+    { from: "2026-11-21T25:00:00Z" },
+    { cursor: "1" },
+    { cursor: "1-x" },
+    { q: "x".repeat(10_001) },
+  ];
+  for (const asked of wrong) {
+    const { status, json } = await server.call({ path: `/api/search?${new URLSearchParams(asked)}` }, ana);
+    const [name = ""] = Object.keys(asked);
+    expect([asked, status, json]).toMatchObject([
+      asked,
+      400,
+      { code: "invalid_request", error: expect.stringContaining(name) },
+    ]);
+  }
+  expect(
+    await search(server, ana, { limit: "999999", cursor: "999999999999999-999999999999999" }),
+  ).toMatchObject({
+    total: 0,
+  });
+  const { status } = await server.call({ path: "/api/search?q=x" });
+  expect(status).toBe(401);
+});
+
+test("a caller that has gone ends its search", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  await server.commit(ana, { payload: { output: "gone" } });
+  const { status } = await server.call({ path: "/api/search?q=go", signal: AbortSignal.abort() }, ana);
+  expect(status).toBe(500);
+});
