@@ -10,7 +10,7 @@ import { makeHome, startChild } from "../lib/home.ts";
 const IN_FLIGHT = 64;
 const SIZES = {
   whole: { rounds: 12, count: 3000, warmUp: 6000 },
-  short: { rounds: 4, count: 600, warmUp: 2000 },
+  short: { rounds: 4, count: 500, warmUp: 1500 },
 };
 /** Between rounds, for what the system still has to do. */
 const PAUSE_MS = 50;
@@ -58,6 +58,7 @@ export async function measureCommits(
   figures.add("ledger.commit_vs_probe", median(ratios), "ratio", { least: 0.4, noisy: true });
   const p99 = quantile(sqlite.latencies, 0.99);
   figures.add("ledger.proof_in_answer_p99_ms", p99, "ms", { most: 50, noisy: true });
+  figures.add("ledger.commit_probe_p99_ms", quantile(probe.latencies, 0.99), "ms");
   for (const side of [sqlite, probe])
     if (side.usedUs > 0)
       figures.add(`ledger.commit_cpu_us_${side.name}`, side.usedUs / (size.rounds * size.count), "µs");

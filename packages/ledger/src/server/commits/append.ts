@@ -2,7 +2,7 @@ import { type Clock, DAY_MS } from "@darkmatter/core";
 import type { Database, Write } from "@darkmatter/store";
 import { holdTail, writeTail } from "../../commits/commits.store.ts";
 import { type Placed, placeInLog } from "../../log/append.ts";
-import { createBatches } from "./batches.ts";
+import { BATCH_MAX, createBatches } from "./batches.ts";
 import type { CommitDraft, StoredCommit } from "./commit.ts";
 import { insertCommits, type PlacedDraft } from "./commits.store.ts";
 import { type KeptRequest, keepRequest, keptRequests } from "./idempotency.store.ts";
@@ -41,8 +41,10 @@ export interface Appender {
 
 /** Commits that come at a time share a transaction: one hold of the tail, one row of it written, one COMMIT. */
 export function createAppender({ db, clock }: { readonly db: Database; readonly clock: Clock }): Appender {
+  // SQLite has the statement for one row ready; elsewhere each statement is a way to a server and back.
+  const rowsAtOnce = db.dialect === "sqlite" ? 1 : BATCH_MAX;
   const batches = createBatches<AppendOrder, Appended>({
-    run: (orders) => db.write((tx) => appendOrders(tx, orders)),
+    run: (orders) => db.write((tx) => appendOrders(tx, orders, rowsAtOnce)),
     sizeOf: ({ draft }) => draft.payload.length,
     clock,
   });
@@ -51,13 +53,17 @@ export function createAppender({ db, clock }: { readonly db: Database; readonly 
 
 /** The one way into a server's log, for commits of every kind, within the transaction of what makes them. */
 export async function appendCommit(tx: Write, draft: CommitDraft): Promise<Placed> {
-  const appended = only(await appendOrders(tx, [{ draft }]));
-  if (appended.kind !== "placed") throw new TypeError("a commit without a key was not placed");
+  const [appended] = await appendOrders(tx, [{ draft }], 1);
+  if (appended?.kind !== "placed") throw new TypeError("a commit without a key was not placed");
   return appended.placed;
 }
 
 /** Everything is decided before the first row is written, so that a refused order does not harm its neighbours. */
-async function appendOrders(tx: Write, orders: readonly AppendOrder[]): Promise<Appended[]> {
+async function appendOrders(
+  tx: Write,
+  orders: readonly AppendOrder[],
+  rowsAtOnce: number,
+): Promise<Appended[]> {
   let tail = await holdTail(tx);
   const kept = await keptOf(tx, orders);
   const placing: (PlacedDraft & Pick<AppendOrder, "also">)[] = [];
@@ -81,7 +87,7 @@ async function appendOrders(tx: Write, orders: readonly AppendOrder[]): Promise<
     return { kind: "placed", placed };
   });
   if (placing.length === 0) return outcomes;
-  await insertCommits(tx, placing);
+  await insertCommits(tx, placing, rowsAtOnce);
   for (const request of keeping) await keepRequest(tx, request);
   await writeTail(tx, tail);
   for (const { also, draft, placed } of placing) await also?.(tx, storedOf(draft, placed));
@@ -110,8 +116,3 @@ export function repeatOf(
 }
 
 const keyOf = (agent: string, key: string) => `${agent}/${key}`;
-
-function only<T>([outcome]: readonly T[]): T {
-  if (outcome === undefined) throw new TypeError("an order without an outcome");
-  return outcome;
-}

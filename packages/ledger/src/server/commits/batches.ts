@@ -2,7 +2,7 @@ import { type Clock, DarkMatterError } from "@darkmatter/core";
 import { serverError } from "../errors.ts";
 
 /** Orders of one transaction at most. */
-const BATCH_MAX = 128;
+export const BATCH_MAX = 128;
 /** Characters of payload in one transaction, unless a single one has more. */
 const BATCH_SIZE_MAX = 4_000_000;
 /** Turns of the loop that a busy server lets pass before a batch begins: what comes in them shares its COMMIT. */
@@ -11,7 +11,7 @@ const GATHERING_TURNS = 8;
 const BUSY_BATCH = 4;
 const GATHERED_ENOUGH = 48;
 /** Orders that may wait; beyond that they are refused as busy. */
-export const WAITING_MAX = 4096;
+const WAITING_MAX = 4096;
 
 export interface BatchesOptions<Order, Outcome> {
   /** Carries out all of them or none; may be called again for each alone. Outcomes in the order of the orders. */

@@ -101,21 +101,28 @@ const COLUMNS = [
   ["payload_hash", "chain_hash", "integrity_hash", "leaf", "log_root", "nodes"],
 ].flat();
 
-/** Rows of commits and their payloads, in two statements: nobody else appends meanwhile. */
-export async function insertCommits(tx: Write, commits: readonly PlacedDraft[]): Promise<void> {
-  const rows = commits.map(rowOf);
-  await tx.run(
-    `INSERT INTO ledger_commits (${COLUMNS.join(", ")}) VALUES ${marks(rows.length, COLUMNS.length)}`,
-    ...rows.flat(),
-  );
-  await tx.run(
-    `INSERT INTO ledger_payloads (position, payload) VALUES ${marks(commits.length, 2)}`,
-    ...commits.flatMap(({ draft, placed }) => [placed.position, draft.payload]),
-  );
-}
+const INSERT_COMMITS = `INSERT INTO ledger_commits (${COLUMNS.join(", ")}) VALUES `;
+const INSERT_PAYLOADS = "INSERT INTO ledger_payloads (position, payload) VALUES ";
 
-const marks = (rows: number, columns: number) =>
-  Array.from({ length: rows }, () => `(${Array.from({ length: columns }, () => "?").join()})`).join();
+const marks = (columns: number) => `(${Array.from({ length: columns }, () => "?").join()})`;
+const COMMIT_MARKS = marks(COLUMNS.length);
+const PAYLOAD_MARKS = marks(2);
+
+/** Rows of commits and their payloads, so many with one statement. */
+export async function insertCommits(
+  tx: Write,
+  commits: readonly PlacedDraft[],
+  rowsAtOnce: number,
+): Promise<void> {
+  for (let at = 0; at < commits.length; at += rowsAtOnce) {
+    const some = commits.slice(at, at + rowsAtOnce);
+    await tx.run(INSERT_COMMITS + some.map(() => COMMIT_MARKS).join(), ...some.flatMap(rowOf));
+    await tx.run(
+      INSERT_PAYLOADS + some.map(() => PAYLOAD_MARKS).join(),
+      ...some.flatMap(({ draft, placed }) => [placed.position, draft.payload]),
+    );
+  }
+}
 
 /** In the order of `COLUMNS`. */
 function rowOf({ draft, placed }: PlacedDraft): SqlValue[] {
