@@ -454,4 +454,30 @@ function ownerSuite(opened: Opened): void {
     }
     expect((await server.call({ path: "/api/pull" }, eve)).text).not.toContain(ana.id);
   });
+
+  test("a person verifies and exports what their agents did, and nothing of others", async (context) => {
+    await using server = await opened(context);
+    const { tip } = await chainWorld(server);
+    const body = { email: "max@example.test", password: "a-long-password" };
+    const { json } = await server.call({ path: "/auth/signup", body });
+    const { session } = json as { session: { access_token: string } };
+    const headers = { authorization: `Bearer ${session.access_token}` };
+    const made = await server.call({ path: "/dashboard/agents", body: { agentName: "max" }, headers });
+    const { apiKey } = made.json as { apiKey: string };
+    const committed = await server.call({
+      path: "/api/commit",
+      body: { payload: { n: 1 } },
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    const { id } = committed.json as { id: string };
+    for (const what of ["verify", "export"]) {
+      const [own, foreign, unknown] = await Promise.all(
+        [id, tip, "ctx_1_000000000000"].map((one) => server.call({ path: `/api/${what}/${one}`, headers })),
+      );
+      expect([what, own?.status, foreign?.status]).toEqual([what, 200, 404]);
+      expect(foreign?.text).toBe(unknown?.text);
+    }
+    const replayed = await server.call({ path: `/api/replay/${id}`, headers });
+    expect(replayed.status).toBe(401);
+  });
 }

@@ -134,6 +134,10 @@ test("a chain of many pages verifies, is listed in full and exported piece by pi
   const replayed = await server.call({ path: `/api/replay/${tip}?limit=200` }, ana);
   expect(replayed.json).toMatchObject({ totalSteps: 300, truncated: true, nextCursor: "201" });
 
+  const bundled = await server.call({ path: `/api/bundle/${tip}` }, ana);
+  const { chain, verification } = bundled.json as { chain: Json[]; verification: { steps: Json[] } };
+  expect([chain.length, verification.steps.length]).toEqual([300, 300]);
+
   const request = {
     method: "GET",
     query: "",
