@@ -2,6 +2,7 @@ import type { JsonObject } from "@darkmatter/core";
 import type { CommandInput } from "@darkmatter/surface";
 import type { OwningOptions } from "../adapters/owning.ts";
 import { type Visit, visit } from "../adapters/visit.ts";
+import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
 import { plain } from "../plain.ts";
 
@@ -14,6 +15,15 @@ export function owningOptions({ options }: CommandInput, main: MainOptions): Own
 
 export function textOption(value: string | boolean | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
+}
+
+/** @throws USAGE */
+export function numberOption({ options }: CommandInput, name: string, most: number): number | undefined {
+  const given = textOption(options[name]);
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
+  throw nodeError("USAGE", `--${name} takes a whole number from 1 to ${most}.`);
 }
 
 /** Does something with the node a command means. */

@@ -1,10 +1,10 @@
-import { HOUR_MS, MINUTE_MS, SECOND_MS, systemClock } from "@darkmatter/core";
+import { systemClock } from "@darkmatter/core";
 import type { Commit } from "@darkmatter/ledger";
 import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
-import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
 import { actText, commitJson, commitNamed } from "./commit-naming.ts";
-import { brief, shortId, textOption } from "./context.ts";
+import { brief, numberOption, shortId } from "./context.ts";
+import { ageText, RECENT_DEFAULT, stepsText } from "./history-text.ts";
 import { OWN_OR_SERVER_OPTIONS, ownOrServer } from "./ledger-client/own-or-server.ts";
 import {
   type ChainStep,
@@ -19,12 +19,9 @@ export const COMMIT = {
   required: true,
   summary: "a number in `recent`, a commit's id, or a message's id for the latest about it",
 };
-export const RECENT_DEFAULT = 20;
 const RECENT_MAX = 10_000;
 /** Characters of a field's value that are shown. */
 const VALUE_MAX = 2000;
-/** Milliseconds from which an age is told in a unit. */
-const DAY_MS = 24 * HOUR_MS;
 
 /** What happened: `recent`, `replay` and `lineage`. They read the database alone. */
 export function historyCommands(main: MainOptions): Command[] {
@@ -128,17 +125,6 @@ function traceText({ trace }: Commit): string {
   return /^[0-9a-f]{64}$/.test(trace) ? shortId(trace) : brief(trace, 60);
 }
 
-/** `12 s`, `5 min`, `3 h`, `4 d`; a time that is still to come by this clock is `0 s`. */
-export function ageText(ageMs: number): string {
-  const units = [
-    [DAY_MS, "d"],
-    [HOUR_MS, "h"],
-    [MINUTE_MS, "min"],
-  ] as const;
-  const [unitMs, name] = units.find(([least]) => ageMs >= least) ?? [SECOND_MS, "s"];
-  return `${Math.max(0, Math.floor(ageMs / unitMs))} ${name}`;
-}
-
 async function replay(input: CommandInput, main: MainOptions): Promise<ExitCode> {
   const from = numberOption(input, "from", Number.MAX_SAFE_INTEGER) ?? 1;
   const isFull = input.options.full === true;
@@ -160,10 +146,6 @@ async function replay(input: CommandInput, main: MainOptions): Promise<ExitCode>
     })),
   });
   return chain.every(isSound) ? EXIT_OK : EXIT_FAILURE;
-}
-
-export function stepsText(count: number): string {
-  return count === 1 ? "1 step" : `${count} steps`;
 }
 
 function stepLine({ number, ...step }: ChainStep & { readonly number: number }): string {
@@ -219,13 +201,4 @@ function lineageLine(step: ChainStep): string {
   const { commit, payload } = step;
   const act = brief(payload?.act ?? "(cannot be read)", 24).padEnd(18);
   return `${commit.id}  ${act}  sha256:${commit.integrityHash}${isSound(step) ? "" : BROKEN}`;
-}
-
-/** @throws USAGE */
-export function numberOption({ options }: CommandInput, name: string, most: number): number | undefined {
-  const given = textOption(options[name]);
-  if (given === undefined) return undefined;
-  const value = Number(given);
-  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
-  throw nodeError("USAGE", `--${name} takes a whole number from 1 to ${most}.`);
 }

@@ -1,7 +1,6 @@
 import type { JsonObject } from "@darkmatter/core";
 import { type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
-import { brief, textOption } from "../context.ts";
-import { numberOption } from "../ledger-history.ts";
+import { brief, numberOption, textOption } from "../context.ts";
 import { atServer } from "./at-server.ts";
 import { serverCommit } from "./naming.ts";
 import { agreeToPublish, pageUrl, publish } from "./open.ts";

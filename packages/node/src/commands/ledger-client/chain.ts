@@ -5,8 +5,8 @@ import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkma
 import { nodeError } from "../../errors.ts";
 import type { Replayed, ReplayStep, Verified } from "../../ledger-client/answers.ts";
 import { clientError } from "../../ledger-client/errors.ts";
-import { brief, textOption } from "../context.ts";
-import { numberOption, stepsText } from "../ledger-history.ts";
+import { brief, numberOption, textOption } from "../context.ts";
+import { stepsText } from "../history-text.ts";
 import type { AtServer } from "./at-server.ts";
 import { serverCommit } from "./naming.ts";
 import { agreeToPublish, publish } from "./open.ts";

@@ -8,7 +8,7 @@ import type { LedgerClient } from "../../ledger-client/client.ts";
 import { clientError } from "../../ledger-client/errors.ts";
 import { type ImportedStep, importedSteps } from "../../ledger-client/imported-steps.ts";
 import { brief } from "../context.ts";
-import { stepsText } from "../ledger-history.ts";
+import { stepsText } from "../history-text.ts";
 import { isProven } from "../verify-text.ts";
 import { type AtServer, atServer } from "./at-server.ts";
 

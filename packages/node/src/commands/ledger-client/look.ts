@@ -1,8 +1,8 @@
 import type { JsonObject } from "@darkmatter/core";
 import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import type { Passport } from "../../ledger-client/answers.ts";
-import { brief, textOption } from "../context.ts";
-import { numberOption, RECENT_DEFAULT } from "../ledger-history.ts";
+import { brief, numberOption, textOption } from "../context.ts";
+import { RECENT_DEFAULT } from "../history-text.ts";
 import { type AtServer, atServer } from "./at-server.ts";
 import { isSoundPassport, passportLine } from "./passport-text.ts";
 

@@ -1,7 +1,7 @@
 import { systemClock } from "@darkmatter/core";
 import type { Passport } from "../../ledger-client/answers.ts";
 import { brief } from "../context.ts";
-import { ageText } from "../ledger-history.ts";
+import { ageText } from "../history-text.ts";
 
 const EVENT_WIDTH = 12;
 
