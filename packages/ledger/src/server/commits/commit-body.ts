@@ -1,11 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import {
-  EXACT_DEPTH_MAX,
-  type ExactObject,
-  type MemberText,
-  readExactObject,
-  readMemberTexts,
-} from "@darkmatter/core";
+import { EXACT_DEPTH_MAX, type MemberText, readMemberTexts } from "@darkmatter/core";
 import type { RouteRequest } from "@darkmatter/surface";
 import { serverError } from "../errors.ts";
 
@@ -17,11 +11,6 @@ export const COMMIT_BODY_BYTES_MAX = 12_000_000;
 
 /** What a line of text may not hold: it would break logs and lines of others, and PostgreSQL takes no U+0000. */
 const CONTROL = /\p{Cc}/u;
-
-/** The body of a request as exact JSON; no body is `{}`. @throws the codes of ledger.md 2.1 */
-export function exactBody(request: Pick<RouteRequest, "body">): ExactObject {
-  return readExactObject(bodyText(request));
-}
 
 /** The members of a request's body as they were sent, and the canon-1 of all. @throws the codes of ledger.md 2.1 */
 export function bodyMembers(request: Pick<RouteRequest, "body">) {
