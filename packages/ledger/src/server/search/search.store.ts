@@ -137,10 +137,8 @@ export async function logSize(read: Read): Promise<number> {
 /** Texts of more bytes are read one by one. */
 export const SMALL_BYTES = 65_536;
 
-/** A commit and the bytes of its payload; `null` where that was pruned. */
-export type Sized = { position: number; bytes: number | null };
-/** `payload` is `null` also where it is not small. */
-export type PlacedPayload = Sized & { payload: string | null };
+/** `payload` is `null` where it was pruned, as `bytes` then is, and where it is not small. */
+export type PlacedPayload = { position: number; bytes: number | null; payload: string | null };
 export type OwnedPayload = PlacedPayload & { account: number };
 
 const SMALL_PAYLOAD = `octet_length(y.payload) AS bytes,
@@ -231,34 +229,52 @@ export const POSITIONS_AT_ONCE = 256;
 const PREPARED = [8, 64, POSITIONS_AT_ONCE];
 const NOWHERE = -1;
 
-/** The given commits' payloads, whosever they are. */
-export async function payloadsAt(read: Read, positions: readonly number[]): Promise<PlacedPayload[]> {
+/** The payloads of those of the given commits that are the account's. */
+export async function payloadsOf(
+  read: Read,
+  account: number,
+  positions: readonly number[],
+): Promise<PlacedPayload[]> {
   const places = placesFor(positions);
+  // Whose a commit is stands in the account's index: rows of others are not read.
   return read.all<PlacedPayload>(
-    `SELECT y.position, ${SMALL_PAYLOAD} FROM ledger_payloads y WHERE y.position IN (${marks(places)})`,
+    `SELECT y.position, ${SMALL_PAYLOAD}
+     FROM ledger_commits c JOIN ledger_payloads y ON y.position = c.position
+     WHERE c.account = ? AND c.position IN (${marks(places)})`,
+    account,
     ...places,
   );
 }
 
-/** Those of the given commits that are the account's and pass the filter, newest first. */
+/** Bytes of the given commits' payloads; those that were pruned are left out. */
+export async function payloadSizes(read: Read, positions: readonly number[]): Promise<Map<number, number>> {
+  const places = placesFor(positions);
+  const rows = await read.all<{ position: number; bytes: number }>(
+    `SELECT position, octet_length(payload) AS bytes FROM ledger_payloads WHERE position IN (${marks(places)})`,
+    ...places,
+  );
+  return new Map(rows.map(({ position, bytes }) => [position, bytes]));
+}
+
+/** Those of the given commits that are the account's and pass the filter. */
 export async function filtered(
   read: Read,
   account: number,
   positions: readonly number[],
   filter: CommitFilter,
-): Promise<Sized[]> {
+): Promise<number[]> {
   const places = placesFor(positions);
   const { sql, values } = conditionsOf(filter);
-  const rows = await read.all<Sized>(
-    // The plus keeps SQLite from going by the account's index: it knows the places already.
-    `SELECT c.position, octet_length(y.payload) AS bytes
-     FROM ledger_commits c LEFT JOIN ledger_payloads y ON y.position = c.position
-     WHERE c.position IN (${marks(places)}) AND +c.account = ?${sql}`,
-    ...places,
-    account,
-    ...values,
+  // The plus keeps SQLite from going by the account's index: it knows the places already.
+  return positionsOf(
+    await read.all(
+      `SELECT c.position FROM ledger_commits c
+       WHERE c.position IN (${marks(places)}) AND +c.account = ?${sql}`,
+      ...places,
+      account,
+      ...values,
+    ),
   );
-  return rows.sort((one, other) => other.position - one.position);
 }
 
 function placesFor(positions: readonly number[]): number[] {

@@ -14,7 +14,8 @@ import {
   type PlacedPayload,
   POSITIONS_AT_ONCE,
   payloadAt,
-  payloadsAt,
+  payloadSizes,
+  payloadsOf,
   readMark,
   searchEngine,
 } from "./search.store.ts";
@@ -54,11 +55,6 @@ const POSITIONS_A_PAGE = { sqlite: 4096, postgres: 32_768 };
 const PAGE_BYTES_MAX = 4_000_000;
 /** Longer queries are compared by a way that no repetition slows down. */
 const SHORT_NEEDLE = 200;
-
-interface Match {
-  readonly position: number;
-  readonly bytes: number;
-}
 
 export function createSearch({
   db,
@@ -109,19 +105,20 @@ export function createSearch({
     }
   }
 
-  async function isSound({ position }: Match): Promise<boolean> {
+  async function isSound(position: number): Promise<boolean> {
     const [commit] = await commitsAt(db, [position]);
     return commit !== undefined && soundnessOf(commit).status === "valid";
   }
 
-  /** Those of the positions whose payloads hold the text. Most candidates do not: who they are of is asked after. */
+  /** Those of the positions that are the account's and whose payloads hold the text. */
   async function holding(
+    account: number,
     positions: readonly number[],
     needle: string,
     isIn: ReturnType<typeof createFinder>,
   ) {
     const found: number[] = [];
-    for (const commit of await payloadsAt(db, positions))
+    for (const commit of await payloadsOf(db, account, positions))
       if (await holds(commit, needle, isIn)) found.push(commit.position);
     return found;
   }
@@ -132,48 +129,51 @@ export function createSearch({
     for await (const page of candidates(account, wishes, size, needle)) {
       for (let from = 0; from < page.length; from += POSITIONS_AT_ONCE) {
         signal.throwIfAborted();
-        const some = page.slice(from, from + POSITIONS_AT_ONCE);
-        const left = needle === undefined ? some : await holding(some, needle, isIn);
-        for (const { position, bytes } of left.length > 0 ? await filtered(db, account, left, wishes) : []) {
-          const match = { position, bytes: bytes ?? 0 };
-          if (wishes.verified === undefined || (await isSound(match)) === wishes.verified) yield match;
-        }
+        let left = page.slice(from, from + POSITIONS_AT_ONCE);
+        // The text first: of most candidates nothing else has to be read.
+        if (needle !== undefined) left = await holding(account, left, needle, isIn);
+        if (left.length > 0 && isNarrowed(wishes)) left = await filtered(db, account, left, wishes);
+        for (const position of left.sort((one, other) => other - one))
+          if (wishes.verified === undefined || (await isSound(position)) === wishes.verified) yield position;
         await clock.turn();
       }
     }
   }
 
-  async function* newest(account: number, before: number, limit: number): AsyncGenerator<Match> {
-    const positions = await accountPositions(db, account, { from: 0, before, limit }, {});
-    for (let from = 0; from < positions.length; from += POSITIONS_AT_ONCE) {
-      const some = positions.slice(from, from + POSITIONS_AT_ONCE);
-      for (const { position, bytes } of await filtered(db, account, some, {}))
-        yield { position, bytes: bytes ?? 0 };
-    }
+  /** As many of a page's commits as its payloads allow, one at least. */
+  async function fitting(positions: readonly number[]): Promise<readonly number[]> {
+    const sizes = await payloadSizes(db, positions);
+    let bytes = 0;
+    const tooMany = positions.findIndex((position, at) => {
+      bytes += sizes.get(position) ?? 0;
+      return at > 0 && bytes > PAGE_BYTES_MAX;
+    });
+    return tooMany < 0 ? positions : positions.slice(0, tooMany);
   }
 
   return {
     async find(account, wishes, signal) {
       if (isImpossible(wishes)) return { commits: [], total: 0, next: undefined };
       const size = wishes.cursor?.size ?? (await logSize(db));
-      const before = wishes.cursor?.before ?? size;
-      const isPlain = isUnfiltered(wishes);
-      const found = isPlain
-        ? newest(account, before, wishes.limit + 1)
-        : matches(account, wishes, size, signal);
-      const page: number[] = [];
-      let [counted, bytes, isFull] = [0, 0, false];
-      for await (const match of found) {
-        counted++;
-        if (isFull || match.position >= before) continue;
-        bytes += match.bytes;
-        isFull = page.length === wishes.limit || (page.length > 0 && bytes > PAGE_BYTES_MAX);
-        if (!isFull) page.push(match.position);
+      const before = Math.min(size, wishes.cursor?.before ?? size);
+      const wanted: number[] = [];
+      let total = 0;
+      if (isNarrowed(wishes) || wishes.text || wishes.verified !== undefined) {
+        for await (const position of matches(account, wishes, size, signal)) {
+          total++;
+          if (position < before && wanted.length <= wishes.limit) wanted.push(position);
+        }
+      } else {
+        wanted.push(
+          ...(await accountPositions(db, account, { from: 0, before, limit: wishes.limit + 1 }, {})),
+        );
+        total = await countOfAccount(db, account, size);
       }
-      const total = isPlain ? await countOfAccount(db, account, size) : counted;
+      const page = await fitting(wanted.slice(0, wishes.limit));
       const commits = (await commitsAt(db, page)).reverse();
       const last = page.at(-1);
-      return { commits, total, next: isFull && last !== undefined ? { size, before: last } : undefined };
+      const isLast = page.length === wanted.length || last === undefined;
+      return { commits, total, next: isLast ? undefined : { size, before: last } };
     },
   };
 }
@@ -185,19 +185,9 @@ function gramQuery(account: number, needle: string, rarity: GramRarity): GramQue
   return { all: rarity.rarest(grams.add(accountGram(account))), or: wholeGram(account) };
 }
 
-const FILTERS = [
-  "text",
-  "verified",
-  "model",
-  "provider",
-  "event",
-  "trace",
-  "agent",
-  "fromMs",
-  "beforeMs",
-] as const satisfies readonly (keyof SearchWishes)[];
+const NARROWING = ["model", "provider", "event", "trace", "agent", "fromMs", "beforeMs"] as const;
 
-const isUnfiltered = (wishes: SearchWishes) => FILTERS.every((name) => wishes[name] === undefined);
+const isNarrowed = (wishes: CommitFilter) => NARROWING.some((name) => wishes[name] !== undefined);
 
 /** No name holds U+0000, and PostgreSQL would refuse to look. */
 const isImpossible = (wishes: SearchWishes) =>
