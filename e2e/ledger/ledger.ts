@@ -7,6 +7,8 @@ import { pythonMissing } from "../mutations/python-verifier.ts";
 import { VERIFIER } from "../stranger/opinion.ts";
 import { createWorld, freePorts, type World } from "../world.ts";
 import { type Any, call, curl, curlMissing } from "./calls.ts";
+import { checkMirror } from "./mirror.ts";
+import { runPrograms } from "./programs.ts";
 import { ADMIN, ended, firstLineOf, type LedgerServers, startLedger } from "./servers.ts";
 import { tamper } from "./tampering.ts";
 
@@ -48,6 +50,7 @@ export async function runLedger(checks: Checks): Promise<void> {
       checks.skip(`ledger ${engine}`, started.missing);
       continue;
     }
+    await runPrograms(checks, started);
     await tell(checks, {
       world,
       servers: started,
@@ -220,6 +223,9 @@ const CHAPTERS: Readonly<Record<string, (story: Story) => Promise<void>>> = {
     const page = await fetch(`${url(story, 1)}/r/${story.commits[2].id}`);
     assert.equal(page.status, 200);
   },
+
+  "a node mirrors its log": async (story) =>
+    checkMirror(story.world, url(story, 1), story.key, story.servers.engine),
 
   "restart, with nothing lost": async (story) => {
     await story.servers.stop();
