@@ -1,5 +1,7 @@
 import { DAY_MS } from "@darkmatter/core";
 import { describe, expect, type TestContext, test } from "vitest";
+import { insertShare, isCovered } from "../server/shares/shares.store.ts";
+import { longChain } from "./server-chain-world.ts";
 import type { OpenServerDatabase } from "./server-checkpoint-suite.ts";
 import { type TestAgent, type TestServer, testServer } from "./test-server.ts";
 
@@ -124,6 +126,24 @@ function gateTests(opened: Opened): void {
     // An ancestor's own page shows what leads to it, not what followed.
     const { json } = await proof(server, first, "verify");
     expect(json).toMatchObject({ step_count: 1, chain_intact: true, commits: [{ id: first }] });
+  });
+
+  test("whether a share covers a commit is found in a time that grows with the chain, not with its square", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const ids = await longChain(server, ana, 4000);
+    const shared = { kind: "chain", commitId: at(ids, -1), root: 0, until: ids.length - 1 } as const;
+    const made = { id: "share_1", account: ana.account, madeBy: ana.id, label: null, createdMs: 0 };
+    await server.db.write((tx) => insertShare(tx, { ...made, shared, expiresMs: null }));
+    const took: number[] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      const began = performance.now();
+      const root = { position: 0, root: 0, account: ana.account };
+      expect(await isCovered(server.db, root, server.clock.now())).toBe(true);
+      took.push(performance.now() - began);
+    }
+    // Some ms, where reading the account at every step takes most of a second.
+    expect(Math.min(...took)).toBeLessThan(200);
   });
 }
 

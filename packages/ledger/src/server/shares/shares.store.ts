@@ -168,13 +168,14 @@ export async function isCovered(
   nowMs: number,
 ): Promise<boolean> {
   // All shares of the chain's tree are walked at once; UNION passes an ancestor of several once only.
+  // The plus keeps both engines from reading the whole account at each step: they know the place already.
   const row = await read.get(
     `WITH RECURSIVE shown (position, parent) AS (
        SELECT c.position, c.parent FROM ledger_shares s JOIN ledger_commits c ON c.position = s.until
        WHERE s.root = ? AND s.account = ? AND s.until >= ? AND ${ACTIVE}
        UNION
-       SELECT c.position, c.parent FROM ledger_commits c JOIN shown ON c.position = shown.parent
-       WHERE c.position >= ? AND c.account = ?
+       SELECT c.position, c.parent FROM shown JOIN ledger_commits c ON c.position = shown.parent
+       WHERE shown.parent >= ? AND +c.account = ?
      ) SELECT position FROM shown WHERE position = ? LIMIT 1`,
     commit.root,
     commit.account,
