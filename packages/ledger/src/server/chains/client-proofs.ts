@@ -5,7 +5,7 @@ import type { Read } from "@darkmatter/store";
 import type { StoredCommit } from "../commits/commit.ts";
 import { envelopeOf } from "../commits/passport.ts";
 import { base64UrlOf } from "../keys/admission.ts";
-import { statusAt } from "../keys/agent-key.ts";
+import { type AgentKey, statusAt } from "../keys/agent-key.ts";
 import { findAgentKey } from "../keys/agent-keys.store.ts";
 import { findSigningKey } from "../keys/signing-keys.store.ts";
 
@@ -58,7 +58,8 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
   async function signatureOf(commit: StoredCommit): Promise<Omit<SignatureFinding, "holds">> {
     const { agentSignature, agentPublicKey, envelope } = commit.claims;
     if (agentSignature === undefined) return { result: "none", publicKey: undefined };
-    const registered = await agentKey(commit.agent, commit.keyId);
+    const known = await agentKey(commit.agent, commit.keyId);
+    const registered = known && isLater(known, commit) ? undefined : known;
     const status = registered && statusAt(registered, commit.acceptedMs);
     const inline =
       agentPublicKey === undefined ? undefined : keyOfPem(`${agentPublicKey.replaceAll("\r", "").trim()}\n`);
@@ -105,6 +106,11 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
   }
 
   return { signature, attestation };
+}
+
+/** Registered after the commit was accepted, be it within that millisecond: it says nothing about its signature. */
+function isLater({ validFromMs }: AgentKey, { acceptedMs, claims }: StoredCommit): boolean {
+  return validFromMs > acceptedMs || (validFromMs === acceptedMs && claims.signatureStatus === "no_key");
 }
 
 function remembered<A, B, T>(find: (a: A, b: B) => Promise<T>): (a: A, b: B) => Promise<T> {
