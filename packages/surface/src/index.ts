@@ -1,7 +1,9 @@
 export { type CommandLine, runCommandLine } from "./adapters/commander.ts";
 export {
+  type AdmitLarge,
   type HttpServer,
   type HttpServerOptions,
+  type LargeBody,
   serveHttp,
 } from "./adapters/http-server.ts";
 export * from "./command.ts";

@@ -1,8 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
 import { MINUTE_MS, sha256, sha256Hex } from "@darkmatter/core";
 import { subscriberOf } from "@darkmatter/net";
+import type { Read } from "@darkmatter/store";
 import type { Answer, Route, RouteContract, RouteRequest } from "@darkmatter/surface";
-import { agentByKeyHash } from "./agents/agents.store.ts";
+import { type AgentIdentity, agentByKeyHash } from "./agents/agents.store.ts";
 import { serverError } from "./errors.ts";
 import { API_KEY } from "./ids.ts";
 import { answer } from "./json-text.ts";
@@ -53,6 +54,15 @@ export function bearerOf({ headers }: Pick<RouteRequest, "headers">): string | u
   return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
 }
 
+/** The agent whose API key a request carries. */
+export async function agentOfKey(
+  read: Read,
+  request: Pick<RouteRequest, "headers">,
+): Promise<AgentIdentity | undefined> {
+  const key = bearerOf(request);
+  return key !== undefined && API_KEY.test(key) ? agentByKeyHash(read, sha256Hex(key)) : undefined;
+}
+
 /**
  * What the caller's calls are counted under: the socket's address, or the one a trusted proxy added last. What callers
  * themselves put before that is theirs to invent.
@@ -86,9 +96,7 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
   const { limits } = config;
 
   async function keyCaller(request: RouteRequest): Promise<KeyCaller | undefined> {
-    const key = bearerOf(request);
-    if (key === undefined || !API_KEY.test(key)) return undefined;
-    const agent = await agentByKeyHash(db, sha256Hex(key));
+    const agent = await agentOfKey(db, request);
     if (!agent) return undefined;
     onKeyUsed(agent.id);
     return { kind: "key", account: agent.account, agentId: agent.id, agentName: agent.name };

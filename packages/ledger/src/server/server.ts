@@ -1,6 +1,13 @@
 import { reasonOf, toHex } from "@darkmatter/core";
 import type { Handler } from "@darkmatter/net";
-import { createHandler, type Job, largestBody, type Refused, type Route } from "@darkmatter/surface";
+import {
+  type AdmitLarge,
+  createHandler,
+  type Job,
+  largestBody,
+  type Refused,
+  type Route,
+} from "@darkmatter/surface";
 import { accountJobs } from "./accounts/accounts.jobs.ts";
 import { accountRoutes } from "./accounts/accounts.routes.ts";
 import { createAccounts } from "./accounts/accounts.ts";
@@ -23,6 +30,7 @@ import { exportRoutes } from "./exports/exports.routes.ts";
 import { answer } from "./json-text.ts";
 import { agentKeyRoutes } from "./keys/agent-keys.routes.ts";
 import { signingKeyRoutes } from "./keys/signing-keys.routes.ts";
+import { largeBodies } from "./large-bodies.ts";
 import { logRoutes } from "./log/log.routes.ts";
 import { createServerLog } from "./log/server-log.ts";
 import { logWitnessRoutes } from "./log/witnesses.routes.ts";
@@ -44,6 +52,8 @@ export interface LedgerServer {
   readonly handler: Handler;
   /** The largest body it takes, in bytes. */
   readonly maxBodyBytes: number;
+  /** To be asked before a large body is read. */
+  readonly admitLarge: AdmitLarge;
   readonly jobs: readonly Job[];
   /** Tries the log's key and looks at the end of the log. @throws what keeps it from serving */
   start(): Promise<void>;
@@ -107,6 +117,7 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     routes,
     handler: forBrowsers(keepCommits(handler), ports.config),
     maxBodyBytes: largestBody(routes),
+    admitLarge: largeBodies(ports),
     jobs,
     start: () => log.start(),
     async stop() {

@@ -11,7 +11,7 @@ import {
   publicationFolder,
   scryptPasswords,
 } from "@darkmatter/ledger";
-import { createUndiciWire, type Handler } from "@darkmatter/net";
+import { createUndiciWire } from "@darkmatter/net";
 import { type Database, migrate, openPostgres, openSqlite, storeMigrations } from "@darkmatter/store";
 import { runJobs, serveHttp } from "@darkmatter/surface";
 import { nodeError } from "../errors.ts";
@@ -70,10 +70,11 @@ export async function startLedgerServer(options: LedgerServerOptions): Promise<R
   const wire = createUndiciWire();
   undo.defer(() => wire.close());
   // Its own address is part of what it answers: requests wait until it is known.
-  const serving = Promise.withResolvers<Handler>();
+  const serving = Promise.withResolvers<Pick<LedgerServer, "handler" | "admitLarge">>();
   serving.promise.catch(() => undefined);
   const http = await serveHttp({
-    handler: async (request) => (await serving.promise)(request),
+    handler: async (request) => (await serving.promise).handler(request),
+    admitLarge: async (head, bytes) => (await serving.promise).admitLarge(head, bytes),
     host: options.host,
     port: options.port,
     maxBodyBytes: REQUEST_BYTES_MAX,
@@ -90,7 +91,7 @@ export async function startLedgerServer(options: LedgerServerOptions): Promise<R
   undo.use(
     runJobs(jobsOf(server, log), systemClock, (job, reason) => log.warn("job.failed", { job, reason })),
   );
-  serving.resolve(server.handler);
+  serving.resolve(server);
   log.info("ledger.started", { url: http.url, database: db.dialect, log_key: key.agentId });
 
   const running = undo.move();

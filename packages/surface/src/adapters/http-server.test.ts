@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { hasCode } from "@darkmatter/core";
 import { afterEach, expect, test } from "vitest";
 import { createHandler, largestBody } from "../handler.ts";
-import { json, type Route, type RouteRequest } from "../route.ts";
+import { BODY_BYTES_MAX, json, type Route, type RouteRequest } from "../route.ts";
 import { type HttpServer, serveHttp } from "./http-server.ts";
 
 const servers: HttpServer[] = [];
@@ -95,6 +95,55 @@ test("a body above every route's limit is 413 as JSON, whether its length is ann
   const overRoute = await fetch(`${url}/a/1`, { method: "POST", body: Buffer.alloc(1001) });
   expect(overRoute.status).toBe(413);
 });
+
+test.each(["announced", "in pieces"])(
+  "a large body that is %s is read once it is admitted, held until it is answered, or refused unread",
+  async (how) => {
+    const said: string[] = [];
+    const server = await serveHttp({
+      handler: async ({ body }) => json(200, { bytes: body.byteLength, said: [...said] }),
+      host: "127.0.0.1",
+      port: 0,
+      maxBodyBytes: 4 * BODY_BYTES_MAX,
+      admitLarge: async ({ path, headers, body }, bytes) => {
+        said.push(`asked ${path} ${body.byteLength} ${bytes / BODY_BYTES_MAX}`);
+        if (headers.authorization === undefined) return { kind: "refused", answer: json(401, {}) };
+        return { kind: "admitted", release: () => said.push("released") };
+      },
+      onError: (error) => errors.push(error),
+    });
+    servers.push(server);
+    const pieces = Array.from({ length: 32 }, () => Buffer.alloc(BODY_BYTES_MAX / 16));
+    const send = async (size: number, headers: Record<string, string>) => {
+      const body = pieces.slice(0, size * 16);
+      const answer = await fetch(`${server.url}/a`, {
+        method: "POST",
+        headers,
+        duplex: "half",
+        body: how === "announced" ? Buffer.concat(body) : ReadableStream.from(body),
+      } as RequestInit);
+      return [answer.status, await answer.json()];
+    };
+    expect(await send(1, {})).toEqual([200, { bytes: BODY_BYTES_MAX, said: [] }]);
+    const asked = `asked /a 0 ${how === "announced" ? 2 : 4}`;
+    expect(await send(2, { authorization: "x" })).toEqual([
+      200,
+      { bytes: 2 * BODY_BYTES_MAX, said: [asked] },
+    ]);
+    expect(said).toEqual([asked, "released"]);
+    const refused = await new Promise<number>((resolve, reject) => {
+      const out = request(`${server.url}/a`, { method: "POST" }, (answer) =>
+        resolve(answer.resume().statusCode ?? 0),
+      );
+      if (how === "announced") out.setHeader("content-length", 2 * BODY_BYTES_MAX);
+      out.on("error", reject);
+      // The last byte never comes.
+      for (const piece of pieces.slice(0, 17)) out.write(piece);
+    });
+    expect(refused).toBe(401);
+    expect(said).toEqual([asked, "released", asked]);
+  },
+);
 
 test("a streamed answer sends its headers at once, and ends when the caller leaves", async () => {
   const left = Promise.withResolvers<unknown>();

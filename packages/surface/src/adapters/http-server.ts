@@ -25,9 +25,18 @@ export interface HttpServerOptions {
   readonly port: number;
   /** The largest body let through (`largestBody(routes)`). Default `BODY_BYTES_MAX`. */
   readonly maxBodyBytes?: number;
+  /** Asked before more than `BODY_BYTES_MAX` of a body is read: large ones are held in memory for as long as they take. */
+  readonly admitLarge?: AdmitLarge;
   /** Told what no handler could: a stream that broke on our side, a handler that rejected. */
   readonly onError: (error: unknown) => void;
 }
+
+/** Whether a body of so many bytes may be read; what is answered instead where it may not. */
+export type AdmitLarge = (head: InboundRequest, bytes: number) => Promise<LargeBody>;
+
+export type LargeBody =
+  | { readonly kind: "admitted"; readonly release: () => void }
+  | { readonly kind: "refused"; readonly answer: HandlerResponse };
 
 export interface HttpServer {
   readonly port: number;
@@ -51,7 +60,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
 }
 
 async function createApp(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { handler, maxBodyBytes = BODY_BYTES_MAX, onError } = options;
+  const { handler, maxBodyBytes = BODY_BYTES_MAX, onError, admitLarge } = options;
   // Loaded here, so that commands which serve nothing start without it.
   const { default: Fastify } = await import("fastify");
   const app = Fastify({
@@ -71,10 +80,20 @@ async function createApp(options: HttpServerOptions): Promise<FastifyInstance> {
     method: methods,
     url: "/",
     async handler(request, reply) {
-      const body = await readBody(request.raw, maxBodyBytes);
-      if (body === "gone") return reply.hijack();
-      if (body === "too large") return send(reply.header("connection", "close"), TOO_LARGE, onError);
-      return send(reply, await handler(new Inbound(request, reply, body)), onError);
+      let release = () => {};
+      const admit = async (bytes: number) => {
+        const large = await admitLarge?.(new Inbound(request, reply, NO_BYTES), bytes);
+        if (large?.kind === "admitted") release = large.release;
+        return large?.kind === "refused" ? large.answer : undefined;
+      };
+      try {
+        const body = await readBody(request.raw, maxBodyBytes, admitLarge && admit);
+        if (body === "gone") return reply.hijack();
+        if (!(body instanceof Uint8Array)) return send(reply.header("connection", "close"), body, onError);
+        return send(reply, await handler(new Inbound(request, reply, body)), onError);
+      } finally {
+        release();
+      }
     },
   });
   app.setErrorHandler((error, _request, reply) => {
@@ -87,21 +106,31 @@ async function createApp(options: HttpServerOptions): Promise<FastifyInstance> {
 const TOO_LARGE = refusal(413, "Request body too large");
 const NO_BYTES = new Uint8Array(0);
 
-/** The whole body; `too large` without reading on, `gone` when the client left before its end. */
+/** The whole body; what is answered instead, without reading on; `gone` when the client left before its end. */
 function readBody(
   raw: IncomingMessage,
   maxBytes: number,
-): Promise<Uint8Array | "too large" | "gone"> | Uint8Array {
+  admit?: (bytes: number) => Promise<HandlerResponse | undefined>,
+): Promise<Uint8Array | HandlerResponse | "gone"> | Uint8Array {
   const { "content-length": length, "transfer-encoding": encoding } = raw.headers;
   if (encoding === undefined && (length === undefined || length === "0")) return NO_BYTES;
-  return new Promise((resolve) => {
-    if (Number(length) > maxBytes) return resolve("too large");
+  return new Promise((resolve, reject) => {
+    const announced = encoding === undefined ? Number(length) : undefined;
+    if (announced !== undefined && announced > maxBytes) return resolve(TOO_LARGE);
     const chunks: Buffer[] = [];
     let size = 0;
+    let mayBeLarge = admit === undefined;
+    const ask = () => {
+      mayBeLarge = true;
+      raw.pause();
+      admit?.(announced ?? maxBytes).then((refused) => (refused ? resolve(refused) : raw.resume()), reject);
+    };
+    if (!mayBeLarge && (announced ?? 0) > BODY_BYTES_MAX) ask();
     raw.on("data", (chunk: Buffer) => {
       size += chunk.byteLength;
-      if (size <= maxBytes) chunks.push(chunk);
-      else resolve("too large");
+      if (size > maxBytes) return resolve(TOO_LARGE);
+      chunks.push(chunk);
+      if (!mayBeLarge && size > BODY_BYTES_MAX) ask();
     });
     raw.once("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)));
     raw.once("close", () => resolve("gone"));

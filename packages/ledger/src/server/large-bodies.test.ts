@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { type TestAgent, testServer } from "../testing/test-server.ts";
+import { COMMIT_BODY_BYTES_MAX } from "./commits/commit-body.ts";
+
+async function open() {
+  const server = await testServer();
+  const ask = async (by: Partial<TestAgent>, path = "/api/commit", method = "POST") => {
+    const headers: Record<string, string> = by.key === undefined ? {} : { authorization: `Bearer ${by.key}` };
+    const remote = { address: "127.0.0.1", loopback: true };
+    const signal = new AbortController().signal;
+    const head = { method, path, query: "", headers, body: new Uint8Array(0), remote, signal };
+    return server.server.admitLarge(head, COMMIT_BODY_BYTES_MAX);
+  };
+  const statusOf = async (...asked: Parameters<typeof ask>) => {
+    const large = await ask(...asked);
+    return large.kind === "admitted" ? large : large.answer.status;
+  };
+  return { server, statusOf, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+test("large bodies are for commits, and for whoever has a key", async () => {
+  await using world = await open();
+  const { server, statusOf } = world;
+  const ana = await server.account();
+  const stranger = { key: `dm_sk_${"0".repeat(48)}` };
+  expect([await statusOf({}), await statusOf(stranger), await statusOf({ key: "dm_sk_" })]).toEqual([
+    401, 401, 401,
+  ]);
+  for (const path of ["/auth/login", "/api/commits", "/api/fork/", "/api/fork/a/b", "/", "/api/share/a"])
+    expect(await statusOf(ana, path)).toBe(413);
+  expect(await statusOf(ana, "/api/commit", "GET")).toBe(413);
+  expect(await statusOf(ana)).toMatchObject({ kind: "admitted" });
+  expect(await statusOf(ana, "/api/fork/ctx_1_000000000000")).toMatchObject({ kind: "admitted" });
+});
+
+test("few are held at once, of one account fewer; what was answered counts no more", async () => {
+  await using world = await open();
+  const { server, statusOf } = world;
+  const people = await Promise.all(Array.from({ length: 6 }, () => server.account()));
+  const admitted: { one: TestAgent; release: () => void }[] = [];
+  for (const one of people) {
+    for (let at = 0; at < 6; at++) {
+      const answer = await statusOf(one);
+      if (typeof answer === "object") admitted.push({ one, release: answer.release });
+      else expect(answer).toBe(503);
+    }
+  }
+  const ofEach = people.map((person) => admitted.filter(({ one }) => one === person).length);
+  expect(ofEach).toEqual([5, 5, 5, 5, 1, 0]);
+  admitted[0]?.release();
+  admitted[0]?.release();
+  const last = people[5] as TestAgent;
+  expect([await statusOf(last), await statusOf(last)]).toEqual([
+    expect.objectContaining({ kind: "admitted" }),
+    503,
+  ]);
+});
