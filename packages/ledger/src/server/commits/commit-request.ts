@@ -49,8 +49,6 @@ export interface CommitRequest {
   readonly claims: SentClaims;
   readonly isShared: boolean;
   readonly idempotency: Idempotency | undefined;
-  /** Bytes of the body. */
-  readonly sizeBytes: number;
 }
 
 /** @throws the codes of ledger.md 2.1, payload_required, payload_too_large, invalid_request */
@@ -79,7 +77,6 @@ export function readCommitRequest(request: RouteRequest, payloadBytesMax: number
     },
     isShared: flagOf(members, "share") ?? false,
     idempotency: idempotencyOf(request, members, canon1),
-    sizeBytes: request.body.byteLength,
   };
 }
 

@@ -58,6 +58,7 @@ export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: App
       },
       handle: (request, caller) =>
         auditing(ports, caller, async () => {
+          await commits.countBytes(caller, request.body.byteLength);
           const wanted = readCommitRequest(request, limits.payloadBytes);
           const committed = await commits.commit(caller, wanted);
           return answer(200, { ...commits.shown(committed), verify_public: wanted.isShared });

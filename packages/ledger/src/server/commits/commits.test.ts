@@ -116,6 +116,16 @@ test("an agent sends so many bytes an hour; the next ones wait", async () => {
   await expectSoundLog(server, 4);
 });
 
+test("what is refused counts as sent, too, and nothing is read of what is over", async () => {
+  await using server = await testServer({ limits: { agentBytesAnHour: 1000 } });
+  const ana = await server.account("ana");
+  const root = await server.commit(ana, { payload: {} });
+  const noJson = "x".repeat(450);
+  const ask = async (path: string) => (await server.call({ method: "POST", path, body: noJson }, ana)).status;
+  expect([await ask("/api/commit"), await ask(`/api/fork/${root.id}`)]).toEqual([400, 400]);
+  expect([await ask("/api/commit"), await ask(`/api/fork/${root.id}`)]).toEqual([429, 429]);
+});
+
 test("without a key there is 401, and a sentence that says so", async () => {
   await using server = await testServer();
   const { status, json } = await server.call({ path: "/api/commit", body: { payload: {} } });

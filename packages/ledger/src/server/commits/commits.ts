@@ -34,7 +34,9 @@ export interface Commits {
   commit(by: KeyCaller, request: CommitRequest): Promise<Committed>;
   /** The commit that a request under this key got before. @throws idempotency_conflict */
   repeated(by: KeyCaller, idempotency: Idempotency | undefined): Promise<Committed | undefined>;
-  /** Brings a draft into the log. @throws idempotency_conflict, rate_limited */
+  /** Counts what an agent sends, before it is looked at: reading it is what costs most. @throws rate_limited */
+  countBytes(by: KeyCaller, bytes: number): Promise<void>;
+  /** Brings a draft into the log. @throws idempotency_conflict */
   append(by: KeyCaller, draft: CommitDraft, order: AppendWish): Promise<Committed>;
   /** The caller's agent without a name, else the account's with that id or name. @throws where there is none */
   recipient(by: KeyCaller, idOrName: string | undefined): Promise<Pick<AgentIdentity, "id" | "name">>;
@@ -44,8 +46,6 @@ export interface Commits {
 
 export interface AppendWish {
   readonly idempotency: Idempotency | undefined;
-  /** Bytes that count as the agent's. */
-  readonly sizeBytes: number;
   readonly isShared: boolean;
 }
 
@@ -87,7 +87,6 @@ export function createCommits(ports: LedgerServerPorts, appender: Appender): Com
   }
 
   async function append(by: KeyCaller, draft: CommitDraft, wish: AppendWish): Promise<Committed> {
-    await countBytes(by, wish.sizeBytes);
     const also = wish.isShared
       ? (tx: Write, commit: StoredCommit) => shares.makeShare(tx, by, commit)
       : undefined;
@@ -97,13 +96,8 @@ export function createCommits(ports: LedgerServerPorts, appender: Appender): Com
     return { commit: storedOf(draft, appended.placed), proof: appended.placed };
   }
 
-  async function countBytes(by: KeyCaller, sizeBytes: number): Promise<void> {
-    const taken = await windows.take(
-      `bytes/${by.agentId}`,
-      config.limits.agentBytesAnHour,
-      HOUR_MS,
-      sizeBytes,
-    );
+  async function countBytes({ agentId }: KeyCaller, bytes: number): Promise<void> {
+    const taken = await windows.take(`bytes/${agentId}`, config.limits.agentBytesAnHour, HOUR_MS, bytes);
     if (!taken.isAllowed) throw tooManyBytes(tooMany(taken), HOUR_MS / SECOND_MS);
   }
 
@@ -122,6 +116,7 @@ export function createCommits(ports: LedgerServerPorts, appender: Appender): Com
 
   return {
     recipient,
+    countBytes,
     append,
     repeated,
     async commit(by, request) {

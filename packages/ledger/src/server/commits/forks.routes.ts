@@ -58,15 +58,11 @@ export function forkRoute(ports: LedgerServerPorts, ways: Ways, commits: Commits
       ],
     },
     handle: (request, caller) =>
-      auditing(ports, caller, async () =>
-        answer(
-          200,
-          await fork(ports, commits, caller, {
-            id: request.params.id ?? "",
-            wanted: readForkRequest(request, limits.payloadBytes),
-          }),
-        ),
-      ),
+      auditing(ports, caller, async () => {
+        await commits.countBytes(caller, request.body.byteLength);
+        const wanted = readForkRequest(request, limits.payloadBytes);
+        return answer(200, await fork(ports, commits, caller, { id: request.params.id ?? "", wanted }));
+      }),
   });
 }
 

@@ -24,7 +24,6 @@ export interface ForkRequest {
   readonly payload: SentPayload | undefined;
   readonly agent: SentAgent;
   readonly idempotency: Idempotency | undefined;
-  readonly sizeBytes: number;
 }
 
 /** @throws the codes of ledger.md 2.1, payload_too_large, invalid_request */
@@ -39,7 +38,6 @@ export function readForkRequest(request: RouteRequest, payloadBytesMax: number):
     payload: payloadOf(members, payloadBytesMax),
     agent: { ...agent, model: agent.model ?? lineOf(members, "suggestedModel") ?? null },
     idempotency: idempotencyOf(request, members, canon1),
-    sizeBytes: request.body.byteLength,
   };
 }
 
