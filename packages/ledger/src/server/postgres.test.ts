@@ -3,6 +3,7 @@ import { startPrivatePostgres } from "@darkmatter/store/testing";
 import { afterAll, beforeAll, type TestContext } from "vitest";
 import { accountsSuite } from "../testing/accounts-suite.ts";
 import { agentsSuite } from "../testing/agents-suite.ts";
+import { reusedSchemas } from "../testing/postgres-schemas.ts";
 import { searchSuite } from "../testing/search-suite.ts";
 import { serverChainSuite } from "../testing/server-chain-suite.ts";
 import { checkpointRaceSuite, checkpointSuite } from "../testing/server-checkpoint-suite.ts";
@@ -31,19 +32,29 @@ afterAll(async () => {
   if ("url" in postgres) await postgres[Symbol.asyncDispose]();
 }, 30_000);
 
-async function openSchema(context: TestContext, schema: string): Promise<Database> {
-  if ("missing" in postgres) return context.skip(postgres.missing);
+async function connect(schema: string): Promise<Database> {
   // The server's stop may overtake the last words of a pool that is closed already.
   const report = () => undefined;
-  const db = await openPostgres({ url: postgres.url, schema, connections: 8, report });
-  await migrate(db, [...storeMigrations, ...ledgerServerMigrations]);
+  return openPostgres({ url: "url" in postgres ? postgres.url : "", schema, connections: 8, report });
+}
+
+const migrated = (db: Database) => migrate(db, [...storeMigrations, ...ledgerServerMigrations]);
+const reused = reusedSchemas({ connect, migrate: migrated });
+
+/** A schema for this test alone, empty. */
+async function open(context: TestContext): Promise<Database> {
+  if ("missing" in postgres) return context.skip(postgres.missing);
+  return reused();
+}
+
+async function openSchema(context: TestContext, schema: string): Promise<Database> {
+  if ("missing" in postgres) return context.skip(postgres.missing);
+  const db = await connect(schema);
+  await migrated(db);
   return db;
 }
 
-/** A schema of its own, empty. */
-const open = (context: TestContext) => openSchema(context, `s${++schemas}`);
-
-/** The same, and further pools for it: as other processes have it. */
+/** A schema of its own, and further pools for it: as other processes have it. */
 async function openShared(context: TestContext) {
   const schema = `s${++schemas}`;
   const url = "url" in postgres ? postgres.url : "";

@@ -18,6 +18,8 @@ import { memoryWindows } from "../server/windows.ts";
 const START_MS = 1_795_255_200_000;
 const SEED_BYTES = 32;
 const LOG_SEED = 7;
+/** Keeps nothing of what it verified. */
+const verifier = createVerifier({ threads: "never" });
 
 /** An agent of a test's server, with its key. */
 export interface TestAgent {
@@ -70,7 +72,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     random,
     logKey: createSigner(new Uint8Array(SEED_BYTES).fill(LOG_SEED)),
     formerLogKeys: [],
-    verifier: createVerifier({ threads: "never" }),
+    verifier,
     wire: noWire,
     passwords: plainPasswords,
     windows: memoryWindows(clock),
