@@ -1,6 +1,6 @@
 import type { Route, RouteExample } from "@darkmatter/surface";
-import { expect, test } from "vitest";
-import { type ExampleNames, exampleWorld } from "../testing/example-world.ts";
+import { afterAll, expect, test } from "vitest";
+import { type ExampleNames, exampleWorld, worldFor } from "../testing/example-world.ts";
 
 /** Ids as nobody has them. */
 const UNKNOWN: ExampleNames = {
@@ -20,7 +20,7 @@ const PARAMETERS: Readonly<Record<string, string>> = { "/dashboard/agents/:id": 
 
 const world = await exampleWorld();
 const { routes } = world.server.server;
-await world[Symbol.asyncDispose]();
+afterAll(() => world[Symbol.asyncDispose]());
 
 /** Calls that name something of the account they are made for. */
 function foreignCalls(route: Route): RouteExample[] {
@@ -61,7 +61,7 @@ test("every route that takes an id of an account is walked", () => {
 test.each(calls)("to a stranger the ids are unknown ones: $name", async ({ route, example }) => {
   const answers = [];
   for (const isTheirs of [true, false]) {
-    await using own = await exampleWorld();
+    await using own = await worldFor(route, world);
     const names = isTheirs ? own.names : { ...own.names, ...UNKNOWN };
     const { status, text, headers } = await own.run(route, example, own.stranger, names);
     const ids = Object.keys(UNKNOWN).flatMap((name) => names[name] ?? []);

@@ -103,6 +103,14 @@ export async function exampleWorld(): Promise<ExampleWorld> {
   };
 }
 
+/**
+ * Where a route's examples are run: those that only read in the given world, the others in one of their own, since they
+ * revoke keys, end shares, log out.
+ */
+export async function worldFor({ method }: Route, shared: ExampleWorld): Promise<ExampleWorld> {
+  return method === "GET" ? { ...shared, [Symbol.asyncDispose]: async () => undefined } : exampleWorld();
+}
+
 const filled = (text: string, names: ExampleNames) =>
   text.replace(/\{(\w+)\}/g, (all, name) => names[name] ?? all);
 

@@ -1,5 +1,6 @@
 import type { Route } from "@darkmatter/surface";
 import type { Ways } from "../callers.ts";
+import { madeOnce } from "../made-once.ts";
 import { pageAnswer } from "../pages/page.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { isDescribed, openApiDocument } from "./document.ts";
@@ -40,16 +41,7 @@ export function openApiRoutes(
     }),
   ];
   const all = [...others, ...own];
-  const documentText = once(() => JSON.stringify(openApiDocument(all, config.baseUrl)));
-  const page = once(() => pageAnswer(200, readerPage(all.filter(isDescribed), config.baseUrl)));
+  const documentText = madeOnce(() => JSON.stringify(openApiDocument(all, config.baseUrl)));
+  const page = madeOnce(() => pageAnswer(200, readerPage(all.filter(isDescribed), config.baseUrl)));
   return own;
-}
-
-/** Made when first asked for: the table never changes. */
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }

@@ -1,6 +1,6 @@
 import { isJsonObject } from "@darkmatter/core";
-import { expect, test } from "vitest";
-import { exampleWorld } from "../../testing/example-world.ts";
+import { afterAll, expect, test } from "vitest";
+import { exampleWorld, worldFor } from "../../testing/example-world.ts";
 import { testServer } from "../../testing/test-server.ts";
 import { templateOf } from "./document.ts";
 
@@ -14,7 +14,7 @@ const examples = routes.flatMap((route) =>
   })),
 );
 const named = routes.map((route) => ({ name: `${route.method} ${route.path}`, route }));
-await world[Symbol.asyncDispose]();
+afterAll(() => world[Symbol.asyncDispose]());
 
 test("the API is there", () => {
   expect(routes.length).toBeGreaterThan(60);
@@ -32,8 +32,7 @@ test.each(named)(
 );
 
 test.each(examples)("$name", async ({ route, example }) => {
-  // Each in a world of its own: examples revoke keys, end shares, log out.
-  await using own = await exampleWorld();
+  await using own = await worldFor(route, world);
   const { status, text, json } = await own.run(route, example);
   expect([status, status === example.status ? "" : text]).toEqual([example.status, ""]);
   if (status >= 400 && json !== undefined && status !== 503)
@@ -45,7 +44,7 @@ test.each(examples)("$name", async ({ route, example }) => {
 });
 
 test.each(flexible)("$name, with a session", async ({ route, example }) => {
-  await using own = await exampleWorld();
+  await using own = await worldFor(route, world);
   const { session } = own.own;
   const { status } = await own.run(route, example, { key: session, session });
   expect(status).toBe(example.status);
