@@ -8,6 +8,7 @@ import { serverError } from "./errors.ts";
 import { API_KEY } from "./ids.ts";
 import { answer } from "./json-text.ts";
 import type { LedgerServerPorts, Taken } from "./ports.ts";
+import { createLongActs } from "./turns.ts";
 
 /** Who calls with an API key: one agent, which may read all of its account and acts only as itself. */
 export interface KeyCaller {
@@ -33,6 +34,8 @@ export interface Way<By> {
   readonly summary: string;
   readonly body?: Route["body"];
   readonly maxBytes?: number;
+  /** Takes the server seconds where there is much to look at: few at a time, of one caller fewer. */
+  readonly isLong?: boolean;
   readonly contract: Omit<RouteContract, "caller">;
   readonly handle: (request: RouteRequest, caller: By) => Promise<Answer>;
 }
@@ -85,6 +88,10 @@ export async function refusedAddress(
   return taken.isAllowed ? undefined : tooMany(taken);
 }
 
+/** Long acts at once. Those of strangers have a line of their own. */
+const LONG_OF_ONE = 4;
+const LONG_OF_ALL = 24;
+
 export interface WaysOptions {
   readonly findSession: FindSession;
   /** Told whose key was used. */
@@ -102,23 +109,34 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
     return { kind: "key", account: agent.account, agentId: agent.id, agentName: agent.name };
   }
 
+  const longActs = {
+    known: createLongActs({ ofOne: LONG_OF_ONE, ofAll: LONG_OF_ALL }),
+    strange: createLongActs({ ofOne: LONG_OF_ONE, ofAll: LONG_OF_ALL }),
+  };
+
   const counted = async (name: string, limit: number, handle: () => Promise<Answer>): Promise<Answer> => {
     const taken = await windows.take(name, limit, MINUTE_MS);
     if (!taken.isAllowed) return tooMany(taken);
     const given = await handle();
     return { ...given, headers: { ...limitHeaders(taken), ...given.headers } };
   };
-  const countedCaller = (caller: Caller, handle: () => Promise<Answer>) =>
-    counted(
-      caller.kind === "key" ? `key/${caller.agentId}` : `account/${caller.account}`,
-      limits.callsAMinute,
-      handle,
+  const countedCaller = <By extends Caller>(way: Way<By>, request: RouteRequest, caller: By) => {
+    const name = caller.kind === "key" ? `key/${caller.agentId}` : `account/${caller.account}`;
+    const handle = () => way.handle(request, caller);
+    return counted(name, limits.callsAMinute, () =>
+      way.isLong ? longActs.known.run(String(caller.account), handle) : handle(),
     );
-  const countedAddress = (request: RouteRequest, handle: () => Promise<Answer>) =>
-    counted(`address/${addressOf(request, config.trustProxy)}`, limits.publicCallsAMinute, handle);
+  };
+  const countedAddress = (way: Way<undefined>, request: RouteRequest) => {
+    const address = addressOf(request, config.trustProxy);
+    const handle = () => way.handle(request, undefined);
+    return counted(`address/${address}`, limits.publicCallsAMinute, () =>
+      way.isLong ? longActs.strange.run(address, handle) : handle(),
+    );
+  };
 
   function route<By>(
-    { contract, body = "none", ...way }: Way<By>,
+    { contract, body = "none", isLong: _, ...way }: Way<By>,
     caller: RouteContract["caller"],
     admit: (request: RouteRequest) => Promise<Answer>,
   ): Route {
@@ -130,22 +148,21 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
       route(way, "key", async (request) => {
         const caller = await keyCaller(request);
         if (!caller) throw serverError("unauthorized");
-        return countedCaller(caller, () => way.handle(request, caller));
+        return countedCaller(way, request, caller);
       }),
     bySession: (way) =>
       route(way, "session", async (request) => {
         const caller = await findSession(request);
         if (!caller) throw serverError("unauthorized");
-        return countedCaller(caller, () => way.handle(request, caller));
+        return countedCaller(way, request, caller);
       }),
     byEither: (way) =>
       route(way, "key or session", async (request) => {
         const caller = (await keyCaller(request)) ?? (await findSession(request));
         if (!caller) throw serverError("unauthorized");
-        return countedCaller(caller, () => way.handle(request, caller));
+        return countedCaller(way, request, caller);
       }),
-    byAnyone: (way) =>
-      route(way, "anyone", (request) => countedAddress(request, () => way.handle(request, undefined))),
+    byAnyone: (way) => route(way, "anyone", (request) => countedAddress(way, request)),
     byAdmin: (way) =>
       route(way, "admin", async (request) => {
         // Counted before it is looked at: a secret that people chose can be guessed.

@@ -100,7 +100,7 @@ export const serverError = errorsOf({
   overloaded: {
     status: 503,
     retryable: true,
-    message: "Too many people log in at this moment.",
+    message: "The server has too much to do at this moment.",
     hint: "Try again in a few seconds.",
   },
   busy: {

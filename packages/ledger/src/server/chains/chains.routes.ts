@@ -6,6 +6,7 @@ import { PASSPORT_SCHEMA } from "../commits/passport.ts";
 import { serverError } from "../errors.ts";
 import { queryOf } from "../input.ts";
 import { answer, jsonText } from "../json-text.ts";
+import { madeOnce } from "../made-once.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { diffOf } from "./diff.ts";
 import { judgeChain } from "./judged.ts";
@@ -37,6 +38,7 @@ function replay(ports: LedgerServerPorts, ways: Ways): Route {
   return ways.byKey({
     method: "GET",
     path: "/api/replay/:id",
+    isLong: true,
     summary: "Shows a chain step by step, from its first commit to this one",
     contract: {
       tag: "chains",
@@ -62,6 +64,7 @@ function verify(ports: LedgerServerPorts, ways: Ways): Route {
   return ways.byEither({
     method: "GET",
     path: "/api/verify/:id",
+    isLong: true,
     summary: "Recomputes a chain from its stored texts, and its place in the log",
     contract: {
       tag: "chains",
@@ -102,6 +105,7 @@ function lineage(ports: LedgerServerPorts, ways: Ways): Route {
   return ways.byKey({
     method: "GET",
     path: "/api/lineage/:id",
+    isLong: true,
     summary: "Lists where a commit comes from, itself first, without payloads",
     contract: {
       tag: "chains",
@@ -140,6 +144,7 @@ function diff(ports: LedgerServerPorts, ways: Ways): Route[] {
     ways.byKey({
       method: "GET",
       path: "/api/diff/:a/:b",
+      isLong: true,
       summary: "Compares two chains step by step",
       contract: {
         tag: "chains",
@@ -154,6 +159,7 @@ function diff(ports: LedgerServerPorts, ways: Ways): Route[] {
     ways.byKey({
       method: "GET",
       path: "/api/diff",
+      isLong: true,
       summary: "Compares two chains, named in the query",
       contract: {
         tag: "chains",
@@ -173,7 +179,7 @@ function diff(ports: LedgerServerPorts, ways: Ways): Route[] {
 }
 
 function schema({ config }: LedgerServerPorts, ways: Ways): Route {
-  const body = passportSchemaText(config.baseUrl + PASSPORT_SCHEMA);
+  const text = madeOnce(() => passportSchemaText(config.baseUrl + PASSPORT_SCHEMA));
   return ways.byAnyone({
     method: "GET",
     path: PASSPORT_SCHEMA,
@@ -183,6 +189,10 @@ function schema({ config }: LedgerServerPorts, ways: Ways): Route {
       answers: { 200: { says: "JSON Schema 2020-12" } },
       examples: [{ name: "the schema", status: 200 }],
     },
-    handle: async () => ({ status: 200, headers: { "content-type": "application/schema+json" }, body }),
+    handle: async () => ({
+      status: 200,
+      headers: { "content-type": "application/schema+json" },
+      body: text(),
+    }),
   });
 }

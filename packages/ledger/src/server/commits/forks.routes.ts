@@ -30,6 +30,7 @@ export function forkRoute(ports: LedgerServerPorts, ways: Ways, commits: Commits
   return ways.byKey({
     method: "POST",
     path: "/api/fork/:id",
+    isLong: true,
     summary: "Begins a branch at a commit of a chain, which stays as it is",
     body: "raw",
     maxBytes: COMMIT_BODY_BYTES_MAX,

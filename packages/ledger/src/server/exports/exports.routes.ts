@@ -17,6 +17,7 @@ export function exportRoutes(ports: LedgerServerPorts, ways: Ways, signLog: Sign
     ways.byEither({
       method: "GET",
       path: "/api/export/:id",
+      isLong: true,
       summary: "Gives a chain as a file that anyone can check without this server",
       contract: { tag: "exports", answers: answers("the file, in canon-1"), examples },
       async handle({ params }, caller) {
@@ -30,6 +31,7 @@ export function exportRoutes(ports: LedgerServerPorts, ways: Ways, signLog: Sign
     ways.byKey({
       method: "GET",
       path: "/api/bundle/:id",
+      isLong: true,
       summary: "Gives a chain for people to read, with what it takes to recompute its hashes",
       contract: { tag: "exports", answers: answers("the bundle"), examples },
       async handle({ params }, caller) {

@@ -196,6 +196,7 @@ function entryRoutes({ db }: LedgerServerPorts, ways: Ways, { log }: ServerLog):
     ways.byAnyone({
       method: "GET",
       path: "/api/log/verify",
+      isLong: true,
       summary: "Computes leaves, tree and log roots anew over a stretch of the log",
       contract: {
         tag: "log",

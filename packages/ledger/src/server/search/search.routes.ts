@@ -32,6 +32,7 @@ export function searchRoutes(ports: LedgerServerPorts, ways: Ways, search: Searc
     ways.byKey({
       method: "GET",
       path: "/api/search",
+      isLong: true,
       summary: "Finds commits of the account by what their payloads say, newest first",
       contract: {
         tag: "commits",
@@ -76,6 +77,7 @@ export function searchRoutes(ports: LedgerServerPorts, ways: Ways, search: Searc
     ways.bySession({
       method: "GET",
       path: "/dashboard/commits",
+      isLong: true,
       summary: "The account's commits, newest first; `Link` leads to the next page",
       contract: {
         tag: "dashboard",

@@ -50,6 +50,7 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
     ways.byAnyone({
       method: "GET",
       path: `/${base}/:id`,
+      isLong: true,
       summary: "Shows a commit with its ancestors, or a trace, that an active share covers",
       contract: {
         tag: "shares",
@@ -72,6 +73,7 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
     ways.byAnyone({
       method: "GET",
       path: "/chain/:shareId",
+      isLong: true,
       summary: "Shows a share as a page",
       contract: {
         tag: "shares",

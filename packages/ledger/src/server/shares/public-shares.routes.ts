@@ -32,6 +32,7 @@ export function publicShareRoutes(ports: LedgerServerPorts, ways: Ways, views: V
     ways.byAnyone({
       method: "GET",
       path: "/api/chain/:shareId",
+      isLong: true,
       summary: "Reads what a share publishes",
       contract: {
         tag: "shares",
@@ -75,6 +76,7 @@ export function publicShareRoutes(ports: LedgerServerPorts, ways: Ways, views: V
     ways.byAnyone({
       method: "GET",
       path: "/api/og/:shareId",
+      isLong: true,
       summary: "Draws a share's card",
       contract: {
         tag: "shares",

@@ -1,6 +1,7 @@
 import type { Step } from "../chains/chain-step.ts";
 import { anchorsOf, type Chain, type ChainPorts, openChain, walkChain } from "../chains/chains.ts";
 import { createVerdict } from "../chains/verdict.ts";
+import { serverError } from "../errors.ts";
 import type { Share } from "./shares.store.ts";
 import { traceTips } from "./shares.store.ts";
 
@@ -48,7 +49,10 @@ export async function showChain(
   return chain && show(ports, [chain], () => true, from);
 }
 
-/** What a share publishes, and no commit besides. */
+/** Steps that are recomputed for one answer, unless a single chain is longer: a trace may branch at each of them. */
+const STEPS_WALKED_MAX = 100_000;
+
+/** What a share publishes, and no commit besides. @throws payload_too_large for a trace of too many long branches */
 export async function showShare(
   ports: ChainPorts,
   { account, shared }: Pick<Share, "account" | "shared">,
@@ -57,8 +61,15 @@ export async function showShare(
   if (shared.kind === "chain") return showChain(ports, account, shared.commitId, from);
   const { tips, positions } = await traceTips(ports.db, account, shared.trace, shared.until);
   const chains: Chain[] = [];
+  let walked = 0;
   for (const tip of tips) {
     const chain = await openChain(ports, account, tip);
+    walked += chain?.links.length ?? 0;
+    if (chains.length > 0 && walked > STEPS_WALKED_MAX)
+      throw serverError(
+        "payload_too_large",
+        "What this share publishes is too much to be looked at at once.",
+      );
     if (chain) chains.push(chain);
   }
   return show(ports, chains, (position) => positions.has(position), from);

@@ -65,6 +65,7 @@ export function shareRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares
     ways.byKey({
       method: "POST",
       path: "/api/share/:id",
+      isLong: true,
       summary:
         "Publishes a commit with its ancestors, as they are now, under an address that is not to be guessed",
       body: "json",
@@ -96,6 +97,7 @@ export function shareRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares
     ways.byKey({
       method: "POST",
       path: "/api/share/trace/:traceId",
+      isLong: true,
       summary: "Publishes all commits of a trace that there are now",
       body: "json",
       contract: {
@@ -121,6 +123,7 @@ export function shareRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares
     ways.byKey({
       method: "GET",
       path: "/api/share/:id/markdown",
+      isLong: true,
       summary: "Describes a commit's chain in Markdown; publishes nothing",
       contract: {
         tag: "shares",

@@ -1,9 +1,11 @@
 import { memoryDatabase } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
+import { longChain } from "../../testing/server-chain-world.ts";
 import { chainOf, share, sharesSuite } from "../../testing/server-shares-suite.ts";
 import { type TestServer, testServer } from "../../testing/test-server.ts";
 import { ledgerServerMigrations } from "../schema.ts";
 import { markdownText } from "./markdown.ts";
+import { insertShare } from "./shares.store.ts";
 
 sharesSuite("SQLite", () => memoryDatabase(ledgerServerMigrations));
 
@@ -197,4 +199,27 @@ test("without a credential nothing is shared, listed or revoked", async () => {
     { method: "DELETE", path: "/api/share/share_1" },
   ];
   for (const call of calls) expect((await server.call(call)).status).toBe(401);
+});
+
+test("a trace that branches at the end of a long chain is not walked for ever", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  const tip = (await longChain(server, ana, 2600)).at(-1);
+  for (let branch = 0; branch < 40; branch++)
+    await server.commit(ana, { payload: { branch }, parentId: tip, traceId: "trc_1" });
+  await server.db.write((tx) =>
+    insertShare(tx, {
+      id: "share_1",
+      account: ana.account,
+      madeBy: ana.id,
+      shared: { kind: "trace", trace: "trc_1", until: 10_000 },
+      label: null,
+      createdMs: 0,
+      expiresMs: null,
+    }),
+  );
+  for (const path of ["/r/trc_1", "/chain/share_1", "/api/chain/share_1", "/api/og/share_1"]) {
+    const { status, json } = await server.call({ path });
+    expect([status, json]).toMatchObject([413, { code: "payload_too_large" }]);
+  }
 });

@@ -1,8 +1,8 @@
 import { scrypt, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import type { Random } from "@darkmatter/core";
-import { serverError } from "../../errors.ts";
 import type { Passwords } from "../../ports.ts";
+import { createTurns } from "../../turns.ts";
 
 /** RFC 7914: 128 · 2^logN · r bytes of memory for each hash that is being made. */
 export interface PasswordCost {
@@ -26,7 +26,7 @@ const derive = promisify<string, Uint8Array, number, object, Buffer>(scrypt);
 
 /** Hashes written as `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`, base64 without padding. @throws overloaded */
 export function scryptPasswords(random: Random, cost: PasswordCost = COST): Passwords {
-  const inTurn = createTurns(AT_ONCE, WAITING_MAX);
+  const inTurn = createTurns(AT_ONCE, WAITING_MAX).run;
   const keyOf = (password: string, salt: Uint8Array, { logN, r, p }: PasswordCost) =>
     // Twice what the algorithm needs: the engine counts its own buffers, too.
     inTurn(() => derive(password, salt, KEY_BYTES, { N: 2 ** logN, r, p, maxmem: 256 * 2 ** logN * r }));
@@ -56,25 +56,5 @@ function parsed(hash: string) {
     cost: { logN: Number(logN), r: Number(r), p: Number(p) },
     salt: Buffer.from(salt, "base64"),
     key: Buffer.from(key, "base64"),
-  };
-}
-
-/** Runs few at a time, the others in the order they came. */
-function createTurns(atOnce: number, waitingMax: number) {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async <T>(act: () => Promise<T>): Promise<T> => {
-    if (running >= atOnce) {
-      if (waiting.length >= waitingMax) throw serverError("overloaded");
-      // Whoever ends hands its place on, so that nobody who comes meanwhile takes it.
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    } else running++;
-    try {
-      return await act();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
-    }
   };
 }
