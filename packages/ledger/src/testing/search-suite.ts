@@ -1,13 +1,12 @@
-import { createHash } from "node:crypto";
 import type { Database } from "@darkmatter/store";
 import fc from "fast-check";
 import { describe, expect, type TestContext, test } from "vitest";
 import { prunePayloads } from "../server/agents/retention.store.ts";
-import { createGramRarity } from "../server/search/gram-rarity.ts";
 import { accountGram } from "../server/search/grams.ts";
-import { createSearchIndexer } from "../server/search/indexer.ts";
-import { logSize, readMark, searchEngine } from "../server/search/search.store.ts";
-import { type TestAgent, type TestServer, testServer } from "./test-server.ts";
+import { searchEngine } from "../server/search/search.store.ts";
+import { idsOf, indexAll, indexerOf, search } from "./search-calls.ts";
+import { searchIndexSuite } from "./search-index-suite.ts";
+import { type TestServer, testServer } from "./test-server.ts";
 
 type Open = (context: TestContext) => Promise<Database>;
 type Opened = (context: TestContext) => Promise<TestServer>;
@@ -19,38 +18,9 @@ export function searchSuite(name: string, open: Open): void {
     textSuite(opened);
     filterSuite(opened);
     pageSuite(opened);
-    indexSuite(opened);
-    largeSuite(opened);
+    searchIndexSuite(opened);
     dashboardSuite(opened);
   });
-}
-
-interface SearchAnswer {
-  readonly results: readonly { readonly id: string; readonly payload: unknown }[];
-  readonly count: number;
-  readonly total: number;
-  readonly query: string | null;
-  readonly nextCursor: string | null;
-}
-
-export async function search(
-  server: TestServer,
-  by: TestAgent,
-  asked: Record<string, string>,
-): Promise<SearchAnswer> {
-  const { status, json, text } = await server.call({ path: `/api/search?${new URLSearchParams(asked)}` }, by);
-  expect([status, text]).toEqual([200, expect.any(String)]);
-  return json as unknown as SearchAnswer;
-}
-
-export const idsOf = ({ results }: SearchAnswer) => results.map(({ id }) => id);
-
-const indexerOf = ({ db, ports }: Pick<TestServer, "db" | "ports">) =>
-  createSearchIndexer({ db, clock: ports.clock, rarity: createGramRarity(ports.clock) });
-
-async function indexAll(server: Pick<TestServer, "db" | "ports">): Promise<void> {
-  const indexer = indexerOf(server);
-  while ((await indexer.step()) > 0);
 }
 
 /** Characters that some language of queries, some alphabet or some encoding treats in a way of its own. */
@@ -306,129 +276,6 @@ function pageSuite(opened: Opened): void {
       expect(seen.length).toBe(Math.min(12, expected.length));
     }
   });
-}
-
-function indexSuite(opened: Opened): void {
-  test("what is indexed and what is not yet are one: each is found once, newest first", async (context) => {
-    await using server = await opened(context);
-    const ana = await server.account();
-    const indexer = indexerOf(server);
-    const ids: string[] = [];
-    for (let at = 0; at < 6; at++)
-      ids.push((await server.commit(ana, { payload: { output: `tail ${at}` } })).id);
-    for (let indexed = 0; indexed < 6; indexed += 2) {
-      expect(await readMark(server.db)).toBe(indexed);
-      const answer = await search(server, ana, { q: "tail" });
-      expect([idsOf(answer), answer.total]).toEqual([ids.toReversed(), 6]);
-      expect(await indexer.step({ commits: 2, bytes: 1e6 })).toBe(2);
-    }
-    expect(await indexer.step()).toBe(0);
-    expect(await indexedPositions(server, ana)).toEqual([5, 4, 3, 2, 1, 0]);
-  });
-
-  test("a crash between index and mark leaves neither", async (context) => {
-    await using server = await opened(context);
-    const ana = await server.account();
-    for (let at = 0; at < 4; at++) await server.commit(ana, { payload: { output: `crash ${at}` } });
-    const { db, ports } = server;
-    const crashing: Database = {
-      ...db,
-      dialect: db.dialect,
-      get: (sql, ...values) => db.get(sql, ...values),
-      all: (sql, ...values) => db.all(sql, ...values),
-      write: (body) =>
-        db.write((tx) =>
-          body({
-            actor: tx.actor,
-            get: (sql, ...values) => tx.get(sql, ...values),
-            all: (sql, ...values) => tx.all(sql, ...values),
-            lock: (name) => tx.lock(name),
-            afterCommit: (follow) => tx.afterCommit(follow),
-            run: async (sql, ...values) => {
-              if (sql.startsWith("UPDATE ledger_search_mark")) throw new Error("power cut");
-              return tx.run(sql, ...values);
-            },
-          }),
-        ),
-    };
-    await expect(indexerOf({ db: crashing, ports }).step()).rejects.toThrow("power cut");
-    expect(await indexedPositions(server, ana)).toEqual([]);
-    expect((await search(server, ana, { q: "crash" })).total).toBe(4);
-    await indexAll(server);
-    expect(await indexedPositions(server, ana)).toEqual([3, 2, 1, 0]);
-    expect((await search(server, ana, { q: "crash" })).total).toBe(4);
-  });
-
-  test("several that index at once leave nothing out and nothing in twice", async (context) => {
-    await using server = await opened(context);
-    const ana = await server.account();
-    for (let at = 0; at < 40; at++) await server.commit(ana, { payload: { output: `together ${at}` } });
-    const steps = await Promise.all(
-      [1, 2, 3].map(async () => {
-        const indexer = indexerOf(server);
-        let [indexed, idle] = [0, 0];
-        while (idle < 2) {
-          const step = await indexer.step({ commits: 3, bytes: 1e6 });
-          indexed += step;
-          idle = step === 0 && (await readMark(server.db)) === (await logSize(server.db)) ? idle + 1 : 0;
-        }
-        return indexed;
-      }),
-    );
-    expect(steps.reduce((sum, step) => sum + step)).toBe(40);
-    expect(await indexedPositions(server, ana)).toEqual(Array.from({ length: 40 }, (_, at) => 39 - at));
-    expect((await search(server, ana, { q: "together" })).total).toBe(40);
-  });
-}
-
-/** What the index itself says of an account's commits. */
-async function indexedPositions({ db }: TestServer, { account }: TestAgent): Promise<number[]> {
-  return searchEngine(db.dialect).find(db, { all: [accountGram(account)], or: "xyz" }, 1e9, 1e4);
-}
-
-/** Characters no two of which follow each other twice: more grams than an index takes. */
-function manyGrams(characters: number): string {
-  let text = "";
-  for (let block = 0; text.length < characters; block++)
-    for (const byte of createHash("sha512").update(`${block}`).digest())
-      text += String.fromCodePoint(0x4e00 + byte * 64 + (block % 64));
-  return text;
-}
-
-function largeSuite(opened: Opened): void {
-  test("large payloads are indexed and searched in turns, also those that no index takes", {
-    timeout: 30_000,
-  }, async (context) => {
-    await using server = await opened(context);
-    const ana = await server.account();
-    const words = Array.from({ length: 200_000 }, (_, at) => `word${(at * 7919) % 1000} `).join("");
-    const large = await server.commit(ana, { payload: { output: `${words}needle "in" the stack` } });
-    const many = await server.commit(ana, { payload: { output: `${manyGrams(200_000)}needle of many` } });
-    const small = await server.commit(ana, { payload: { output: "needle, small" } });
-    expect(words.length).toBeGreaterThan(1_500_000);
-    for (const indexed of [false, true]) {
-      if (indexed) expect(await turnsOf(() => indexAll(server))).toBeGreaterThan(20);
-      const looking = search(server, ana, { q: 'needle "in"' });
-      expect(await turnsOf(() => looking)).toBeGreaterThan(20);
-      expect(idsOf(await looking)).toEqual([large.id]);
-      expect(idsOf(await search(server, ana, { q: "NEEDLE" }))).toEqual([small.id, many.id, large.id]);
-      expect(idsOf(await search(server, ana, { q: "needle of" }))).toEqual([many.id]);
-    }
-    expect(await readMark(server.db)).toBe(3);
-  });
-}
-
-/** Turns of the event loop that others got until it was done. */
-async function turnsOf(act: () => Promise<unknown>): Promise<number> {
-  let [turns, isDone] = [0, false];
-  const counting = (async () => {
-    for (; !isDone; turns++) await new Promise((resume) => setImmediate(resume));
-  })();
-  await act().finally(() => {
-    isDone = true;
-  });
-  await counting;
-  return turns;
 }
 
 function dashboardSuite(opened: Opened): void {

@@ -1,12 +1,9 @@
 import type { Json } from "@darkmatter/core";
-import type { SqlValue } from "@darkmatter/store";
 import { describe, expect, type TestContext, test } from "vitest";
-import { insertKeyEvent } from "../server/keys/agent-keys.store.ts";
-import { endSigningKey } from "../server/keys/signing-keys.store.ts";
-import { createServerLog } from "../server/log/server-log.ts";
-import { type ChainWorld, chainWorld, SIGNED_STEP, tamperServer } from "./server-chain-world.ts";
+import { chainTamperSuite } from "./server-chain-tamper-suite.ts";
+import { chainWorld, readChain, SIGNED_STEP, signLog, tamperServer } from "./server-chain-world.ts";
 import type { OpenServerDatabase } from "./server-checkpoint-suite.ts";
-import { type TestAgent, type TestServer, testServer } from "./test-server.ts";
+import { type TestServer, testServer } from "./test-server.ts";
 
 type Opened = (context: TestContext) => Promise<TestServer>;
 
@@ -15,27 +12,17 @@ export function serverChainSuite(name: string, open: OpenServerDatabase): void {
   const opened: Opened = async (context) => testServer({ db: await open(context) });
   describe(`chains: ${name}`, () => {
     readingSuite(opened);
-    tamperSuite(opened);
+    chainTamperSuite(opened);
     ownerSuite(opened);
   });
 }
-
-type Answered = Record<string, Json> & { readonly steps: readonly Record<string, Json>[] };
-
-const get = async (server: TestServer, by: TestAgent, path: string): Promise<Answered> => {
-  const { status, json, text } = await server.call({ path }, by);
-  expect([path, status, text.length > 0]).toEqual([path, 200, true]);
-  return json as Answered;
-};
-
-const signLog = (server: TestServer) => createServerLog(server.ports).checkpointNow();
 
 function readingSuite(opened: Opened): void {
   test("a chain of two agents, one step signed and attested, verifies in every part", async (context) => {
     await using server = await opened(context);
     const { ana, ids, tip } = await chainWorld(server);
     const checkpoint = await signLog(server);
-    const verified = await get(server, ana, `/api/verify/${tip}`);
+    const verified = await readChain(server, ana, `/api/verify/${tip}`);
     expect(verified).toMatchObject({
       ctx_id: tip,
       chain_intact: true,
@@ -60,7 +47,7 @@ function readingSuite(opened: Opened): void {
       in_log: true,
     });
     expect(signed).toMatchObject({ signature: "valid", attestation: "valid", in_log: true });
-    expect(await get(server, ana, `/api/commits/${ids[SIGNED_STEP]}/signature`)).toMatchObject({
+    expect(await readChain(server, ana, `/api/commits/${ids[SIGNED_STEP]}/signature`)).toMatchObject({
       result: "valid",
       verified: true,
       key_id: "k1",
@@ -71,7 +58,7 @@ function readingSuite(opened: Opened): void {
   test("a replay is in the order of the log, paged, with and without payloads", async (context) => {
     await using server = await opened(context);
     const { ana, ids, tip } = await chainWorld(server);
-    const whole = await get(server, ana, `/api/replay/${tip}`);
+    const whole = await readChain(server, ana, `/api/replay/${tip}`);
     expect(whole).toMatchObject({
       contextId: tip,
       rootId: ids[0],
@@ -100,19 +87,19 @@ function readingSuite(opened: Opened): void {
       forkPoints: 0,
       duration: "0s",
     });
-    const page = await get(server, ana, `/api/replay/${tip}?mode=summary&limit=3&cursor=4`);
+    const page = await readChain(server, ana, `/api/replay/${tip}?mode=summary&limit=3&cursor=4`);
     expect(page).toMatchObject({ totalSteps: 8, truncated: true, nextCursor: "7" });
     expect((page.replay as Record<string, Json>[]).map(({ step, payload }) => [step, payload])).toEqual(
       [4, 5, 6].map((step) => [step, undefined]),
     );
-    const last = await get(server, ana, `/api/replay/${tip}?limit=3&cursor=7`);
+    const last = await readChain(server, ana, `/api/replay/${tip}?limit=3&cursor=7`);
     expect(last).toMatchObject({ truncated: true, nextCursor: null });
   });
 
   test("a lineage has the tip first, bare hashes and no payloads; pull gives what was sent to an agent", async (context) => {
     await using server = await opened(context);
     const { ana, bo, ids, tip } = await chainWorld(server);
-    const lineage = await get(server, ana, `/api/lineage/${tip}`);
+    const lineage = await readChain(server, ana, `/api/lineage/${tip}`);
     expect(lineage).toMatchObject({ contextId: tip, depth: 8, rootId: ids[0], integrityVerified: true });
     const chain = lineage.chain as Record<string, Json>[];
     expect(chain.map(({ id, depth }) => [id, depth])).toEqual(ids.toReversed().map((id, at) => [id, at]));
@@ -129,7 +116,7 @@ function readingSuite(opened: Opened): void {
     expect(JSON.stringify(lineage)).not.toContain("question");
 
     const sent = await server.commit(ana, { payload: { n: 1.5 }, toAgentId: bo.id });
-    const pulled = await get(server, bo, "/api/pull?limit=2");
+    const pulled = await readChain(server, bo, "/api/pull?limit=2");
     expect(pulled).toMatchObject({
       agentId: bo.id,
       agentName: "bo",
@@ -137,10 +124,10 @@ function readingSuite(opened: Opened): void {
       nextCursor: expect.any(String),
     });
     expect((pulled.contexts as { id: string }[]).map(({ id }) => id)).toEqual([sent.id, ids[7]]);
-    const rest = await get(server, bo, `/api/pull?cursor=${String(pulled.nextCursor)}`);
+    const rest = await readChain(server, bo, `/api/pull?cursor=${String(pulled.nextCursor)}`);
     expect((rest.contexts as { id: string }[]).map(({ id }) => id)).toEqual([ids[5], ids[3], ids[1]]);
     expect(rest).not.toHaveProperty("nextCursor");
-    expect(await get(server, bo, "/api/pull?since=2030-01-01T00:00:00Z")).toMatchObject({ count: 0 });
+    expect(await readChain(server, bo, "/api/pull?since=2030-01-01T00:00:00Z")).toMatchObject({ count: 0 });
   });
 
   test("a fork is told by whoever reads its chain, and compared from its common ancestor on", async (context) => {
@@ -149,20 +136,20 @@ function readingSuite(opened: Opened): void {
     const body = { fromCtxId: ids[3], payload: { output: "otherwise" }, agent: { model: "small" } };
     const forked = await server.call({ path: `/api/fork/${tip}`, body }, ana);
     const fork = (forked.json as { id: string }).id;
-    expect(await get(server, ana, `/api/verify/${fork}`)).toMatchObject({
+    expect(await readChain(server, ana, `/api/verify/${fork}`)).toMatchObject({
       chain_intact: true,
       length: 5,
       forked: true,
       fork_points: [fork],
     });
-    const replay = await get(server, ana, `/api/replay/${fork}`);
+    const replay = await readChain(server, ana, `/api/replay/${fork}`);
     expect((replay.replay as Json[]).at(-1)).toMatchObject({
       fork_of: tip,
       fork_point: ids[3],
       eventType: "fork",
     });
 
-    const diff = await get(server, ana, `/api/diff/${tip}/${fork}`);
+    const diff = await readChain(server, ana, `/api/diff/${tip}/${fork}`);
     expect(diff).toMatchObject({
       ctxIdA: tip,
       ctxIdB: fork,
@@ -190,8 +177,8 @@ function readingSuite(opened: Opened): void {
     expect(diff.steps[7]).toMatchObject({ b: null, diff: { onlyInA: true, payloadChanged: false } });
     expect((diff.chainA as Json[]).length).toBe(8);
     expect((diff.diffs as Json[])[0]).toMatchObject({ step: 5, modelB: "small", outputB: "otherwise" });
-    expect(await get(server, ana, `/api/diff?a=${tip}&b=${fork}`)).toEqual(diff);
-    expect(await get(server, ana, `/api/diff/${tip}/${tip}`)).toMatchObject({
+    expect(await readChain(server, ana, `/api/diff?a=${tip}&b=${fork}`)).toEqual(diff);
+    expect(await readChain(server, ana, `/api/diff/${tip}/${tip}`)).toMatchObject({
       identical: true,
       changedSteps: 0,
       diffs: [],
@@ -205,10 +192,10 @@ function readingSuite(opened: Opened): void {
     await server.db.write((tx) =>
       tx.run("INSERT INTO ledger_pruned (position, pruned_ms) VALUES (2, ?)", server.clock.now()),
     );
-    const verified = await get(server, ana, `/api/verify/${tip}`);
+    const verified = await readChain(server, ana, `/api/verify/${tip}`);
     expect(verified).toMatchObject({ chain_intact: true, pruned_steps: 1, length: 8 });
     expect(verified.steps[2]).toMatchObject({ id: ids[2], payload_ok: null, chain_ok: true, pruned: true });
-    const { replay } = await get(server, ana, `/api/replay/${tip}`);
+    const { replay } = await readChain(server, ana, `/api/replay/${tip}`);
     expect((replay as Json[])[2]).toMatchObject({
       payload: null,
       payload_pruned_at: "2026-11-21T10:00:00.000Z",
@@ -219,7 +206,7 @@ function readingSuite(opened: Opened): void {
   test("what an agent keeps its payloads for is told of each commit", async (context) => {
     await using server = await opened(context);
     const { ana, ids } = await chainWorld(server);
-    expect(await get(server, ana, `/api/retention/${ids[0]}`)).toEqual({
+    expect(await readChain(server, ana, `/api/retention/${ids[0]}`)).toEqual({
       ctxId: ids[0],
       retentionDays: null,
       createdAt: "2026-11-21T10:00:00.000Z",
@@ -230,205 +217,13 @@ function readingSuite(opened: Opened): void {
     await server.db.write((tx) =>
       tx.run("UPDATE ledger_agents SET retention_days = 30 WHERE id = ?", ana.id),
     );
-    expect(await get(server, ana, `/api/retention/${ids[0]}`)).toMatchObject({
+    expect(await readChain(server, ana, `/api/retention/${ids[0]}`)).toMatchObject({
       retentionDays: 30,
       expiresAt: "2026-12-21T10:00:00.000Z",
       daysRemaining: 30,
       isExpired: false,
     });
   });
-}
-
-const AT = SIGNED_STEP;
-const set = (column: string) => `UPDATE ledger_commits SET ${column} = ? WHERE position = ${AT}`;
-
-/** What is done to the row of the signed step, and how the reason begins. */
-const DAMAGES: readonly (readonly [column: string, change: (was: SqlValue) => SqlValue, reason: RegExp])[] = [
-  ["payload_hash", flipped(0), /payload is not|integrity hash/],
-  ["chain_hash", flipped(31), /integrity hash is not/],
-  ["integrity_hash", flipped(5), /envelope is not/],
-  ["leaf", flipped(9), /leaf is not/],
-  ["log_root", flipped(9), /log root/],
-  ["nodes", flipped(3), /nodes/],
-  ["nodes", flipped(40), /nodes/],
-  ["nodes", () => new Uint8Array(), /nodes/],
-  ["parent", () => 1, /integrity hash/],
-  ["parent", () => null, /integrity hash|parent/],
-  ["parent", () => 6, /integrity hash|parent/],
-  ["parent", () => 999, /integrity hash|parent/],
-  ["depth", () => 9, /depth/],
-  ["root", () => 2, /first commit/],
-  ["client_time", () => "2026-11-21T09:59:58Z", /envelope/],
-  ["key_id", () => "k2", /envelope/],
-  ["accepted_ms", (was) => Number(was) + 1000, /leaf/],
-  ["agent", () => "dm_0000000000000000", /read/],
-  ["claims", () => "{", /read/],
-  ["claims", edited("agentSignature", "0".repeat(128)), /signature is invalid/],
-  ["claims", edited("agentSignature", undefined), /signature is none/],
-  ["claims", edited("signatureStatus", "none"), /signature is valid/],
-  ["claims", edited("metadata", '{"session":"s-2"}'), /metadata_hash_mismatch/],
-  ["claims", edited("attestation", undefined), /attestation/],
-  ["claims", edited("completenessClaim", false), /attestation/],
-];
-
-function flipped(at: number) {
-  return (was: SqlValue): SqlValue => {
-    const bytes = Uint8Array.from(was as Uint8Array);
-    bytes[at] = (bytes[at] ?? 0) ^ 1;
-    return bytes;
-  };
-}
-
-function edited(name: string, value: Json | undefined) {
-  return (was: SqlValue): SqlValue => JSON.stringify({ ...JSON.parse(String(was)), [name]: value });
-}
-
-function tamperSuite(opened: Opened): void {
-  test("whatever is changed in a commit's row, verifying names that commit", async (context) => {
-    await using server = await opened(context);
-    const world = await chainWorld(server);
-    for (const isSigned of [false, true]) {
-      if (isSigned) await signLog(server);
-      for (const [column, change, reason] of DAMAGES) {
-        const row = await server.db.get(`SELECT ${column} AS was FROM ledger_commits WHERE position = ${AT}`);
-        const was = row?.was ?? null;
-        await tamperServer(server, "ledger_commits", set(column), change(was));
-        const found = await verdictOf(server, world);
-        expect([column, String(change(was)), found]).toEqual([
-          column,
-          String(change(was)),
-          { chain_intact: false, broken_at: world.ids[AT], reason: expect.stringMatching(reason) },
-        ]);
-        await tamperServer(server, "ledger_commits", set(column), was);
-      }
-      expect(await verdictOf(server, world)).toMatchObject({ chain_intact: true });
-    }
-  });
-
-  test("a changed, unreadable or missing payload is named, wherever it lies", async (context) => {
-    await using server = await opened(context);
-    const world = await chainWorld(server);
-    const payload = "UPDATE ledger_payloads SET payload = ? WHERE position = ?";
-    for (const position of [0, 5, 7]) {
-      const row = await server.db.get<{ was: string }>(
-        "SELECT payload AS was FROM ledger_payloads WHERE position = ?",
-        position,
-      );
-      const was = row?.was ?? "";
-      for (const text of [was.replace("question", "qvestion"), "{"]) {
-        await tamperServer(server, "ledger_payloads", payload, text, position);
-        expect(await verdictOf(server, world)).toMatchObject({
-          chain_intact: false,
-          broken_at: world.ids[position],
-        });
-        await tamperServer(server, "ledger_payloads", payload, was, position);
-      }
-    }
-    await tamperServer(server, "ledger_payloads", "DELETE FROM ledger_payloads WHERE position = 4");
-    expect(await verdictOf(server, world)).toEqual({
-      chain_intact: false,
-      broken_at: world.ids[4],
-      reason: "the payload is missing",
-    });
-  });
-
-  test("a key that was revoked before a commit signs it no more; revoked later, it did", async (context) => {
-    await using server = await opened(context);
-    const world = await chainWorld(server);
-    const { bo, ana, ids } = world;
-    const signature = () => get(server, ana, `/api/commits/${ids[AT]}/signature`);
-    const acceptedMs = server.clock.now();
-    const revoked = { kind: "revoked", keyId: "k1", newKeyId: null, reason: "lost" } as const;
-    await server.db.write((tx) => insertKeyEvent(tx, bo.id, { ...revoked, atMs: acceptedMs + 1 }));
-    expect(await signature()).toMatchObject({
-      result: "revoked_post_commit",
-      verified: true,
-      note: "the key was revoked later: lost",
-    });
-    expect(await verdictOf(server, world)).toMatchObject({ chain_intact: true });
-    const earlier = "UPDATE ledger_agent_key_events SET at_ms = ? WHERE kind = 'revoked'";
-    await tamperServer(server, "ledger_agent_key_events", earlier, acceptedMs);
-    expect(await signature()).toMatchObject({ result: "revoked_key", verified: false });
-    expect(await verdictOf(server, world)).toEqual({
-      chain_intact: false,
-      broken_at: ids[AT],
-      reason: "the agent's signature is revoked_key",
-    });
-  });
-
-  test("an attestation counts only by a key that was registered and not revoked then", async (context) => {
-    await using server = await opened(context);
-    const world = await chainWorld(server);
-    const { account } = world.ana;
-    await server.db.write((tx) => endSigningKey(tx, account, "c1", server.clock.now() + 1));
-    expect(await verdictOf(server, world)).toMatchObject({ chain_intact: true });
-    const earlier = "UPDATE ledger_signing_key_ends SET revoked_ms = ?";
-    await tamperServer(server, "ledger_signing_key_ends", earlier, server.clock.now());
-    expect(await verdictOf(server, world)).toEqual({
-      chain_intact: false,
-      broken_at: world.ids[AT],
-      reason: "the client's attestation does not hold: unknown_key_id",
-    });
-  });
-
-  test("a commit that another account was given ends the chain, which says so", async (context) => {
-    await using server = await opened(context);
-    const world = await chainWorld(server);
-    const { account } = await server.account("eve");
-    await tamperServer(
-      server,
-      "ledger_commits",
-      "UPDATE ledger_commits SET account = ? WHERE position = 2",
-      account,
-    );
-    expect(await verdictOf(server, world)).toEqual({
-      chain_intact: false,
-      broken_at: world.ids[3],
-      reason: "its parent is missing",
-    });
-    const { text } = await server.call({ path: `/api/replay/${world.tip}` }, world.ana);
-    expect(text).not.toContain("question 2");
-  });
-
-  test("a chain is proven in the tree that was signed, not in one that was put in its place", async (context) => {
-    await using server = await opened(context);
-    const world = await chainWorld(server);
-    const checkpoint = await signLog(server);
-    const change = "UPDATE ledger_checkpoints SET server_sig = ?";
-    await tamperServer(server, "ledger_checkpoints", change, "0".repeat(128));
-    expect(await verdictOf(server, world)).toEqual({
-      chain_intact: false,
-      broken_at: null,
-      reason: `the log did not sign the checkpoint ${checkpoint?.checkpoint_id}`,
-    });
-    await tamperServer(server, "ledger_checkpoints", change, checkpoint?.server_sig ?? "");
-    // Signed as it should be, but of another tree: what an operator would have who rewrote the log.
-    const { server_sig } = await otherTree(server);
-    const root = "ab".repeat(32);
-    await tamperServer(
-      server,
-      "ledger_checkpoints",
-      `UPDATE ledger_checkpoints SET tree_root = '${root}', server_sig = ?`,
-      server_sig,
-    );
-    expect(await verdictOf(server, world)).toMatchObject({
-      chain_intact: false,
-      broken_at: world.ids[0],
-      reason: "the tree does not lead from its leaf to the root",
-    });
-  });
-}
-
-async function otherTree(server: TestServer): Promise<{ server_sig: string }> {
-  const { checkpointText } = await import("@darkmatter/proof");
-  const latest = await createServerLog(server.ports).checkpoints.latest(server.db);
-  if (!latest) throw new TypeError("no checkpoint");
-  return { server_sig: server.ports.logKey.sign(checkpointText({ ...latest, tree_root: "ab".repeat(32) })) };
-}
-
-async function verdictOf(server: TestServer, { ana, tip }: ChainWorld) {
-  const { chain_intact, broken_at, reason } = await get(server, ana, `/api/verify/${tip}`);
-  return { chain_intact, broken_at, reason };
 }
 
 function ownerSuite(opened: Opened): void {

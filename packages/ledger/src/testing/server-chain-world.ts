@@ -2,12 +2,14 @@ import { canon1OfJson, exactOf, type Json, type JsonObject, sha256Hex } from "@d
 import { createSigner } from "@darkmatter/identity";
 import { attestationText, attestedHash } from "@darkmatter/proof";
 import type { SqlValue } from "@darkmatter/store";
+import { expect } from "vitest";
 import { appendCommit } from "../server/commits/append.ts";
 import { NO_CLAIMS, type StoredCommit } from "../server/commits/commit.ts";
 import { draftOf, storedOf } from "../server/commits/new-commit.ts";
 import { base64UrlOf } from "../server/keys/admission.ts";
 import { insertAgentKey } from "../server/keys/agent-keys.store.ts";
 import { insertSigningKey } from "../server/keys/signing-keys.store.ts";
+import { createServerLog } from "../server/log/server-log.ts";
 import { secondsTime } from "../times.ts";
 import type { TestAgent, TestServer } from "./test-server.ts";
 
@@ -111,6 +113,17 @@ function signedClaims({ id }: TestAgent, payload: JsonObject, parent: Committed)
     } as unknown as Json,
   };
 }
+
+type Answered = Record<string, Json> & { readonly steps: readonly Record<string, Json>[] };
+
+/** What an agent reads at a path; fails the test for any status but 200. */
+export async function readChain(server: TestServer, by: TestAgent, path: string): Promise<Answered> {
+  const { status, json, text } = await server.call({ path }, by);
+  expect([path, status, text.length > 0]).toEqual([path, 200, true]);
+  return json as Answered;
+}
+
+export const signLog = (server: TestServer) => createServerLog(server.ports).checkpointNow();
 
 /** Does what only somebody at the database could: the rules that hold everybody else are taken away first. */
 export async function tamperServer(

@@ -1,6 +1,7 @@
 import { memoryDatabase } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
-import { idsOf, search, searchSuite } from "../../testing/search-suite.ts";
+import { idsOf, search } from "../../testing/search-calls.ts";
+import { searchSuite } from "../../testing/search-suite.ts";
 import { testServer } from "../../testing/test-server.ts";
 import { ledgerServerMigrations } from "../schema.ts";
 import { createGramRarity } from "./gram-rarity.ts";

@@ -1,0 +1,210 @@
+import type { Json } from "@darkmatter/core";
+import type { SqlValue } from "@darkmatter/store";
+import { expect, type TestContext, test } from "vitest";
+import { insertKeyEvent } from "../server/keys/agent-keys.store.ts";
+import { endSigningKey } from "../server/keys/signing-keys.store.ts";
+import { createServerLog } from "../server/log/server-log.ts";
+import {
+  type ChainWorld,
+  chainWorld,
+  readChain,
+  SIGNED_STEP,
+  signLog,
+  tamperServer,
+} from "./server-chain-world.ts";
+import type { TestServer } from "./test-server.ts";
+
+type Opened = (context: TestContext) => Promise<TestServer>;
+
+const AT = SIGNED_STEP;
+const set = (column: string) => `UPDATE ledger_commits SET ${column} = ? WHERE position = ${AT}`;
+
+/** What is done to the row of the signed step, and how the reason begins. */
+const DAMAGES: readonly (readonly [column: string, change: (was: SqlValue) => SqlValue, reason: RegExp])[] = [
+  ["payload_hash", flipped(0), /payload is not|integrity hash/],
+  ["chain_hash", flipped(31), /integrity hash is not/],
+  ["integrity_hash", flipped(5), /envelope is not/],
+  ["leaf", flipped(9), /leaf is not/],
+  ["log_root", flipped(9), /log root/],
+  ["nodes", flipped(3), /nodes/],
+  ["nodes", flipped(40), /nodes/],
+  ["nodes", () => new Uint8Array(), /nodes/],
+  ["parent", () => 1, /integrity hash/],
+  ["parent", () => null, /integrity hash|parent/],
+  ["parent", () => 6, /integrity hash|parent/],
+  ["parent", () => 999, /integrity hash|parent/],
+  ["depth", () => 9, /depth/],
+  ["root", () => 2, /first commit/],
+  ["client_time", () => "2026-11-21T09:59:58Z", /envelope/],
+  ["key_id", () => "k2", /envelope/],
+  ["accepted_ms", (was) => Number(was) + 1000, /leaf/],
+  ["agent", () => "dm_0000000000000000", /read/],
+  ["claims", () => "{", /read/],
+  ["claims", edited("agentSignature", "0".repeat(128)), /signature is invalid/],
+  ["claims", edited("agentSignature", undefined), /signature is none/],
+  ["claims", edited("signatureStatus", "none"), /signature is valid/],
+  ["claims", edited("metadata", '{"session":"s-2"}'), /metadata_hash_mismatch/],
+  ["claims", edited("attestation", undefined), /attestation/],
+  ["claims", edited("completenessClaim", false), /attestation/],
+];
+
+function flipped(at: number) {
+  return (was: SqlValue): SqlValue => {
+    const bytes = Uint8Array.from(was as Uint8Array);
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    return bytes;
+  };
+}
+
+function edited(name: string, value: Json | undefined) {
+  return (was: SqlValue): SqlValue => JSON.stringify({ ...JSON.parse(String(was)), [name]: value });
+}
+
+/** That verifying a chain names what was done to it, on every database. */
+export function chainTamperSuite(opened: Opened): void {
+  test("whatever is changed in a commit's row, verifying names that commit", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    for (const isSigned of [false, true]) {
+      if (isSigned) await signLog(server);
+      for (const [column, change, reason] of DAMAGES) {
+        const row = await server.db.get(`SELECT ${column} AS was FROM ledger_commits WHERE position = ${AT}`);
+        const was = row?.was ?? null;
+        await tamperServer(server, "ledger_commits", set(column), change(was));
+        const found = await verdictOf(server, world);
+        expect([column, String(change(was)), found]).toEqual([
+          column,
+          String(change(was)),
+          { chain_intact: false, broken_at: world.ids[AT], reason: expect.stringMatching(reason) },
+        ]);
+        await tamperServer(server, "ledger_commits", set(column), was);
+      }
+      expect(await verdictOf(server, world)).toMatchObject({ chain_intact: true });
+    }
+  });
+
+  test("a changed, unreadable or missing payload is named, wherever it lies", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    const payload = "UPDATE ledger_payloads SET payload = ? WHERE position = ?";
+    for (const position of [0, 5, 7]) {
+      const row = await server.db.get<{ was: string }>(
+        "SELECT payload AS was FROM ledger_payloads WHERE position = ?",
+        position,
+      );
+      const was = row?.was ?? "";
+      for (const text of [was.replace("question", "qvestion"), "{"]) {
+        await tamperServer(server, "ledger_payloads", payload, text, position);
+        expect(await verdictOf(server, world)).toMatchObject({
+          chain_intact: false,
+          broken_at: world.ids[position],
+        });
+        await tamperServer(server, "ledger_payloads", payload, was, position);
+      }
+    }
+    await tamperServer(server, "ledger_payloads", "DELETE FROM ledger_payloads WHERE position = 4");
+    expect(await verdictOf(server, world)).toEqual({
+      chain_intact: false,
+      broken_at: world.ids[4],
+      reason: "the payload is missing",
+    });
+  });
+
+  test("a key that was revoked before a commit signs it no more; revoked later, it did", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    const { bo, ana, ids } = world;
+    const signature = () => readChain(server, ana, `/api/commits/${ids[AT]}/signature`);
+    const acceptedMs = server.clock.now();
+    const revoked = { kind: "revoked", keyId: "k1", newKeyId: null, reason: "lost" } as const;
+    await server.db.write((tx) => insertKeyEvent(tx, bo.id, { ...revoked, atMs: acceptedMs + 1 }));
+    expect(await signature()).toMatchObject({
+      result: "revoked_post_commit",
+      verified: true,
+      note: "the key was revoked later: lost",
+    });
+    expect(await verdictOf(server, world)).toMatchObject({ chain_intact: true });
+    const earlier = "UPDATE ledger_agent_key_events SET at_ms = ? WHERE kind = 'revoked'";
+    await tamperServer(server, "ledger_agent_key_events", earlier, acceptedMs);
+    expect(await signature()).toMatchObject({ result: "revoked_key", verified: false });
+    expect(await verdictOf(server, world)).toEqual({
+      chain_intact: false,
+      broken_at: ids[AT],
+      reason: "the agent's signature is revoked_key",
+    });
+  });
+
+  test("an attestation counts only by a key that was registered and not revoked then", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    const { account } = world.ana;
+    await server.db.write((tx) => endSigningKey(tx, account, "c1", server.clock.now() + 1));
+    expect(await verdictOf(server, world)).toMatchObject({ chain_intact: true });
+    const earlier = "UPDATE ledger_signing_key_ends SET revoked_ms = ?";
+    await tamperServer(server, "ledger_signing_key_ends", earlier, server.clock.now());
+    expect(await verdictOf(server, world)).toEqual({
+      chain_intact: false,
+      broken_at: world.ids[AT],
+      reason: "the client's attestation does not hold: unknown_key_id",
+    });
+  });
+
+  test("a commit that another account was given ends the chain, which says so", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    const { account } = await server.account("eve");
+    await tamperServer(
+      server,
+      "ledger_commits",
+      "UPDATE ledger_commits SET account = ? WHERE position = 2",
+      account,
+    );
+    expect(await verdictOf(server, world)).toEqual({
+      chain_intact: false,
+      broken_at: world.ids[3],
+      reason: "its parent is missing",
+    });
+    const { text } = await server.call({ path: `/api/replay/${world.tip}` }, world.ana);
+    expect(text).not.toContain("question 2");
+  });
+
+  test("a chain is proven in the tree that was signed, not in one that was put in its place", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    const checkpoint = await signLog(server);
+    const change = "UPDATE ledger_checkpoints SET server_sig = ?";
+    await tamperServer(server, "ledger_checkpoints", change, "0".repeat(128));
+    expect(await verdictOf(server, world)).toEqual({
+      chain_intact: false,
+      broken_at: null,
+      reason: `the log did not sign the checkpoint ${checkpoint?.checkpoint_id}`,
+    });
+    await tamperServer(server, "ledger_checkpoints", change, checkpoint?.server_sig ?? "");
+    // Signed as it should be, but of another tree: what an operator would have who rewrote the log.
+    const { server_sig } = await otherTree(server);
+    const root = "ab".repeat(32);
+    await tamperServer(
+      server,
+      "ledger_checkpoints",
+      `UPDATE ledger_checkpoints SET tree_root = '${root}', server_sig = ?`,
+      server_sig,
+    );
+    expect(await verdictOf(server, world)).toMatchObject({
+      chain_intact: false,
+      broken_at: world.ids[0],
+      reason: "the tree does not lead from its leaf to the root",
+    });
+  });
+}
+
+async function otherTree(server: TestServer): Promise<{ server_sig: string }> {
+  const { checkpointText } = await import("@darkmatter/proof");
+  const latest = await createServerLog(server.ports).checkpoints.latest(server.db);
+  if (!latest) throw new TypeError("no checkpoint");
+  return { server_sig: server.ports.logKey.sign(checkpointText({ ...latest, tree_root: "ab".repeat(32) })) };
+}
+
+async function verdictOf(server: TestServer, { ana, tip }: ChainWorld) {
+  const { chain_intact, broken_at, reason } = await readChain(server, ana, `/api/verify/${tip}`);
+  return { chain_intact, broken_at, reason };
+}
