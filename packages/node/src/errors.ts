@@ -59,6 +59,14 @@ const KINDS = {
     "Another process is this witness.",
     "Stop that one first, or give this one another state folder with --home.",
   ),
+  LOG_KEY_NEEDED: kind(
+    "The log's key is needed to check its signatures.",
+    "Name the one the server has: its home with --home, DARKMATTER_LOG_KEY_FILE or DARKMATTER_LOG_KEY.",
+  ),
+  LOG_KEY_UNCONFIRMED: kind(
+    "Nobody confirmed the log's key.",
+    "Give it with --log-key FILE, or confirm it on a terminal.",
+  ),
   LOG_UNREACHABLE: kind(
     "The log cannot be asked for its key.",
     "Check --log-url, or give the key with --log-key FILE.",

@@ -82,6 +82,19 @@ describe("import", () => {
     );
   });
 
+  test("of a chain with a fork, whose steps stand in two traces, nothing is committed twice either", async () => {
+    using from = await initialised(server.url);
+    using to = await initialised(server.url);
+    await exported(from);
+    await from.json("fork", "1", "--from", "2", "--yes");
+    const file = (await from.json("export", "1", "-o", "forked.json")).said.file;
+    const first = await to.json("import", file);
+    expect(first).toMatchObject({ code: 0, said: { steps: 3, imported: 3, already_there: 0 } });
+    expect(await to.json("import", file)).toMatchObject({
+      said: { imported: 0, already_there: 3, tip: first.said.tip },
+    });
+  });
+
   test("a chain that only happens to hold the same is not taken for an import", async () => {
     using from = await initialised(server.url);
     using to = await initialised(server.url);

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { JsonObject } from "@darkmatter/core";
 import { afterAll, expect, test } from "vitest";
 import { startLedgerServer } from "../adapters/ledger-server.ts";
+import { makeLogKey } from "../adapters/log-key-file.ts";
 import { parseLedgerServerSettings } from "../ledger-server-config.ts";
 import { operatorCommands } from "./ledger-operator.ts";
 
@@ -28,10 +29,12 @@ async function typed(name: string, args: Record<string, string> = {}) {
   const command = operatorCommands().find((one) => one.name === name);
   if (!command) throw new Error(`There is no ${name}.`);
   let said: JsonObject = {};
+  let human = "";
   const out = {
     line: () => undefined,
     error: () => undefined,
-    result(_human: string, value: JsonObject) {
+    result(text: string, value: JsonObject) {
+      human = text;
       said = value;
     },
   };
@@ -39,11 +42,29 @@ async function typed(name: string, args: Record<string, string> = {}) {
   const signal = new AbortController().signal;
   try {
     const exit = await command.run({ args, lists: {}, options, json: true, out, signal });
-    return { exit, said };
+    return { exit, said, human };
   } catch (error) {
     return { code: (error as { code: string }).code };
   }
 }
+
+const logKey = join(home, "ledger", "log.key");
+
+/** While the server has its key, the operator has none. */
+async function withoutKey<T>(act: () => Promise<T>): Promise<T> {
+  renameSync(logKey, `${logKey}.away`);
+  try {
+    return await act();
+  } finally {
+    renameSync(`${logKey}.away`, logKey);
+  }
+}
+
+const withAnotherKey = <T>(act: () => Promise<T>): Promise<T> =>
+  withoutKey(async () => {
+    makeLogKey(logKey);
+    return act();
+  });
 
 async function post(url: string, body: object) {
   const headers = { "content-type": "application/json" };
@@ -52,11 +73,15 @@ async function post(url: string, body: object) {
 }
 
 test("beside a server that runs its operator checks the log and lets a password be set once", async () => {
-  expect(await typed("ledger check")).toEqual({ code: "LOG_KEY_MISSING" });
+  expect(await typed("ledger check")).toEqual({ code: "NO_LEDGER_SERVER" });
   {
     await using server = await serving();
     await post(`${server.url}/api/provision`, { email: "you@example.org" });
     expect(await typed("ledger check")).toMatchObject({ exit: 0, said: { isSound: true } });
+    expect(await withoutKey(() => typed("ledger check"))).toEqual({ code: "LOG_KEY_NEEDED" });
+    expect((await withAnotherKey(() => typed("ledger check"))).human).toContain(
+      "Not one checkpoint is by the key",
+    );
 
     expect(await typed("ledger reset-password", { email: "nobody@example.org" })).toEqual({
       code: "EMAIL_UNKNOWN",

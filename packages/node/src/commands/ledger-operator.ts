@@ -1,4 +1,4 @@
-import { systemClock, systemRandom } from "@darkmatter/core";
+import { hasCode, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier } from "@darkmatter/identity";
 import { checkServerLedger, createPasswordReset } from "@darkmatter/ledger";
 import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
@@ -52,8 +52,8 @@ function whereOf({ options }: CommandInput) {
 
 async function check(input: CommandInput): Promise<ExitCode> {
   const { settings, home, url } = whereOf(input);
-  const { key, former } = logKeysOf(home, settings);
   await using db = await openLedgerDatabase(home, url, "read");
+  const { key, former } = logKeysToCheckBy(home, settings);
   using progress = createProgress(!input.json);
   const report = await checkServerLedger(db, {
     keys: { current: key.agentId, former },
@@ -63,13 +63,29 @@ async function check(input: CommandInput): Promise<ExitCode> {
     turn: () => systemClock.turn(),
   });
   progress.clear();
-  input.out.result(fsckReportText(report, { held: "payloads hashed", gone: "pruned" }), {
+  const text = fsckReportText(report, { held: "payloads hashed", gone: "pruned" });
+  const isAnotherKey = report.checkpoints > 0 && report.badCheckpoints === report.checkpoints;
+  input.out.result(isAnotherKey ? `${text}\n${anotherKeyText(key.agentId)}` : text, {
     ...report,
     first: report.first && { ...report.first },
     problems: { ...report.problems },
   });
   return report.isSound ? EXIT_OK : EXIT_FAILURE;
 }
+
+/** A new key, as a server that starts is told to make one, would not fit the log. @throws LOG_KEY_NEEDED, LOG_KEY_REFUSED */
+function logKeysToCheckBy(home: string, settings: ReturnType<typeof whereOf>["settings"]) {
+  try {
+    return logKeysOf(home, settings);
+  } catch (error) {
+    if (!hasCode(error, "LOG_KEY_MISSING")) throw error;
+    throw nodeError("LOG_KEY_NEEDED", (error as Error).message, error);
+  }
+}
+
+const anotherKeyText = (publicKey: string) =>
+  `Not one checkpoint is by the key it was checked by, ${publicKey}. If the server has another one, check again\n` +
+  "with that: --home, DARKMATTER_LOG_KEY_FILE or DARKMATTER_LOG_KEY.";
 
 async function resetPassword(input: CommandInput): Promise<ExitCode> {
   const { home, url } = whereOf(input);

@@ -64,6 +64,7 @@ function announcement(server: RunningLedgerServer): string {
     `DarkMatter ledger at ${baseUrl}${baseUrl === url ? "" : ` (listening at ${url})`}`,
     database === "sqlite" ? `  state   ${folder}` : "  state   the PostgreSQL database",
     `  log     ${log}`,
+    `  API     ${baseUrl}/docs`,
     `  log key ${logKey}`,
     ...(madeKey === undefined
       ? []

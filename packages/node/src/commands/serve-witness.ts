@@ -58,10 +58,7 @@ async function serveWitness({ options, out, signal }: CommandInput): Promise<Exi
 
 async function confirmKey(logUrl: string, key: string): Promise<void> {
   if (!process.stdin.isTTY)
-    throw nodeError(
-      "NOT_CONFIRMED",
-      `${logUrl} says that its key is ${key}; say which it is with --log-key FILE.`,
-    );
+    throw nodeError("LOG_KEY_UNCONFIRMED", `${logUrl} says that its key is ${key}: nobody confirmed that.`);
   await confirmed(`${logUrl} says that its key is ${key}. Is that what its operator told you?`);
 }
 

@@ -32,7 +32,7 @@ const KINDS = {
   SERVER_BUSY: kind("The ledger server takes no more calls for now.", "Try again later."),
   KEY_REFUSED: kind(
     "The ledger server does not know this API key.",
-    "It may have been rotated, or be another server's. Get a new one: log in on the server's dashboard, or darkmatter init",
+    "It may have been rotated, or be another server's. Get a new one: log in (POST /auth/login) and POST /dashboard/agents/ID/rotate, or make a new account with darkmatter init",
   ),
   NOT_ON_SERVER: kind(
     "There is no such thing in this account on the ledger server.",
@@ -40,7 +40,7 @@ const KINDS = {
   ),
   EMAIL_KNOWN: kind(
     "There is an account of this email already.",
-    "Log in (POST /auth/login), make an agent (POST /dashboard/agents), and put its key into .env as DARKMATTER_API_KEY. An account that init made has no password yet: POST /auth/forgot-password, or ask whoever runs the server.",
+    "Log in (POST /auth/login), make an agent (POST /dashboard/agents), and put its key into .env as DARKMATTER_API_KEY. An account that init made has no password yet: whoever runs the server lets you set one with darkmatter ledger reset-password EMAIL. With the key of an agent of yours: POST /api/agents/register.",
   ),
   BUNDLE_REFUSED: kind(
     "The bundle does not verify, so nothing was imported.",

@@ -21,7 +21,11 @@ export function translate(error: unknown): Error {
   if (state.startsWith("23")) return storeError("CONSTRAINT_BROKEN", undefined, error);
   if (isRetryable(error) || state === "55P03" || state === "53300")
     return storeError("DATABASE_BUSY", undefined, error);
-  if (state.startsWith("08") || state.startsWith("57P") || state.startsWith("28")) {
+  if (state === "3D000")
+    return storeError("DATABASE_UNREACHABLE", "The server has no database of this name.", error);
+  if (state.startsWith("28"))
+    return storeError("DATABASE_UNREACHABLE", "The server refuses this user or password.", error);
+  if (state.startsWith("08") || state.startsWith("57P")) {
     return storeError("DATABASE_UNREACHABLE", undefined, error);
   }
   return storeError("DATABASE_FAILED", undefined, error);

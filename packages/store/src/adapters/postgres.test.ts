@@ -138,6 +138,22 @@ test("a server that is not there is unreachable", async () => {
   await expect(gone).rejects.toMatchObject({ code: "DATABASE_UNREACHABLE" });
 });
 
+test("a database or a user that the server does not have is named as what is wrong", async (context) => {
+  const other = (parts: Partial<Pick<URL, "pathname" | "username">>) =>
+    openPostgres({ url: Object.assign(new URL(urlOf(context)), parts).href }).catch(
+      (error: unknown) => error,
+    );
+  const refused = { code: "DATABASE_UNREACHABLE" };
+  expect(await other({ pathname: "/nosuch" })).toMatchObject({
+    ...refused,
+    message: expect.stringContaining("no database of this name"),
+  });
+  expect(await other({ username: "nosuch" })).toMatchObject({
+    ...refused,
+    message: expect.stringContaining("user or password"),
+  });
+});
+
 test("an integer that no number holds exactly is refused", async (context) => {
   await using db = await open(context);
   await expect(db.get("SELECT 9007199254740993 ::BIGINT AS n")).rejects.toMatchObject({

@@ -103,17 +103,21 @@ test("help puts commands under their headings, groups and itself too", async () 
   const printed: string[] = [];
   const run = async () => 0 as const;
   const one = { summary: "", arguments: [], options: [], run };
-  await runCommandLine({
+  const line = {
     name: "parrot",
     summary: "repeats",
     version: "1.0.0",
     commands: [
       { ...one, name: "say", group: "Talk:" },
-      { ...one, name: "state export", group: "Keep:" },
+      { ...one, name: "state export", group: "Talk:" },
+      { ...one, name: "keep", group: "Keep:" },
     ],
-    argv: ["--help"],
-    streams: { stdout: (text) => void printed.push(text), stderr: () => undefined },
+    streams: { stdout: (text: string) => void printed.push(text), stderr: () => undefined },
     signal: new AbortController().signal,
-  });
-  expect(printed.join("")).toMatch(/\nTalk:\n {2}say .*\n\nKeep:\n {2}state .*\n {2}help /);
+  };
+  await runCommandLine({ ...line, argv: ["--help"] });
+  expect(printed.join("")).toMatch(/\nTalk:\n {2}say .*\n {2}state .*\n\nKeep:\n {2}keep .*\n {2}help /);
+  printed.length = 0;
+  await runCommandLine({ ...line, argv: ["state", "--help"] });
+  expect(printed.join("")).toMatch(/\nCommands:\n {2}export .*\n {2}help /);
 });

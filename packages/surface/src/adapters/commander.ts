@@ -84,7 +84,10 @@ function parentOf(program: CommanderCommand, command: Command, settle: Settle): 
   const [group, member] = command.name.split(" ");
   if (member === undefined) return program;
   const known = program.commands.find((candidate) => candidate.name() === group);
-  return known ?? grouped(settle(program.command(group as string)), command);
+  if (known !== undefined) return known;
+  const made = grouped(settle(program.command(group as string)), command);
+  // Else it inherits the program's own `help`, and the heading above that.
+  return made.commandsGroup("Commands:").helpCommand("help [command]");
 }
 
 function grouped(declared: CommanderCommand, { group }: Command): CommanderCommand {

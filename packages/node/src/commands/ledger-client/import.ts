@@ -69,27 +69,37 @@ async function requireVerified(bytes: Uint8Array, path: string): Promise<void> {
 /** Original ids, and what they are here. */
 type Known = ReadonlyMap<string, string>;
 
+/** What is there already. A fork's steps have other traces than its root: the trace that got furthest counts. */
+async function importedBefore(at: AtServer, steps: readonly ImportedStep[]): Promise<Known> {
+  let longest: Known = new Map();
+  for (const traceId of new Set(steps.map((step) => step.traceId).reverse())) {
+    const known = await importedInTrace(at, traceId, steps);
+    if (known.size > longest.size) longest = known;
+    if (longest.size === steps.length) break;
+  }
+  return longest;
+}
+
 /**
- * Looks in the traces of the bundle for its last step that is there already: a commit with the hash of payload and
- * order that some step has. Its chain then says, step by step, what each was imported from.
+ * Looks in a trace for the last step that is there already: a commit with the hash of payload and order that some step
+ * has. Its chain then says, step by step, what each was imported from.
  */
-async function importedBefore(
+async function importedInTrace(
   { client, progress }: AtServer,
+  traceId: string,
   steps: readonly ImportedStep[],
 ): Promise<Known> {
   const hashes = new Set(steps.map(({ chainHash }) => chainHash));
-  for (const traceId of new Set(steps.map(({ traceId }) => traceId))) {
-    let cursor: string | undefined;
-    do {
-      progress("looking for what is there already");
-      const page = await client.search({ traceId, limit: PAGE_MAX, cursor }, true);
-      for (const { id, integrity } of page.results) {
-        const known = hashes.has(integrity.integrity_hash) ? await originalsOf(client, id, steps) : undefined;
-        if (known !== undefined) return known;
-      }
-      cursor = page.results.length === 0 ? undefined : (page.nextCursor ?? undefined);
-    } while (cursor !== undefined);
-  }
+  let cursor: string | undefined;
+  do {
+    progress("looking for what is there already");
+    const page = await client.search({ traceId, limit: PAGE_MAX, cursor }, true);
+    for (const { id, integrity } of page.results) {
+      const known = hashes.has(integrity.integrity_hash) ? await originalsOf(client, id, steps) : undefined;
+      if (known !== undefined) return known;
+    }
+    cursor = page.results.length === 0 ? undefined : (page.nextCursor ?? undefined);
+  } while (cursor !== undefined);
   return new Map();
 }
 
