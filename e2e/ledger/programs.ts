@@ -24,6 +24,7 @@ export async function runPrograms(checks: Checks, servers: LedgerServers): Promi
   await check("a single developer's loop", () => singleDeveloper(servers));
   await check("a graph whose nodes commit", () => langGraph(servers));
   await check("a crew whose tasks commit", () => crew(servers));
+  await check("a client that hashes and checks by itself", () => clientHashes(servers));
 }
 
 async function quickstart({ urls, home }: LedgerServers): Promise<void> {
@@ -103,6 +104,26 @@ async function crew(servers: LedgerServers): Promise<void> {
   assert.deepEqual(read.report, [
     ["Senior Research Analyst (EMEA)", "crewai", "Senior Research Analyst (EMEA) is done"],
     ["Writer, née Researcher", "crewai", "Writer, née Researcher is done"],
+  ]);
+}
+
+async function clientHashes(servers: LedgerServers): Promise<void> {
+  const read = await python(servers, "client_hashes");
+  const [first, second] = read.ids;
+  assert.deepEqual(read.parents, [null, first, second]);
+  assert.deepEqual(
+    [read.warnings, read.matches],
+    [
+      [null, null, null],
+      [true, true, true],
+    ],
+  );
+  assert.deepEqual([read.sound, read.altered], [null, second]);
+  // It hashed "root" as what came before: that is told, and no more.
+  assert.deepEqual(read.named, [
+    first,
+    false,
+    ["hash_mismatch: envelope.parent_integrity_hash", "hash_mismatch: integrity_hash"],
   ]);
 }
 
