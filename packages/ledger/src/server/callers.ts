@@ -6,6 +6,7 @@ import type { Answer, Route, RouteContract, RouteRequest } from "@darkmatter/sur
 import { type AgentIdentity, agentByKeyHash } from "./agents/agents.store.ts";
 import { serverError } from "./errors.ts";
 import { API_KEY } from "./ids.ts";
+import { isStorable } from "./input.ts";
 import { answer } from "./json-text.ts";
 import type { LedgerServerPorts, Taken } from "./ports.ts";
 import { createLongActs } from "./turns.ts";
@@ -122,14 +123,14 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
   };
   const countedCaller = <By extends Caller>(way: Way<By>, request: RouteRequest, caller: By) => {
     const name = caller.kind === "key" ? `key/${caller.agentId}` : `account/${caller.account}`;
-    const handle = () => way.handle(request, caller);
+    const handle = () => handled(way, request, caller);
     return counted(name, limits.callsAMinute, () =>
       way.isLong ? longActs.known.run(String(caller.account), handle) : handle(),
     );
   };
   const countedAddress = (way: Way<undefined>, request: RouteRequest) => {
     const address = addressOf(request, config.trustProxy);
-    const handle = () => way.handle(request, undefined);
+    const handle = () => handled(way, request, undefined);
     return counted(`address/${address}`, limits.publicCallsAMinute, () =>
       way.isLong ? longActs.strange.run(address, handle) : handle(),
     );
@@ -184,6 +185,12 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
     const caller = await keyCaller(request);
     return caller !== undefined && config.adminAgents.includes(caller.agentId);
   }
+}
+
+/** No id holds what a database cannot keep, and one of the engines refuses to look for it. @throws not_found */
+async function handled<By>(way: Way<By>, request: RouteRequest, caller: By): Promise<Answer> {
+  if (!Object.values(request.params).every(isStorable)) throw serverError("not_found");
+  return way.handle(request, caller);
 }
 
 /** By hashes, which are of one length, and in a time that tells nothing of either. */

@@ -4,7 +4,7 @@ import { millisecondsTime } from "../../times.ts";
 import type { Ways } from "../callers.ts";
 import { PASSPORT_SCHEMA } from "../commits/passport.ts";
 import { serverError } from "../errors.ts";
-import { queryOf } from "../input.ts";
+import { queryOf, StorableText } from "../input.ts";
 import { answer, jsonText } from "../json-text.ts";
 import { madeOnce } from "../made-once.ts";
 import type { LedgerServerPorts } from "../ports.ts";
@@ -19,7 +19,7 @@ const ReplayQuery = z.object({
   limit: z.coerce.number().int().min(1).max(REPLAY_STEPS_MAX).default(REPLAY_STEPS_MAX),
   cursor: z.coerce.number().int().min(1).default(1).describe("`nextCursor` of the answer before"),
 });
-const DiffQuery = z.object({ a: z.string(), b: z.string() });
+const DiffQuery = z.object({ a: StorableText, b: StorableText });
 
 const NOT_FOUND: RouteContract["answers"] = { 404: { says: "this account has no such commit" } };
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
 import type { Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
-import { inputOf, queryOf } from "../input.ts";
+import { inputOf, queryOf, StorableText } from "../input.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { KeyId, keyOfAnyPem } from "./admission.ts";
@@ -17,7 +17,7 @@ const REASON_CHARACTERS_MAX = 500;
 
 const Time = z.string().refine((text) => parseTime(text) !== undefined, "is ISO 8601 with an offset");
 const Pem = z.string().max(1000).describe("SPKI PEM");
-const Reason = z.string().max(REASON_CHARACTERS_MAX);
+const Reason = StorableText.max(REASON_CHARACTERS_MAX);
 
 const Registration = z.object({
   publicKey: Pem,

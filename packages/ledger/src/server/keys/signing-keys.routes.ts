@@ -2,7 +2,7 @@ import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
 import type { Ways } from "../callers.ts";
-import { inputOf } from "../input.ts";
+import { inputOf, StorableText } from "../input.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { base64UrlOf, KeyId, keyOfBase64Url } from "./admission.ts";
@@ -18,7 +18,7 @@ const Registration = z.object({
     .string()
     .regex(/^ed25519$/i, "is Ed25519")
     .nullish(),
-  description: z.string().max(DESCRIPTION_CHARACTERS_MAX).nullish(),
+  description: StorableText.max(DESCRIPTION_CHARACTERS_MAX).nullish(),
 });
 
 const KeyView = z.object({

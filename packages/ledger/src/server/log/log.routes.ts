@@ -5,7 +5,7 @@ import { z } from "zod";
 import { checkpointById, firstCovering, newestCheckpoints } from "../../checkpoints/checkpoints.store.ts";
 import type { Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
-import { queryOf } from "../input.ts";
+import { queryOf, StorableText } from "../input.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { checkEntries, ENTRIES_CHECKED_MAX } from "./end-check.ts";
@@ -24,7 +24,7 @@ const Count = z
 const CheckpointsQuery = z.object({ limit: Count.optional() });
 const ProofQuery = z.object({ tree_size: Count.optional() });
 const RangeQuery = z.object({ from: Count.optional(), to: Count.optional() });
-const Named = z.string().max(64).describe("a checkpoint's id, `first` or `latest`");
+const Named = StorableText.max(64).describe("a checkpoint's id, `first` or `latest`");
 const ConsistencyQuery = z.object({ from: Named.default("first"), to: Named.default("latest") });
 
 const notThere = () => serverError("not_found", "The log has no such entry or checkpoint.");

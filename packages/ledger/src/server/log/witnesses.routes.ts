@@ -5,7 +5,7 @@ import { checkpointById } from "../../checkpoints/checkpoints.store.ts";
 import { millisecondsTime } from "../../times.ts";
 import type { Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
-import { inputOf } from "../input.ts";
+import { inputOf, StorableText } from "../input.ts";
 import { answer } from "../json-text.ts";
 import { keyOfAnyPem } from "../keys/admission.ts";
 import type { LedgerServerPorts } from "../ports.ts";
@@ -26,7 +26,7 @@ const Registration = z.object({
 });
 
 const Testimony = z.object({
-  checkpoint_id: z.string().max(64),
+  checkpoint_id: StorableText.max(64),
   witness_sig: z.string().max(256).describe("hex, over the checkpoint's canonical text"),
   witnessed_at: z.string().max(64).optional(),
 });

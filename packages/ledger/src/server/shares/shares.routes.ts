@@ -5,7 +5,7 @@ import { millisecondsTime } from "../../times.ts";
 import type { Ways } from "../callers.ts";
 import { parentCommit } from "../commits/commits.store.ts";
 import { serverError } from "../errors.ts";
-import { inputOf, queryOf } from "../input.ts";
+import { inputOf, queryOf, StorableText } from "../input.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { summaryOf } from "./share-summary.ts";
@@ -18,10 +18,10 @@ const DAYS_MAX = 3650;
 const LIST_MAX = 1000;
 
 const Wishes = z.object({
-  label: z
-    .string()
-    .refine((text) => !exceedsCodePoints(text, LABEL_CODE_POINTS_MAX), "is longer than 200 characters")
-    .nullish(),
+  label: StorableText.refine(
+    (text) => !exceedsCodePoints(text, LABEL_CODE_POINTS_MAX),
+    "is longer than 200 characters",
+  ).nullish(),
   expiresInDays: z.number().positive().max(DAYS_MAX).nullish(),
 });
 const ListQuery = z.object({ limit: z.coerce.number().int().min(1).max(LIST_MAX).default(200) });
