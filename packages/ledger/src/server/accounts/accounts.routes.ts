@@ -91,6 +91,8 @@ export function accountRoutes(ports: LedgerServerPorts, ways: Ways, { accounts, 
         examples: [{ name: "without a session", status: 200 }],
       },
       async handle(request) {
+        // Its answer takes the cookies away, whether they came along or not.
+        if (request.headers.authorization === undefined) refuseStrangePage(request, config);
         const token = sessionTokenOf(request, config);
         if (token !== undefined) await db.write((tx) => sessions.end(tx, token));
         return { ...answer(200, SUCCESS), cookies: cookiesOf({ access: "", refresh: "" }, config) };
