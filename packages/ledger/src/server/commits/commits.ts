@@ -4,7 +4,8 @@ import type { Placed } from "../../log/append.ts";
 import { createLog } from "../../log/log.ts";
 import { type AgentIdentity, agentOfAccount } from "../agents/agents.store.ts";
 import { type KeyCaller, tooMany } from "../callers.ts";
-import { assuranceOf, NOT_STANDING } from "../chains/assurance.ts";
+import { NOT_STANDING } from "../chains/assurance.ts";
+import { passportIn } from "../chains/views.ts";
 import { serverError } from "../errors.ts";
 import type { Answerable } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
@@ -18,7 +19,7 @@ import type { CommitRequest, SentClaims } from "./commit-request.ts";
 import { commitsWhere, parentCommit } from "./commits.store.ts";
 import { keptRequests } from "./idempotency.store.ts";
 import { draftOf, storedOf } from "./new-commit.ts";
-import { passportOf, SOUND } from "./passport.ts";
+import { SOUND } from "./passport.ts";
 import { appendReceipt } from "./receipt.ts";
 import { noRecipient, tooManyBytes } from "./refusals.ts";
 
@@ -127,14 +128,9 @@ export function createCommits(ports: LedgerServerPorts, appender: Appender): Com
     shown({ commit, proof }) {
       const { warnings, isSkewed } = commit.claims;
       // As of its acceptance, so that a repeated request hears the same.
-      const view = {
-        baseUrl: config.baseUrl,
-        soundness: SOUND,
-        verifiedAtMs: commit.acceptedMs,
-        assurance: assuranceOf(commit, NOT_STANDING),
-      };
+      const around = { baseUrl: config.baseUrl, nowMs: commit.acceptedMs, standing: NOT_STANDING };
       return {
-        ...passportOf(commit, view),
+        ...passportIn(commit, SOUND, around),
         verify_url: `${config.baseUrl}/r/${commit.id}`,
         ...appendReceipt(commit, proof, config.baseUrl),
         timestamp_skew_warning: isSkewed,

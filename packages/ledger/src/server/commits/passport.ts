@@ -75,6 +75,15 @@ function payloadHashOf(text: string): string | undefined {
   }
 }
 
+/** Hashes of scheme 1, as answers have them. */
+export function hashesOf({ payloadHash, chainHash, parentChainHash }: StoredCommit) {
+  return {
+    payload_hash: prefixed(payloadHash),
+    integrity_hash: prefixed(chainHash),
+    parent_hash: parentChainHash === null ? null : prefixed(parentChainHash),
+  };
+}
+
 /** What a passport says beyond its commit's row. */
 export interface PassportView {
   readonly baseUrl: string;
@@ -115,9 +124,7 @@ export function passportOf(commit: StoredCommit, view: PassportView) {
     payload: commit.payload === null ? null : new RawJson(commit.payload),
     payload_pruned_at: commit.prunedMs === null ? undefined : millisecondsTime(commit.prunedMs),
     integrity: {
-      payload_hash: prefixed(commit.payloadHash),
-      integrity_hash: prefixed(commit.chainHash),
-      parent_hash: commit.parentChainHash === null ? null : prefixed(commit.parentChainHash),
+      ...hashesOf(commit),
       verification_status: soundness.status,
       verification_reason: soundness.reason,
       verified_at: millisecondsTime(view.verifiedAtMs),

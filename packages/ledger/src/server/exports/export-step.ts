@@ -11,16 +11,10 @@ import {
 import { secondsTime } from "../../times.ts";
 import type { ReadableStep } from "../chains/chain-step.ts";
 import type { CoveringCheckpoint } from "../chains/signed-tree.ts";
-import { type PassportSurroundings, passportIn } from "../chains/views.ts";
 import type { StoredCommit } from "../commits/commit.ts";
 import { envelopeOf } from "../commits/passport.ts";
 import { RawJson } from "../json-text.ts";
 import { CanonicalJson } from "./canonical-text.ts";
-
-/** A step as `chain` has it. */
-export function exportedPassport({ commit, soundness }: ReadableStep, around: PassportSurroundings) {
-  return passportIn(commit, soundness, around);
-}
 
 /** What `commits` has of a step beside its passport (docs/proof.md section 3). */
 export async function flatMembers(

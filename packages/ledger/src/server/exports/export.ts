@@ -16,11 +16,11 @@ import {
 import { checkpointFault } from "../chains/judged.ts";
 import type { CoveringCheckpoint } from "../chains/signed-tree.ts";
 import { createVerdict } from "../chains/verdict.ts";
-import type { PassportSurroundings } from "../chains/views.ts";
+import { type PassportSurroundings, passportIn } from "../chains/views.ts";
 import type { Answerable } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { canonicalText } from "./canonical-text.ts";
-import { exportedPassport, flatMembers, planOwnTree } from "./export-step.ts";
+import { flatMembers, planOwnTree } from "./export-step.ts";
 import { bodyOf, commaed, WHOLE_CHARACTERS_MAX } from "./long-answer.ts";
 
 export type ExportPorts = ChainPorts & Pick<LedgerServerPorts, "random" | "config" | "report">;
@@ -162,7 +162,7 @@ async function* passports(sources: Sources, onStep: (step: ReadableStep) => void
     yield steps.map((step) => {
       const readable = readableOf(step);
       onStep(readable);
-      return canonicalText(exportedPassport(readable, sources.around));
+      return canonicalText(passportIn(readable.commit, readable.soundness, sources.around));
     });
   }
 }
@@ -174,7 +174,8 @@ async function* commits(sources: Sources): AsyncGenerator<string[]> {
     for (const step of steps) {
       const readable = readableOf(step);
       const flat = await flatMembers(readable, tree.readNode, covering, around.baseUrl);
-      texts.push(canonicalText({ ...exportedPassport(readable, around), ...flat }));
+      const passport = passportIn(readable.commit, readable.soundness, around);
+      texts.push(canonicalText({ ...passport, ...flat }));
     }
     yield texts;
   }

@@ -2,9 +2,10 @@ import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
 import type { Ways } from "../callers.ts";
-import { assuranceOf, readStanding } from "../chains/assurance.ts";
+import { readStanding } from "../chains/assurance.ts";
+import { agentInfoOf, passportIn } from "../chains/views.ts";
 import type { StoredCommit } from "../commits/commit.ts";
-import { passportOf, soundnessOf } from "../commits/passport.ts";
+import { soundnessOf } from "../commits/passport.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import type { Search } from "./search.ts";
@@ -16,16 +17,8 @@ export function searchRoutes(ports: LedgerServerPorts, ways: Ways, search: Searc
   const { db, clock, config } = ports;
 
   async function passportsOf(commits: readonly StoredCommit[]) {
-    const standing = await readStanding(db);
-    return commits.map((commit) => ({
-      commit,
-      passport: passportOf(commit, {
-        baseUrl: config.baseUrl,
-        soundness: soundnessOf(commit),
-        verifiedAtMs: clock.now(),
-        assurance: assuranceOf(commit, standing),
-      }),
-    }));
+    const around = { baseUrl: config.baseUrl, nowMs: clock.now(), standing: await readStanding(db) };
+    return commits.map((commit) => ({ commit, passport: passportIn(commit, soundnessOf(commit), around) }));
   }
 
   return [
@@ -62,13 +55,7 @@ export function searchRoutes(ports: LedgerServerPorts, ways: Ways, search: Searc
         const results = (await passportsOf(commits)).map(({ commit, passport }) => ({
           ...passport,
           timestamp: millisecondsTime(commit.acceptedMs),
-          agent_info: {
-            id: commit.agent,
-            name: commit.agentName,
-            role: commit.role,
-            provider: commit.provider,
-            model: commit.model,
-          },
+          agent_info: agentInfoOf(commit),
         }));
         const nextCursor = next ? cursorText(next) : null;
         return answer(200, { results, count: results.length, total, query: q, nextCursor });

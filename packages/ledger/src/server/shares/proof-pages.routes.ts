@@ -8,8 +8,8 @@ import { answer } from "../json-text.ts";
 import { pageAnswer } from "../pages/page.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { NOTHING_HERE, proofPage, TIME_IS_OVER } from "./proof-page.ts";
-import { openShare, StepsQuery } from "./public-shares.routes.ts";
-import { type Shown, type ShownFrom, showChain, showShare } from "./shared-chain.ts";
+import { StepsQuery } from "./public-shares.routes.ts";
+import { openShare, type Shown, type ShownFrom, showChain, showShare } from "./shared-chain.ts";
 import { activeTraceShare, isCovered, placeOfCommit } from "./shares.store.ts";
 import { proofStep, restOf, verificationOf } from "./shown-views.ts";
 import type { Views } from "./views.ts";
@@ -89,9 +89,7 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
         const { from } = queryOf(StepsQuery, search);
         const id = params.shareId ?? "";
         try {
-          const share = await openShare(ports, id);
-          const shown = await showShare(ports, share, partFrom(from));
-          if (!shown) return pageAnswer(404, NOTHING_HERE);
+          const { share, shown } = await openShare(ports, id, partFrom(from));
           return pageAnswer(
             200,
             proofPage(shown, {

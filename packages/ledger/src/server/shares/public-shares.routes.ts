@@ -2,29 +2,16 @@ import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
 import type { Ways } from "../callers.ts";
-import { serverError } from "../errors.ts";
 import { queryOf } from "../input.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { cardSvg } from "./card.ts";
-import { showShare } from "./shared-chain.ts";
-import { type Share, shareById } from "./shares.store.ts";
+import { openShare } from "./shared-chain.ts";
 import { replayStep, restOf } from "./shown-views.ts";
 import type { Views } from "./views.ts";
 
 /** Which step a page of a long chain begins with. */
 export const StepsQuery = z.object({ from: z.coerce.number().int().min(1).default(1) });
-
-/** A share that may be shown. @throws not_found, share_expired */
-export async function openShare(
-  { db, clock }: Pick<LedgerServerPorts, "db" | "clock">,
-  id: string,
-): Promise<Share> {
-  const share = await shareById(db, id);
-  if (!share || share.revokedMs !== null) throw serverError("not_found", "There is no such share.");
-  if (share.expiresMs !== null && share.expiresMs <= clock.now()) throw serverError("share_expired");
-  return share;
-}
 
 /** Shares as everybody who has their address sees them, for programs. */
 export function publicShareRoutes(ports: LedgerServerPorts, ways: Ways, views: Views): Route[] {
@@ -49,9 +36,7 @@ export function publicShareRoutes(ports: LedgerServerPorts, ways: Ways, views: V
       },
       async handle({ params, search }) {
         const { from } = queryOf(StepsQuery, search);
-        const share = await openShare(ports, params.shareId ?? "");
-        const shown = await showShare(ports, share, { step: from });
-        if (!shown) throw serverError("not_found", "There is no such share.");
+        const { share, shown } = await openShare(ports, params.shareId ?? "", { step: from });
         const { shared } = share;
         return answer(200, {
           shareId: share.id,
@@ -88,9 +73,7 @@ export function publicShareRoutes(ports: LedgerServerPorts, ways: Ways, views: V
         examples: [{ name: "a share", params: { shareId: "{share}" }, status: 200 }],
       },
       async handle({ params }) {
-        const share = await openShare(ports, params.shareId ?? "");
-        const shown = await showShare(ports, share);
-        if (!shown) throw serverError("not_found", "There is no such share.");
+        const { share, shown } = await openShare(ports, params.shareId ?? "");
         return {
           status: 200,
           headers: { "content-type": "image/svg+xml; charset=utf-8" },

@@ -2,8 +2,7 @@ import type { Step } from "../chains/chain-step.ts";
 import { anchorsOf, type Chain, type ChainPorts, openChain, walkChain } from "../chains/chains.ts";
 import { createVerdict } from "../chains/verdict.ts";
 import { serverError } from "../errors.ts";
-import type { Share } from "./shares.store.ts";
-import { traceTips } from "./shares.store.ts";
+import { type Share, shareById, traceTips } from "./shares.store.ts";
 
 /** Part of what is shown: from a step (1 is the first), as many as fit. */
 export interface ShownFrom {
@@ -74,6 +73,22 @@ export async function showShare(
   }
   return show(ports, chains, (position) => positions.has(position), from);
 }
+
+/** A share that may be shown, and what it publishes. @throws not_found, share_expired */
+export async function openShare(
+  ports: ChainPorts,
+  id: string,
+  from?: ShownFrom,
+): Promise<{ readonly share: Share; readonly shown: Shown }> {
+  const share = await shareById(ports.db, id);
+  if (!share || share.revokedMs !== null) throw noSuchShare();
+  if (share.expiresMs !== null && share.expiresMs <= ports.clock.now()) throw serverError("share_expired");
+  const shown = await showShare(ports, share, from);
+  if (!shown) throw noSuchShare();
+  return { share, shown };
+}
+
+const noSuchShare = () => serverError("not_found", "There is no such share.");
 
 /** Walks whole chains, whose verdict rests on all of their steps, and keeps the steps that are to be shown. */
 async function show(

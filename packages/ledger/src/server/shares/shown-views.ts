@@ -1,6 +1,7 @@
 import { prefixed } from "@darkmatter/proof";
 import { millisecondsTime } from "../../times.ts";
-import { envelopeOf } from "../commits/passport.ts";
+import { eventTypeOf } from "../chains/views.ts";
+import { envelopeOf, hashesOf } from "../commits/passport.ts";
 import { type Answerable, RawJson } from "../json-text.ts";
 import type { NumberedStep, Shown } from "./shared-chain.ts";
 
@@ -12,18 +13,13 @@ export function replayStep({ number, step }: NumberedStep): Answerable {
   return {
     step: number,
     id: commit.id,
-    eventType: commit.label ?? commit.event,
+    eventType: eventTypeOf(commit),
     role: commit.role,
     model: commit.model,
     provider: commit.provider,
     agentName: commit.agentName,
     payload: commit.payload === null ? null : new RawJson(commit.payload),
-    integrity: {
-      payload_hash: prefixed(commit.payloadHash),
-      integrity_hash: prefixed(commit.chainHash),
-      parent_hash: commit.parentChainHash === null ? null : prefixed(commit.parentChainHash),
-      chainValid: step.fault === null,
-    },
+    integrity: { ...hashesOf(commit), chainValid: step.fault === null },
     timestamp: millisecondsTime(commit.acceptedMs),
     isFork: commit.forkOf !== null,
     forkOf: commit.forkOf,
@@ -48,9 +44,7 @@ export function proofStep({ step }: NumberedStep): Answerable {
     role: commit.role,
     model: commit.model,
     provider: commit.provider,
-    payload_hash: prefixed(commit.payloadHash),
-    integrity_hash: prefixed(commit.chainHash),
-    parent_hash: commit.parentChainHash === null ? null : prefixed(commit.parentChainHash),
+    ...hashesOf(commit),
     integrity_v2: { integrity_hash: prefixed(commit.integrityHash), envelope: { ...envelopeOf(commit) } },
     log_position: commit.position,
     leaf_hash: commit.leaf,
