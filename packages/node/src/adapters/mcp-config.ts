@@ -10,21 +10,27 @@ export interface McpConfigs {
   readonly stdio: object;
   /** `undefined` where `/mcp` cannot be called: it answers on loopback alone. */
   readonly http: object | undefined;
+  /** The setting that `stdio` needs and does not show. */
+  readonly hidden: string | undefined;
   /** The program itself, as a terminal takes it anywhere. */
   readonly program: string;
 }
 
-/** Set elsewhere, secret, or of this process alone. */
-const NOT_PASSED_ON = /_(HOME|PASSPORT|PASSPHRASE|TRANSPORT|LIFELINE)$/;
+/** Set elsewhere, secret, of this process alone, or a ledger server's. */
+const NOT_PASSED_ON = /_(HOME|PASSPORT|PASSPHRASE|TRANSPORT|LIFELINE|LOG_KEYS?(_.*)?|LEDGER_(?!URL$).*)$/;
+/** Written down for a client, but not shown on a screen. */
+const API_KEY = "DARKMATTER_API_KEY";
 
 export function mcpConfigs(agent: Agent, url: string, settings = process.env): McpConfigs {
-  const launch = sessionLaunch(agent, settings);
+  const { [API_KEY]: apiKey, ...shown } = settings;
+  const launch = sessionLaunch(agent, shown);
   const script = programPath();
   return {
     stdio: { mcpServers: { darkmatter: launch } },
     http: isLoopbackUrl(url)
       ? { mcpServers: { darkmatter: { type: "http", url: `${url}/mcp` } } }
       : undefined,
+    hidden: apiKey ? API_KEY : undefined,
     program: `node ${/\s/.test(script) ? `'${script}'` : script}`,
   };
 }

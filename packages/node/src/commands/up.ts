@@ -99,7 +99,7 @@ async function aborted(signal: AbortSignal): Promise<"aborted"> {
 function announce({ out }: CommandInput, agent: Agent, url: string): void {
   const { agentId } = agent.signer;
   const lan = lanUrls(url);
-  const { stdio, http, program } = mcpConfigs(agent, url);
+  const { stdio, http, hidden, program } = mcpConfigs(agent, url);
   const human = [
     `DarkMatter node ${agentId}`,
     `  at       ${url}`,
@@ -109,6 +109,9 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
     "",
     "Paste into your MCP client's configuration (stdio):",
     JSON.stringify(stdio, null, 2),
+    ...(hidden
+      ? [`${hidden} is not shown: add it to "env", for when the client's session is the node.`]
+      : []),
     ...(http
       ? ["or, over HTTP:", JSON.stringify(http, null, 2)]
       : ["MCP over HTTP is answered on loopback alone, which this node does not listen on: use stdio."]),

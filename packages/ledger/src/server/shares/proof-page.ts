@@ -32,7 +32,7 @@ export function proofPage(shown: Shown, view: ProofPageView): Page {
 <dt>Models</dt><dd>${names(shown.models)}</dd>
 <dt>Forks</dt><dd>${shown.forks}</dd>
 ${view.expiresMs ? markup`<dt>Shown until</dt><dd>${millisecondsTime(view.expiresMs)}</dd>` : ""}
-${view.views === undefined ? "" : markup`<dt>Seen</dt><dd>${view.views} times</dd>`}
+${view.views === undefined ? "" : markup`<dt>Seen</dt><dd>${view.views === 1 ? "once" : `${view.views} times`}</dd>`}
 </dl>
 <p class="quiet">The server recomputed every hash, link and place in the log for this page. To check without trusting it,
 take the <a href="${view.jsonUrl}">JSON</a>, or ask the owner for an export and run <code>darkmatter verify FILE</code>.</p>

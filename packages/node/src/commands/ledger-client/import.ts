@@ -62,8 +62,11 @@ async function requireVerified(bytes: Uint8Array, path: string): Promise<void> {
   const report = await verifyBundle(bytes, createVerifier().verify);
   if (isProven(report)) return;
   const failed = report.phases.find(({ status }) => status === "fail") ?? report.phases.at(-1);
-  const why = failed === undefined ? "" : ` ${failed.phase}: ${failed.failing ?? ""} ${failed.detail}`;
-  throw clientError("BUNDLE_REFUSED", `${path} does not verify, so nothing was imported.${brief(why, 400)}`);
+  const why = failed === undefined ? "" : `${failed.phase}: ${failed.failing ?? ""} ${failed.detail}`;
+  throw clientError(
+    "BUNDLE_REFUSED",
+    `${path} does not verify, so nothing was imported. ${brief(why, 400)}`.trimEnd(),
+  );
 }
 
 /** Original ids, and what they are here. */

@@ -25,7 +25,11 @@ export async function quickstart(input: CommandInput): Promise<ExitCode> {
   const { dotEnv, env } = await settingSources(input);
   const all = [...(hasApiKey(dotEnv, env) ? [] : ["a key of a ledger server: darkmatter init"]), ...needs];
   const run = `node --env-file=.env ${file}`;
-  const lines = [path, ...all.map((need) => `  needs  ${need}`), `  run    ${run}`];
+  const lines = [
+    path,
+    ...all.map((need) => `  needs  ${need}`),
+    `  run    ${run}      (Node 22.18 or newer)`,
+  ];
   input.out.result(lines.join("\n"), { file: path, needs: all, run });
   return EXIT_OK;
 }
