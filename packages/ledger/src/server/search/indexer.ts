@@ -1,5 +1,5 @@
-import type { Clock } from "@darkmatter/core";
-import type { Database } from "@darkmatter/store";
+import { type Clock, SECOND_MS } from "@darkmatter/core";
+import type { Database, Read } from "@darkmatter/store";
 import type { Job } from "@darkmatter/surface";
 import type { GramRarity } from "./gram-rarity.ts";
 import { addGrams, GRAMS_MAX, indexable, wholeGram } from "./grams.ts";
@@ -23,10 +23,15 @@ export interface IndexStep {
   readonly bytes: number;
 }
 
-/** About 5 ms. */
-const STEP: IndexStep = { commits: 64, bytes: 48 * 1024 };
-/** Times of a step that the database is left to commits after it. */
+/** Some milliseconds. */
+const STEP: IndexStep = { commits: 32, bytes: 24 * 1024 };
+/** Times of a step that the database is left to others after it. */
 const REST = 3;
+/** While commits come quickly their answers go first: the index falls behind, and never stands still. */
+const BUSY_COMMITS_A_SECOND = 300;
+const BUSY_REST_MS = 1000;
+/** Over how long that is counted at least. */
+const COUNTED_MS = 100;
 const PERIOD_MS = 1000;
 
 /** Brings commits into the index, behind their answers: a search looks at those it does not hold yet by itself. */
@@ -48,6 +53,7 @@ export function createSearchIndexer({
   readonly rarity: GramRarity;
 }): SearchIndexer {
   const engine = searchEngine(db.dialect);
+  const isBusy = createBusyCheck(db, clock);
   let isStopped = false;
 
   async function documentOf({ position, account, bytes, payload }: OwnedPayload) {
@@ -113,10 +119,25 @@ export function createSearchIndexer({
         while (!isStopped) {
           const startMs = clock.monotonic();
           if ((await step()) === 0) return;
-          await clock.sleep(REST * (clock.monotonic() - startMs));
+          await clock.sleep((await isBusy()) ? BUSY_REST_MS : REST * (clock.monotonic() - startMs));
         }
       },
     },
+  };
+}
+
+/** By how much the log has grown since it was looked at, whichever process took the commits. */
+function createBusyCheck(db: Read, clock: Pick<Clock, "monotonic">): () => Promise<boolean> {
+  let seen = { size: 0, atMs: Number.NEGATIVE_INFINITY };
+  let isBusy = false;
+  return async () => {
+    const atMs = clock.monotonic();
+    const passedMs = atMs - seen.atMs;
+    if (passedMs < COUNTED_MS) return isBusy;
+    const size = await logSize(db);
+    isBusy = ((size - seen.size) * SECOND_MS) / passedMs > BUSY_COMMITS_A_SECOND;
+    seen = { size, atMs };
+    return isBusy;
   };
 }
 
