@@ -1,4 +1,3 @@
-import { sha256Hex } from "@darkmatter/core";
 import { seededRandom, virtualClock } from "@darkmatter/core/testing";
 import { createSigner, createVerifier } from "@darkmatter/identity";
 import type { Wire } from "@darkmatter/net";
@@ -7,8 +6,7 @@ import { memoryDatabase } from "@darkmatter/store/testing";
 import { UNLIMITED } from "@darkmatter/surface";
 import { callHandler, type HandlerAnswer, type HandlerCall } from "@darkmatter/surface/testing";
 import { insertAccount } from "../server/accounts/accounts.store.ts";
-import { insertAgent } from "../server/agents/agents.store.ts";
-import { keyHint, newAgentId, newApiKey } from "../server/ids.ts";
+import { makeAgent, NO_META } from "../server/agents/new-agent.ts";
 import { DEFAULT_LIMITS, type LedgerServerConfig, type LedgerServerPorts } from "../server/ports.ts";
 import { ledgerServerMigrations } from "../server/schema.ts";
 import { createLedgerServer, type LedgerServer } from "../server/server.ts";
@@ -95,22 +93,8 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   let accounts = 0;
 
   const agentOf = async (account: number, name: string): Promise<TestAgent> => {
-    const [id, key] = [newAgentId(random), newApiKey(random)];
-    await db.write((tx) =>
-      insertAgent(tx, {
-        id,
-        account,
-        name,
-        role: null,
-        provider: null,
-        model: null,
-        keyHash: sha256Hex(key),
-        keyHint: keyHint(key),
-        madeBy: "provision",
-        spawnedBy: null,
-        createdMs: clock.now(),
-      }),
-    );
+    const agent = { ...NO_META, account, name, madeBy: "provision", spawnedBy: null } as const;
+    const { id, key } = await db.write((tx) => makeAgent(tx, { ...agent, createdMs: clock.now() }, random));
     return { id, name, account, key };
   };
   const call: TestServer["call"] = (request, by) =>

@@ -5,25 +5,11 @@ import { insertAccount, lockAccount } from "../accounts/accounts.store.ts";
 import { audit } from "../accounts/audit.store.ts";
 import type { KeyCaller } from "../callers.ts";
 import { serverError } from "../errors.ts";
-import { keyHint, newAgentId, newApiKey } from "../ids.ts";
+import { keyHint, newApiKey } from "../ids.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { sealedSecrets } from "./adapters/sealed-secrets.ts";
-import { type AgentChange, changeAgent, insertAgent, type NewAgent, spawnsSince } from "./agents.store.ts";
-
-/** An agent just made. Its key is shown this once. */
-export interface MadeAgent {
-  readonly id: string;
-  readonly name: string;
-  readonly key: string;
-  readonly createdMs: number;
-}
-
-/** What an agent says of itself when it is registered. */
-export interface AgentMeta {
-  readonly role: string | null;
-  readonly provider: string | null;
-  readonly model: string | null;
-}
+import { type AgentChange, changeAgent, type NewAgent, spawnsSince } from "./agents.store.ts";
+import { type AgentMeta, type MadeAgent, makeAgent, NO_META } from "./new-agent.ts";
 
 /** No more agents today. */
 export interface SpawnLimit {
@@ -46,8 +32,6 @@ export interface Agents {
   setRetention(account: number, id: string, days: number | null): Promise<void>;
 }
 
-const NO_META: AgentMeta = { role: null, provider: null, model: null };
-
 export function createAgents({ db, clock, random, logKey, config }: LedgerServerPorts): Agents {
   const now = () => Math.floor(clock.now());
   const secrets = sealedSecrets(logKey.derive("darkmatter ledger webhook secrets"), random);
@@ -56,10 +40,9 @@ export function createAgents({ db, clock, random, logKey, config }: LedgerServer
     tx: Write,
     agent: Pick<NewAgent, "account" | "name" | "madeBy" | "spawnedBy" | keyof AgentMeta>,
   ): Promise<MadeAgent> {
-    const [id, key, createdMs] = [newAgentId(random), newApiKey(random), now()];
-    await insertAgent(tx, { ...agent, id, keyHash: sha256Hex(key), keyHint: keyHint(key), createdMs });
-    await audit(tx, { atMs: createdMs, account: agent.account, act: "agent.made", subject: id });
-    return { id, name: agent.name, key, createdMs };
+    const made = await makeAgent(tx, { ...agent, createdMs: now() }, random);
+    await audit(tx, { atMs: made.createdMs, account: agent.account, act: "agent.made", subject: made.id });
+    return made;
   }
 
   const change = changer(db, now);

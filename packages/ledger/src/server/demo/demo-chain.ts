@@ -1,12 +1,11 @@
-import { type Random, sha256Hex } from "@darkmatter/core";
+import type { Random } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
 import { secondsTime } from "../../times.ts";
 import { insertAccount } from "../accounts/accounts.store.ts";
-import { insertAgent } from "../agents/agents.store.ts";
+import { type MadeAgent, makeAgent, NO_META } from "../agents/new-agent.ts";
 import { appendCommit } from "../commits/append.ts";
 import { NO_CLAIMS, type StoredCommit } from "../commits/commit.ts";
 import { draftOf, storedOf } from "../commits/new-commit.ts";
-import { keyHint, newAgentId, newApiKey } from "../ids.ts";
 
 /** No address, so nobody can sign up, log in or be sent a link under it. */
 export const DEMO_EMAIL = "demo";
@@ -82,11 +81,18 @@ const STEPS: readonly DemoStep[] = [
 export async function makeDemo(tx: Write, nowMs: number, random: Random): Promise<void> {
   const account = await insertAccount(tx, { email: DEMO_EMAIL, password: null, createdMs: nowMs });
   if (account === undefined) return;
-  const agents = new Map<string, { readonly id: string; readonly name: string }>();
+  const agents = new Map<string, MadeAgent>();
   for (const name of ["research", "writer", "reviewer"]) {
-    const id = newAgentId(random);
-    agents.set(name, { id, name });
-    await insertDemoAgent(tx, account, { id, name }, nowMs, random);
+    const agent = {
+      ...NO_META,
+      account,
+      name,
+      madeBy: "provision",
+      spawnedBy: null,
+      createdMs: nowMs,
+    } as const;
+    // Its key is told to nobody, this program included.
+    agents.set(name, await makeAgent(tx, agent, random));
   }
   let parent: StoredCommit | undefined;
   for (const [at, step] of STEPS.entries()) {
@@ -115,28 +121,4 @@ export async function makeDemo(tx: Write, nowMs: number, random: Random): Promis
     );
     parent = storedOf(draft, await appendCommit(tx, draft));
   }
-}
-
-async function insertDemoAgent(
-  tx: Write,
-  account: number,
-  { id, name }: { readonly id: string; readonly name: string },
-  nowMs: number,
-  random: Random,
-): Promise<void> {
-  // Its key is told to nobody, this program included.
-  const key = newApiKey(random);
-  await insertAgent(tx, {
-    id,
-    account,
-    name,
-    role: null,
-    provider: null,
-    model: null,
-    keyHash: sha256Hex(key),
-    keyHint: keyHint(key),
-    madeBy: "provision",
-    spawnedBy: null,
-    createdMs: nowMs,
-  });
 }
