@@ -118,6 +118,15 @@ describe("reading a server", () => {
     expect((await at.json("search", "--model", "m1")).said.commits[0].commit).toBe(root);
     expect((await at.json("search", "nowhere")).said.commits).toEqual([]);
     expect((await at.json("pull", "--limit", "1")).said.contexts).toMatchObject([{ id: tip }]);
+    for (const command of ["search", "pull"]) {
+      expect((await at.json(command, "--since", "2026-11-21")).code).toBe(0);
+      expect((await at.json(command, "--since", "2026-11-21T09:30:00Z")).code).toBe(0);
+      const { code, said } = await at.json(command, "--since", "yesterday");
+      expect({ code, error: said.error }).toEqual({
+        code: 2,
+        error: expect.stringContaining("--since takes"),
+      });
+    }
 
     const { out } = await at.typed("verify", "1");
     expect(out).toMatch(/intact, 3 steps\nPASS {2}payloads {4}3 passed, 0 failed/);

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@darkmatter/core";
 import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { nodeError } from "../../errors.ts";
 import type { Passport } from "../../ledger-client/answers.ts";
 import { brief, numberOption, textOption } from "../context.ts";
 import { RECENT_DEFAULT } from "../history-text.ts";
@@ -44,8 +45,8 @@ export const search = (input: CommandInput): Promise<ExitCode> => {
     traceId: textOption(options.trace),
     agentId: textOption(options.agent),
     verified: options.verified === true ? "true" : undefined,
-    from: textOption(options.since),
-    to: textOption(options.until),
+    from: timeOption(input, "since"),
+    to: timeOption(input, "until"),
   };
   return atServer(input, (at) =>
     list(input, at, {
@@ -56,6 +57,16 @@ export const search = (input: CommandInput): Promise<ExitCode> => {
     }),
   );
 };
+
+const DATE_LENGTH = "2026-11-21".length;
+const TIME = /^\d{4}-\d\d-\d\d(T\S+)?$/;
+
+/** The server says more exactly what it takes, under names of its own. @throws USAGE */
+function timeOption({ options }: CommandInput, name: "since" | "until"): string | undefined {
+  const said = textOption(options[name]);
+  if (said === undefined || TIME.test(said)) return said;
+  throw nodeError("USAGE", `--${name} takes a date or a time: 2026-11-21, or 2026-11-21T09:30:00Z.`);
+}
 
 interface Listing {
   readonly query: Readonly<Record<string, string | undefined>>;
@@ -98,7 +109,8 @@ async function list(
 export const pull = (input: CommandInput): Promise<ExitCode> =>
   atServer(input, async ({ client }) => {
     const limit = numberOption(input, "limit", LIST_MAX) ?? LIST_DEFAULT;
-    const since = textOption(input.options.since);
+    const said = timeOption(input, "since");
+    const since = said?.length === DATE_LENGTH ? `${said}T00:00:00Z` : said;
     const contexts: Passport[] = [];
     let page = await client.pull({ since, limit: Math.min(PULL_MAX, limit) });
     contexts.push(...page.contexts);

@@ -5,13 +5,14 @@ import { isListNumber } from "../commit-naming.ts";
 import { textOption } from "../context.ts";
 
 /** Which server, for commands that ask one alone. */
-export const SERVER_OPTIONS: readonly CommandOption[] = [
+export const serverOptions = (fallback = ""): readonly CommandOption[] => [
   {
     flags: "--host <url>",
-    summary: "the ledger server (default: DARKMATTER_HOST in .env, then in the environment)",
+    summary: `the ledger server (default: DARKMATTER_HOST in .env, then in the environment${fallback})`,
   },
   { flags: "--insecure", summary: "send the API key over plain HTTP to other machines, too" },
 ];
+export const SERVER_OPTIONS = serverOptions();
 
 /** The same for commands that read this agent's own ledger first. */
 export const OWN_OR_SERVER_OPTIONS: readonly CommandOption[] = [

@@ -1,5 +1,5 @@
 import type { Command, CommandInput, ExitCode } from "@darkmatter/surface";
-import { SERVER_OPTIONS } from "./own-or-server.ts";
+import { SERVER_OPTIONS, serverOptions } from "./own-or-server.ts";
 
 const SERVER_COMMIT = {
   name: "commit",
@@ -10,6 +10,7 @@ const YES = { flags: "-y, --yes", summary: "without asking first" };
 const FORCE = { flags: "--force", summary: "replace what is there" };
 
 type Run = (input: CommandInput) => Promise<ExitCode>;
+
 /** What talks to servers is loaded by the command that does: starting any other must not pay for it. */
 const looking = (name: "me" | "search" | "pull") => async (input: CommandInput) =>
   (await import("./look.ts"))[name](input);
@@ -36,7 +37,7 @@ const initCommand: Command = {
     { flags: "--agent <name>", summary: "the agent's name (default: this folder's)" },
     { flags: "--env <how>", summary: "append or replace, where .env has keys already (default: asks)" },
     { flags: "--no-test", summary: "without a first commit to try it out" },
-    ...SERVER_OPTIONS,
+    ...serverOptions(", then http://127.0.0.1:5002"),
   ],
   run: async (input) => (await import("./init.ts")).init(input),
 };
@@ -80,7 +81,7 @@ const readingCommands: readonly Command[] = [
     summary: "what was committed to this agent by others and itself, newest first",
     arguments: [],
     options: [
-      { flags: "--since <time>", summary: "accepted since then" },
+      { flags: "--since <time>", summary: "accepted then or later: 2026-11-21, or with a time" },
       { flags: "--limit <number>", summary: "how many (default: 50)" },
       ...SERVER_OPTIONS,
     ],
