@@ -11,6 +11,8 @@ export type ProblemKind =
   | "integrity_hash"
   /** The commit is not linked to the one before it of its trace. */
   | "parent"
+  /** What a client signed does not hold, or is not what was found when it was accepted. */
+  | "client_proof"
   | "leaf"
   /** A node of the tree does not follow from the two below it. */
   | "node"

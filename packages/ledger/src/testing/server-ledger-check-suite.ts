@@ -9,6 +9,10 @@ import type { OpenServerDatabase } from "./server-checkpoint-suite.ts";
 import { tamperServer } from "./server-damage.ts";
 import { type TestServer, testServer } from "./test-server.ts";
 
+const CLAIMED = '"clientMatch":null,"completenessClaim":null,"signatureStatus"';
+const CLAIMED_SIGNED = `${CLAIMED}:"none","clientSigned":true}`;
+const CLAIMED_VALID = `${CLAIMED}:"valid","clientSigned":false}`;
+const CLAIMED_JUNK = `${CLAIMED}:"none","clientSigned":false,"attestation":"no JSON"}`;
 const WITNESS = createSigner(new Uint8Array(32).fill(3));
 
 const check = ({ db, ports }: TestServer, read: Read = db) =>
@@ -76,6 +80,13 @@ export function ledgerCheckSuite(name: string, open: OpenServerDatabase): void {
         ["UPDATE ledger_commits SET chain_hash = ? WHERE position = 8", [hash], "chain_hash", 8],
         ["UPDATE ledger_commits SET integrity_hash = ? WHERE position = 8", [hash], "integrity_hash", 8],
         ["UPDATE ledger_commits SET key_id = 'x' WHERE position = 8", [], "integrity_hash", 8],
+        [`UPDATE ledger_commits SET claims = '{${CLAIMED_SIGNED}' WHERE position = 4`, [], "client_proof", 4],
+        [`UPDATE ledger_commits SET claims = '{${CLAIMED_VALID}' WHERE position = 4`, [], "client_proof", 4],
+        [`UPDATE ledger_commits SET claims = '{${CLAIMED_JUNK}' WHERE position = 4`, [], "client_proof", 4],
+        ["UPDATE ledger_commits SET claims = 'x' WHERE position = 4", [], "unreadable", 4],
+        ["UPDATE ledger_commits SET claims = '[]' WHERE position = 4", [], "unreadable", 4],
+        ["UPDATE ledger_commits SET claims = NULL WHERE position = 4", [], "unreadable", 4],
+        ["UPDATE ledger_commits SET accepted_ms = 9000000000000000 WHERE position = 4", [], "unreadable", 4],
         ["UPDATE ledger_commits SET parent = NULL WHERE position = 4", [], "chain_hash", 4],
         ["UPDATE ledger_commits SET root = 2 WHERE position = 7", [], "parent", 7],
         ["UPDATE ledger_commits SET depth = 9 WHERE position = 8", [], "parent", 8],

@@ -1,4 +1,4 @@
-import { canon1OfText, readExactJson, readExactObject } from "@darkmatter/core";
+import { canon1OfText, DarkMatterError, readExactJson, readExactObject } from "@darkmatter/core";
 import type { Verifier } from "@darkmatter/identity";
 import { type AttestationFailure, envelopeText, keyOfPem, verifyAttestation } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
@@ -46,7 +46,7 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
 
   async function signature(commit: StoredCommit): Promise<SignatureFinding> {
     const { claims } = commit;
-    const found = await signatureOf(commit);
+    const found = (await legible(() => signatureOf(commit))) ?? { result: "invalid", publicKey: undefined };
     const isCounted = VERIFIED.has(found.result);
     const holds =
       found.result !== "invalid" &&
@@ -79,7 +79,7 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
     return { result: "revoked_post_commit", publicKey, note };
   }
 
-  async function attestation(commit: StoredCommit) {
+  async function attestationOf(commit: StoredCommit): ReturnType<ClientProofs["attestation"]> {
     const { attestation: text, metadata, completenessClaim, clientSigned } = commit.claims;
     if (text === undefined) return clientSigned ? "missing_public_key" : undefined;
     const attested = readExactObject(text);
@@ -105,7 +105,23 @@ export function createClientProofs(read: Read, verifier: Verifier): ClientProofs
     return wasGood ? null : "unknown_key_id";
   }
 
-  return { signature, attestation };
+  return {
+    signature,
+    async attestation(commit) {
+      const found = await legible(async () => ({ failure: await attestationOf(commit) }));
+      return found ? found.failure : "invalid_signature";
+    },
+  };
+}
+
+/** `undefined` where a text is no JSON any more: it was when it was kept. */
+async function legible<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof DarkMatterError && error.status === 400) return undefined;
+    throw error;
+  }
 }
 
 /** Registered after the commit was accepted, be it within that millisecond: it says nothing about its signature. */

@@ -1,4 +1,4 @@
-import { toHex } from "@darkmatter/core";
+import { isJsonObject, parseJson, toHex } from "@darkmatter/core";
 import type { Migration, Read, SqlValue, Write } from "@darkmatter/store";
 import { bytesOf, COMMITS_STAY, TAIL } from "../../commits/commits.store.ts";
 import { ledgerError } from "../../errors.ts";
@@ -221,7 +221,7 @@ type CommitRow = {
   client_time: string;
   key_id: string;
   accepted_ms: number;
-  claims: string;
+  claims: string | null;
   payload: string | null;
   pruned_ms: number | null;
   payload_hash: Uint8Array;
@@ -294,9 +294,27 @@ export async function commitsAt(read: Read, positions: readonly number[]): Promi
 
 const hexOrNull = (bytes: Uint8Array | null) => (bytes === null ? null : toHex(bytes));
 
+/** Of the latest time that a date can say, in ms. */
+const TIME_MAX = 8.64e15;
+const CLAIMED_TEXTS = ["metadata", "attestation", "envelope", "agentSignature", "agentPublicKey"];
+
+/** `undefined` for a column that somebody put something else into. */
+function claimsOf(text: unknown): Claims | undefined {
+  const value = typeof text === "string" ? parseJson(text) : undefined;
+  if (value === undefined || !isJsonObject(value)) return undefined;
+  const isWhole =
+    typeof value.clientSigned === "boolean" &&
+    typeof value.signatureStatus === "string" &&
+    CLAIMED_TEXTS.every((name) => value[name] === undefined || typeof value[name] === "string") &&
+    (value.warnings === undefined || Array.isArray(value.warnings));
+  return isWhole ? (value as unknown as Claims) : undefined;
+}
+
 function fromRow(row: CommitRow): StoredCommit {
   const hashes = [row.payload_hash, row.chain_hash, row.integrity_hash, row.leaf, row.log_root];
-  if (!hashes.every((hash) => hash instanceof Uint8Array))
+  const claims = claimsOf(row.claims);
+  const isTime = Number.isSafeInteger(row.accepted_ms) && Math.abs(row.accepted_ms) <= TIME_MAX;
+  if (!claims || !isTime || !hashes.every((hash) => hash instanceof Uint8Array))
     throw ledgerError("LEDGER_DAMAGED", `The commit at position ${row.position} is unreadable.`);
   return {
     position: row.position,
@@ -325,7 +343,7 @@ function fromRow(row: CommitRow): StoredCommit {
     timestamp: row.client_time,
     keyId: row.key_id,
     acceptedMs: row.accepted_ms,
-    claims: JSON.parse(row.claims) as Claims,
+    claims,
     payload: row.payload,
     prunedMs: row.pruned_ms,
     payloadHash: toHex(row.payload_hash),

@@ -8,6 +8,7 @@ import { checkpointProblems } from "../../fsck/checkpoint-check.ts";
 import { isEnd } from "../../fsck/fsck.ts";
 import { type FsckReport, ProblemCounter, type ProblemKind } from "../../fsck/report.ts";
 import { TreeWalk, treeStart } from "../../fsck/tree-walk.ts";
+import { type ClientProofs, createClientProofs } from "../chains/client-proofs.ts";
 import type { StoredCommit } from "../commits/commit.ts";
 import { commitsWhere } from "../commits/commits.store.ts";
 import { soundnessOf } from "../commits/passport.ts";
@@ -61,6 +62,7 @@ class LedgerCheck {
   readonly #read: Read;
   readonly #options: LedgerCheckOptions;
   readonly #counter = new ProblemCounter();
+  readonly #proofs: ClientProofs;
   #values = 0;
   #erased = 0;
   #checkpoints = 0;
@@ -72,6 +74,7 @@ class LedgerCheck {
   constructor(read: Read, options: LedgerCheckOptions) {
     this.#read = read;
     this.#options = options;
+    this.#proofs = createClientProofs(read, options.verifier);
   }
 
   async run(): Promise<FsckReport> {
@@ -153,11 +156,17 @@ class LedgerCheck {
     } else {
       const { entry, commit, parent } = row;
       const own: ProblemKind[] = commit ? commitProblems(commit, parent) : ["unreadable"];
+      if (commit && !(await this.#clientProofsHold(commit))) own.push("client_proof");
       this.#counter.addCommit([...own, ...entryProblems(walk, entry)], position, entry.id);
       if (commit?.payload) this.#values++;
       else if (commit && commit.prunedMs !== null) this.#erased++;
     }
     while (this.#ahead[0] && this.#ahead[0].tree_size <= walk.size) await this.#takeCheckpoint(walk);
+  }
+
+  async #clientProofsHold(commit: StoredCommit): Promise<boolean> {
+    const { holds } = await this.#proofs.signature(commit);
+    return holds && !(await this.#proofs.attestation(commit));
   }
 
   /** The next checkpoint, against the log when it had that size. */

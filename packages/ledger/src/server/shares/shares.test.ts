@@ -19,7 +19,11 @@ async function hostileChain(server: TestServer) {
     eventType: HOSTILE.slice(0, 60).replaceAll(/[\p{C}]/gu, ""),
     agent: { role: "</dl><script>", model: "<b onclick=x>`[a](http://evil.test)`", provider: "<i>" },
   });
-  return { ana, id: commit.id, share: await share(server, ana, commit.id, { label: HOSTILE }) };
+  return {
+    ana,
+    id: commit.id,
+    share: await share(server, ana, commit.id, { label: HOSTILE.replace("\0", "") }),
+  };
 }
 
 /** Names of the elements, and of the attributes they carry. */
