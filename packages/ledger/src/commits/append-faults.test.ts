@@ -1,11 +1,10 @@
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { systemRandom } from "@darkmatter/core";
 import { type Database, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import { createFaults, sqliteFault, tempFolder } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
 import { ledgerMigrations } from "../schema.ts";
 import { expectSound } from "../testing/append-suite.ts";
+import { crashesOf } from "../testing/crashes.ts";
 import { testEvent, testLedger } from "../testing/test-ledger.ts";
 
 const FULL = 13;
@@ -70,26 +69,16 @@ test("a body that goes on after a failed append leaves what came before it", asy
 
 test("a crash between any two statements leaves a sound ledger with every acknowledged act", async () => {
   using folder = tempFolder();
-  const path = join(folder.path, "state.db");
-  const crashes: { readonly path: string; readonly acknowledged: number }[] = [];
-  let acknowledged = 0;
-  let isWatched = false;
-  const onStatement = () => {
-    if (!isWatched) return;
-    const at = join(folder.path, `crash-${crashes.length}`);
-    mkdirSync(at);
-    for (const suffix of ["", "-wal"])
-      if (existsSync(path + suffix)) copyFileSync(path + suffix, join(at, `state.db${suffix}`));
-    crashes.push({ path: join(at, "state.db"), acknowledged });
-  };
+  const recorded = crashesOf(folder.path);
+  const { path, crashes, onStatement } = recorded;
   await using ledger = await testLedger({ db: await migrated(await openSqlite({ path, onStatement })) });
-  isWatched = true;
-  for (let act = 0; act < 6; act++) {
-    await Promise.all([ledger.append({ trace: "a" }), ledger.append({ trace: `b${act}` })]);
-    acknowledged += 2;
-    if (act % 3 === 2) await ledger.db.write((tx) => ledger.checkpoints.make(tx));
-  }
-  isWatched = false;
+  await recorded.watch(async () => {
+    for (let act = 0; act < 6; act++) {
+      await Promise.all([ledger.append({ trace: "a" }), ledger.append({ trace: `b${act}` })]);
+      recorded.acknowledge(2);
+      if (act % 3 === 2) await ledger.db.write((tx) => ledger.checkpoints.make(tx));
+    }
+  });
 
   expect(crashes.length).toBeGreaterThan(60);
   for (const crash of crashes) {

@@ -33,8 +33,15 @@ interface Parts {
   readonly sessions: Sessions;
 }
 
-export function accountRoutes(ports: LedgerServerPorts, ways: Ways, { accounts, sessions }: Parts): Route[] {
-  const { db, config } = ports;
+export function accountRoutes(ports: LedgerServerPorts, ways: Ways, parts: Parts): Route[] {
+  return [
+    ...logInRoutes(ports, ways, parts),
+    ...sessionRoutes(ports, ways, parts),
+    ...passwordRoutes(ports, ways, parts),
+  ];
+}
+
+function logInRoutes(ports: LedgerServerPorts, ways: Ways, { accounts }: Parts): Route[] {
   const limited = signInLimit(ports);
 
   return [
@@ -81,6 +88,11 @@ export function accountRoutes(ports: LedgerServerPorts, ways: Ways, { accounts, 
           return "tokens" in signedIn ? signedInAnswer(signedIn, ports) : tooMany(signedIn);
         }),
     }),
+  ];
+}
+
+function sessionRoutes({ db, config }: LedgerServerPorts, ways: Ways, { sessions }: Parts): Route[] {
+  return [
     ways.byAnyone({
       method: "POST",
       path: "/auth/logout",
@@ -121,6 +133,13 @@ export function accountRoutes(ports: LedgerServerPorts, ways: Ways, { accounts, 
         return answer(200, { ...SUCCESS, session: sessionOf(tokens) });
       },
     }),
+  ];
+}
+
+function passwordRoutes(ports: LedgerServerPorts, ways: Ways, { accounts }: Parts): Route[] {
+  const limited = signInLimit(ports);
+
+  return [
     ways.byAnyone({
       method: "POST",
       path: "/auth/forgot-password",

@@ -1,9 +1,10 @@
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemRandom } from "@darkmatter/core";
 import { type Database, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import { createFaults, sqliteFault, tempFolder, tinyDisk } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
+import { crashesOf } from "../../testing/crashes.ts";
 import { post } from "../../testing/server-commit-suite.ts";
 import { expectSoundLog } from "../../testing/server-log-checks.ts";
 import { testServer } from "../../testing/test-server.ts";
@@ -111,29 +112,19 @@ test("a disk that really is full loses nothing acknowledged, and commits go on o
 
 test("a crash between any two statements leaves a sound log with every acknowledged commit", async () => {
   using folder = tempFolder();
-  const path = join(folder.path, "ledger.db");
-  const crashes: { readonly path: string; readonly acknowledged: number }[] = [];
-  let acknowledged = 0;
-  let isWatched = false;
-  const onStatement = () => {
-    if (!isWatched) return;
-    const at = join(folder.path, `crash-${crashes.length}`);
-    mkdirSync(at);
-    for (const suffix of ["", "-wal"])
-      if (existsSync(path + suffix)) copyFileSync(path + suffix, join(at, `ledger.db${suffix}`));
-    crashes.push({ path: join(at, "ledger.db"), acknowledged });
-  };
+  const recorded = crashesOf(folder.path);
+  const { path, crashes, onStatement } = recorded;
   await using server = await testServer({ db: await migrated(await openSqlite({ path, onStatement })) });
   const ana = await server.account();
-  isWatched = true;
-  for (let round = 0; round < 3; round++) {
-    await Promise.all([
-      server.commit(ana, { payload: { round }, idempotencyKey: `k${round}` }),
-      server.commit(ana, { payload: { round }, share: true }),
-    ]);
-    acknowledged += 2;
-  }
-  isWatched = false;
+  await recorded.watch(async () => {
+    for (let round = 0; round < 3; round++) {
+      await Promise.all([
+        server.commit(ana, { payload: { round }, idempotencyKey: `k${round}` }),
+        server.commit(ana, { payload: { round }, share: true }),
+      ]);
+      recorded.acknowledge(2);
+    }
+  });
 
   expect(crashes.length).toBeGreaterThan(30);
   for (const crash of crashes) {
