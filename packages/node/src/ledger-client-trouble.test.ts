@@ -106,8 +106,8 @@ describe("what goes wrong says what to do", () => {
       return { body: '{"chain":[' };
     });
     using at = asking(slow.url);
-    const { code } = await at.typedUntil(stop.signal, "export", "ctx_1_000000000000", "-o", "x.json");
-    expect(code).toBe(1);
+    const { code, err } = await at.typedUntil(stop.signal, "export", "ctx_1_000000000000", "-o", "x.json");
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining("Stopped.") });
     expect(readdirSync(at.folder)).toEqual([]);
   });
 });

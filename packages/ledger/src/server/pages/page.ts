@@ -13,6 +13,7 @@ dt { color: #888; overflow-wrap: anywhere; max-width: 14rem; }
 dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 details { border: 1px solid var(--line); border-radius: 0.5rem; padding: 0.6rem 1rem; margin: 0.5rem 0; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 0.4rem; } }
 .tree { border-left: 2px solid var(--line); padding-left: 0.75rem; }
 .fork { margin-left: 1.5rem; }
 .good { color: var(--good); font-weight: 600; }

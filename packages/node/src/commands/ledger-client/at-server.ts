@@ -5,6 +5,7 @@ import { nodeFiles } from "@darkmatter/store";
 import type { CommandInput, ExitCode } from "@darkmatter/surface";
 import { createProgress } from "../../adapters/progress.ts";
 import { createLedgerClient, type LedgerClient } from "../../ledger-client/client.ts";
+import { clientError } from "../../ledger-client/errors.ts";
 import { type ServerSettings, type SettingSources, serverSettings } from "../../ledger-client/settings.ts";
 import { textOption } from "../context.ts";
 
@@ -52,5 +53,9 @@ export async function withServer<T>(
     progress,
   });
   // Awaited before the line is cleared and the wire closed.
-  return await body({ client, settings, progress });
+  try {
+    return await body({ client, settings, progress });
+  } catch (error) {
+    throw input.signal.aborted ? clientError("STOPPED", undefined, error) : error;
+  }
 }
