@@ -99,6 +99,16 @@ describe("what goes wrong says what to do", () => {
     expect((await here.json("me")).said.error).toContain("without agentId");
   });
 
+  test("a server that cannot do it is no fault of what was typed", async () => {
+    await using broken = await fakeServer(503, {}, '{"error":"The database cannot be reached."}');
+    using at = asking(broken.url);
+    const { said } = await at.json("me");
+    expect(said).toEqual({
+      error: `${broken.url}: The database cannot be reached.`,
+      hint: expect.stringContaining("Try again later."),
+    });
+  });
+
   test("Ctrl-C leaves nothing half-written", async () => {
     const stop = new AbortController();
     await using slow = await serverWith(async () => {

@@ -140,7 +140,7 @@ export function createCalls(ports: CallPorts): Calls {
     if (meant !== undefined) return clientError(meant, `${host}: ${said}`);
     if (status === 401) return clientError("KEY_REFUSED", `${host}: ${said}${keyText()}`);
     if (status === 404) return clientError("NOT_ON_SERVER", `${host}: ${said}`);
-    return clientError("SERVER_REFUSED", `${host}: ${said}`);
+    return clientError(status >= 500 ? "SERVER_FAILED" : "SERVER_REFUSED", `${host}: ${said}`);
   }
 
   const keyText = () => (apiKey === undefined ? "" : ` The key was ${maskedKey(apiKey)}.`);

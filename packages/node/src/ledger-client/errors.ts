@@ -25,6 +25,10 @@ const KINDS = {
     "Check that it runs and that --host or DARKMATTER_HOST is right; then try again.",
   ),
   SERVER_REFUSED: kind("The ledger server refused.", "Correct what is named and try again."),
+  SERVER_FAILED: kind(
+    "The ledger server could not do it.",
+    "Try again later. Whoever runs the server finds the reason in its log.",
+  ),
   SERVER_STRANGE: kind(
     "This is no answer of a ledger server.",
     "Check --host or DARKMATTER_HOST: something else may be listening there.",
