@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Figures } from "../lib/figures.ts";
 import { firstLine } from "../lib/first-line.ts";
 import type { Home } from "../lib/home.ts";
-import type { Query } from "./search.ts";
+import { pathOf, type Query } from "./queries.ts";
 
 /** Resident memory of a server over a ledger that is there, once it has answered searches. */
 export async function measureRss(figures: Figures, home: Home, queries: readonly Query[]): Promise<void> {
@@ -10,9 +10,9 @@ export async function measureRss(figures: Figures, home: Home, queries: readonly
   const child = home.start(["serve", "ledger", "--port", "0", "--json"], ["ignore", "pipe", "inherit"]);
   const { url, pid } = await firstLine<{ url?: string; pid: number }>(child);
   if (url === undefined) throw new Error("The server does not start.");
-  for (const { by, path } of queries) {
-    const answer = await fetch(url + path, { headers: { authorization: `Bearer ${by.key}` } });
-    if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`);
+  for (const query of queries) {
+    const answer = await fetch(url + pathOf(query), { headers: { authorization: `Bearer ${query.by.key}` } });
+    if (answer.status !== 200) throw new Error(`${pathOf(query)}: ${answer.status}`);
     await answer.arrayBuffer();
   }
   const status = readFileSync(`/proc/${pid}/status`, "utf8");

@@ -1,6 +1,5 @@
 export {
   buildLargeLedger,
-  LARGE_LEDGER_MODELS,
   type LargeLedger,
 } from "./testing/large-ledger.ts";
 export { type TestLedger, type TestLedgerOptions, testEvent, testLedger } from "./testing/test-ledger.ts";

@@ -15,8 +15,8 @@ import type { TestAgent } from "./test-server.ts";
 /** 2026-01-01T00:00:00Z; commits come every ten seconds from then on. */
 const START_MS = 1_767_225_600_000;
 const GAP_MS = 10_000;
-/** Commits and documents that share a transaction. */
-const AT_ONCE = 500;
+/** Commits, and documents, that share a transaction. */
+const [COMMITTED_AT_ONCE, INDEXED_AT_ONCE] = [500, 2000];
 const STEPS_A_CHAIN = 5;
 /** Shares of the accounts, in commits of ten. */
 const SHARES = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2] as const;
@@ -37,13 +37,7 @@ export interface Vocabulary {
   readonly rare: readonly string[];
 }
 
-export const LARGE_LEDGER_MODELS = [
-  "claude-opus-4-6",
-  "gpt-4o",
-  "gpt-4o-mini",
-  "llama-3.3-70b",
-  "gemini-2.5-pro",
-];
+const MODELS = ["claude-opus-4-6", "gpt-4o", "gpt-4o-mini", "llama-3.3-70b", "gemini-2.5-pro"];
 const PROVIDERS = ["anthropic", "openai", "openai", "local", "google"];
 const EVENTS = ["commit", "commit", "commit", "checkpoint", "retry", "anthropic.tool_call"];
 
@@ -60,12 +54,12 @@ export async function buildLargeLedger(
     ticket: 100_000 + ((position * 7919) % 900_000),
   });
   const tips = new Map<TestAgent, ParentCommit>();
-  for (let first = 0; first < commits; first += AT_ONCE) {
+  for (let first = 0; first < commits; first += COMMITTED_AT_ONCE) {
     await db.write(async (tx) => {
-      for (let position = first; position < Math.min(commits, first + AT_ONCE); position++) {
+      for (let position = first; position < Math.min(commits, first + COMMITTED_AT_ONCE); position++) {
         const agents = accounts[SHARES[position % SHARES.length] ?? 0] ?? [];
         const by = agents[random.integer(agents.length)] as TestAgent;
-        const model = random.integer(LARGE_LEDGER_MODELS.length);
+        const model = random.integer(MODELS.length);
         const atMs = START_MS + position * GAP_MS;
         const tip = tips.get(by);
         const parent = tip && tip.depth < STEPS_A_CHAIN ? tip : undefined;
@@ -79,7 +73,7 @@ export async function buildLargeLedger(
             event: EVENTS[random.integer(EVENTS.length)] ?? "commit",
             role: "worker",
             provider: PROVIDERS[model] ?? null,
-            model: LARGE_LEDGER_MODELS[model] ?? null,
+            model: MODELS[model] ?? null,
             timestamp: `${new Date(atMs).toISOString().slice(0, 19)}Z`,
             keyId: "default",
             payload: payloadOf(words, random, namesOf(position)),
@@ -99,7 +93,8 @@ export async function buildLargeLedger(
 
 async function indexAll(db: Database, clock: LedgerServerPorts["clock"]): Promise<void> {
   const indexer = createSearchIndexer({ db, clock, rarity: createGramRarity(clock) });
-  while ((await indexer.step({ commits: AT_ONCE, bytes: Number.POSITIVE_INFINITY })) > 0) await clock.turn();
+  while ((await indexer.step({ commits: INDEXED_AT_ONCE, bytes: Number.POSITIVE_INFINITY })) > 0)
+    await clock.turn();
 }
 
 async function makeAccounts(db: Database, random: Random): Promise<TestAgent[][]> {

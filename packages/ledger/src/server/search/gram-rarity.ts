@@ -1,81 +1,135 @@
 import type { Clock } from "@darkmatter/core";
 import type { Read } from "@darkmatter/store";
-import { accountGram, addGrams, indexable } from "./grams.ts";
+import { addGrams, attributeGrams, indexable } from "./grams.ts";
 import { payloadsFrom } from "./search.store.ts";
 import { searchedText } from "./searched-text.ts";
 
-/** Payloads that are counted, evenly spread over the log. */
+/** Payloads of the sample, evenly spread over the log. */
 const SAMPLES = 2048;
-/** Characters of a payload that are counted. */
+/** Characters of a payload that are looked at. */
 const SAMPLE_CHARACTERS = 4096;
 const SAMPLES_A_TURN = 16;
-/** A log is counted again when it is so many times as long. */
+/** A log is sampled again when it is so many times as long. */
 const GROWTH = 2;
 /** Below this even a poor choice of grams is quick. */
 const COMMITS_MIN = 10_000;
 
 /** Grams that are looked for at most. */
 const GRAMS_ASKED = 12;
+/** Grams that are chosen from: the rarest of a query. */
+const GRAMS_KNOWN = 48;
 /** Looking at a payload costs as much as reading so many entries of a gram's list. */
 const LOOK = 400;
-/** Grams of one word come together: each next one rules out less than by chance, as if its share were this root of it. */
+/** Seeing that a payload is another account's costs this share of looking at it. */
+const FOREIGN = 0.2;
+/** Grams of one word come together: where too few samples are left to tell, a gram rules out this root of its share. */
 const KINSHIP = 3;
+/** Samples that such a guess counts as much as. */
+const GUESS = 2;
+/** Samples that what none of them holds counts as. */
+const UNSEEN = 0.5;
 
-/** Knows from a sample how rare grams are, so that an index is asked for those that rule out most. */
+/** Knows from a sample which grams are rare together, so that an index is asked for those that rule out most. */
 export interface GramRarity {
-  /** Those of some grams that a list of candidates is best made of. */
-  rarest(grams: ReadonlySet<string>): string[];
-  /** Counts, when the log has grown enough since; gives others their turn. */
+  /** Those of some grams that a list of an account's candidates is best made of; the account's own among them. */
+  rarest(grams: ReadonlySet<string>, own: string): string[];
+  /** Takes a sample, when the log has grown enough since the last one; gives others their turn. */
   learn(read: Read, size: number): Promise<void>;
 }
 
+/** Which samples hold a gram. What one sample holds alone is left out: it is as rare as what none does. */
+interface Sample {
+  readonly size: number;
+  readonly holders: ReadonlyMap<string, Uint16Array>;
+}
+
+const NO_HOLDERS = new Uint16Array();
+
 export function createGramRarity(clock: Pick<Clock, "turn">): GramRarity {
-  let counts = new Map<string, number>();
-  let sampled = 0;
+  let sample: Sample = { size: 0, holders: new Map() };
   let learnedAt = COMMITS_MIN / GROWTH;
-
-  /** Of what no sample holds it is half a sample. Without samples all are alike. */
-  const shareOf = (gram: string) => (sampled === 0 ? 1 / LOOK : (counts.get(gram) ?? 0.5) / sampled);
-
   return {
-    rarest(grams) {
-      const known = [...grams].map((gram) => ({ gram, share: shareOf(gram) }));
-      known.sort((one, other) => one.share - other.share);
-      const asked: string[] = [];
-      // The share of payloads that is left to look at.
-      let left = 1;
-      for (const { gram, share } of known.slice(0, GRAMS_ASKED)) {
-        const after = left * (asked.length === 0 ? share : share ** (1 / KINSHIP));
-        if (asked.length > 0 && (left - after) * LOOK < share) break;
-        asked.push(gram);
-        left = after;
-      }
-      return asked;
-    },
+    rarest: (grams, own) => rarestOf(sample, grams, own),
     async learn(read, size) {
       if (size < learnedAt * GROWTH) return;
-      const counted = await count(read, size, clock);
-      counts = counted.counts;
-      sampled = counted.sampled;
+      sample = await take(read, size, clock);
       learnedAt = size;
     },
   };
 }
 
-async function count(read: Read, size: number, clock: Pick<Clock, "turn">) {
-  const counts = new Map<string, number>();
-  let sampled = 0;
-  const step = Math.max(1, size / SAMPLES);
-  for (let at = 0; at < size; at += step) {
+interface KnownGram {
+  readonly gram: string;
+  readonly holders: Uint16Array;
+  /** Of payloads; without samples all are alike. */
+  readonly share: number;
+}
+
+function rarestOf({ size, holders }: Sample, grams: ReadonlySet<string>, own: string): string[] {
+  const known = (gram: string): KnownGram => {
+    const held = holders.get(gram) ?? NO_HOLDERS;
+    return { gram, holders: held, share: size === 0 ? 1 / LOOK : Math.max(UNSEEN, held.length) / size };
+  };
+  const account = known(own);
+  const choices = [...[...grams].map(known), account].sort((one, other) => one.share - other.share);
+  choices.length = Math.min(choices.length, GRAMS_KNOWN);
+  const isLeft = new Uint8Array(size).fill(1);
+  let left = { share: 1, samples: size, cost: Number.POSITIVE_INFINITY };
+  const asked: string[] = [];
+  while (asked.length < GRAMS_ASKED && choices.length > 0) {
+    const isOwn = asked.includes(own);
+    const outcomes = choices.map((choice) => outcomeOf(choice, left, isLeft, isOwn ? undefined : account));
+    const best = outcomes.reduce((one, other) => (other.worth < one.worth ? other : one));
+    if (best.worth >= left.cost) break;
+    asked.push(best.choice.gram);
+    choices.splice(choices.indexOf(best.choice), 1);
+    keep(isLeft, best.choice.holders);
+    left = best;
+  }
+  return asked;
+}
+
+/** What asking for one more gram leaves: `cost` is that of looking at it, `worth` that and of reading the gram's list. */
+function outcomeOf(
+  choice: KnownGram,
+  left: { readonly share: number; readonly samples: number },
+  isLeft: Uint8Array,
+  account: KnownGram | undefined,
+) {
+  let samples = 0;
+  for (const at of choice.holders) samples += isLeft[at] ?? 0;
+  const guess = GUESS * choice.share ** (1 / KINSHIP);
+  const share = (left.share * (samples + guess)) / (left.samples + GUESS);
+  const own = account === undefined || account === choice ? 1 : account.share;
+  const cost = LOOK * share * (FOREIGN + (1 - FOREIGN) * own);
+  return { choice, share, samples, cost, worth: cost + choice.share };
+}
+
+/** Leaves only those of the samples that are among the holders. */
+function keep(isLeft: Uint8Array, holders: Uint16Array): void {
+  const kept = holders.filter((at) => isLeft[at] === 1);
+  isLeft.fill(0);
+  for (const at of kept) isLeft[at] = 1;
+}
+
+async function take(read: Read, log: number, clock: Pick<Clock, "turn">): Promise<Sample> {
+  const found = new Map<string, number[]>();
+  let size = 0;
+  const step = Math.max(1, log / SAMPLES);
+  for (let at = 0; at < log; at += step) {
     const [commit] = await payloadsFrom(read, Math.floor(at), 1);
     const payload = commit?.payload;
     if (!commit || payload == null) continue;
-    const grams = new Set([accountGram(commit.account)]);
+    const grams = new Set(attributeGrams(commit));
     addGrams(grams, indexable(searchedText(payload.slice(0, SAMPLE_CHARACTERS))));
-    for (const gram of grams) counts.set(gram, (counts.get(gram) ?? 0) + 1);
-    if (++sampled % SAMPLES_A_TURN === 0) await clock.turn();
+    for (const gram of grams) {
+      const holders = found.get(gram);
+      if (holders) holders.push(size);
+      else found.set(gram, [size]);
+    }
+    if (++size % SAMPLES_A_TURN === 0) await clock.turn();
   }
-  // What was met once is as rare as what was never met, and most of the memory.
-  for (const [gram, times] of counts) if (times === 1) counts.delete(gram);
-  return { counts, sampled };
+  const holders = new Map<string, Uint16Array>();
+  for (const [gram, held] of found) if (held.length > 1) holders.set(gram, Uint16Array.from(held));
+  return { size, holders };
 }

@@ -1,3 +1,5 @@
+import { sha256Hex } from "@darkmatter/core";
+
 /** Code points of a gram. Shorter queries find no help in an index of grams. */
 const GRAM = 3;
 
@@ -28,6 +30,9 @@ export function gramsOf(text: string): Set<string> {
 
 const PRIVATE_PLANE = 0xf0000;
 const DIGITS = 0x1000;
+const HEX = 16;
+/** As many as a gram has room for: three times twelve bits. */
+const HASH_DIGITS = 9;
 
 /**
  * A gram that says whose a payload is, of characters for private use. A payload that holds it by itself is found a
@@ -42,8 +47,30 @@ export function wholeGram(account: number): string {
   return mark(account, GRAM);
 }
 
-function mark(account: number, row: number): string {
-  let [rest, text] = [account, ""];
+/** What a commit is besides its payload, as far as searches filter by it through the index. */
+export type Attributes = {
+  readonly account: number;
+  readonly agent: string;
+  readonly model: string | null;
+  readonly event: string;
+  readonly label: string | null;
+};
+
+/** A gram that many values may share: what an index answers is compared in any case. */
+export function attributeGram(kind: "agent" | "model" | "event", value: string): string {
+  return mark(Number.parseInt(sha256Hex(`${kind} ${value}`).slice(0, HASH_DIGITS), HEX), 2 * GRAM);
+}
+
+/** Grams that a commit has besides those of its payload. A label is asked for as an event is. */
+export function attributeGrams({ account, agent, model, event, label }: Attributes): string[] {
+  const grams = [accountGram(account), attributeGram("agent", agent), attributeGram("event", event)];
+  if (label !== null) grams.push(attributeGram("event", label));
+  if (model !== null) grams.push(attributeGram("model", model));
+  return grams;
+}
+
+function mark(value: number, row: number): string {
+  let [rest, text] = [value, ""];
   for (let digit = 0; digit < GRAM; digit++) {
     text += String.fromCodePoint(PRIVATE_PLANE + (row + digit) * DIGITS + (rest % DIGITS));
     rest = Math.floor(rest / DIGITS);

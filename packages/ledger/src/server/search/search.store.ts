@@ -1,5 +1,5 @@
 import type { Database, Migration, Read, SqlValue, Write } from "@darkmatter/store";
-import { accountGram, type GramQuery } from "./grams.ts";
+import { type Attributes, attributeGrams, type GramQuery } from "./grams.ts";
 
 const MARK = [
   "CREATE TABLE ledger_search_mark (one INTEGER PRIMARY KEY, indexed BIGINT NOT NULL)",
@@ -16,6 +16,9 @@ export const searchMigrations: readonly Migration[] = [
       `CREATE VIRTUAL TABLE ledger_search USING fts5 (
          text, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram case_sensitive 1'
        )`,
+      // Indexing comes in small transactions: fewer merges take less than searches lose by them.
+      "INSERT INTO ledger_search (ledger_search, rank) VALUES ('automerge', 8)",
+      "INSERT INTO ledger_search (ledger_search, rank) VALUES ('hashsize', 4194304)",
       `CREATE TRIGGER ledger_search_pruned AFTER DELETE ON ledger_payloads
        BEGIN DELETE FROM ledger_search WHERE rowid = OLD.position; END`,
       ...MARK,
@@ -57,16 +60,29 @@ export interface SearchEngine {
 export const searchEngine = (dialect: Database["dialect"]): SearchEngine =>
   dialect === "sqlite" ? fts5 : tsvector;
 
+const ATTRIBUTES = "c.account, c.agent, c.model, c.event, c.label";
+
+/** Of a commit whose payload was not pruned. */
+async function attributeGramsAt(tx: Write, position: number): Promise<string[] | undefined> {
+  const row = await tx.get<Attributes>(
+    `SELECT ${ATTRIBUTES} FROM ledger_payloads y JOIN ledger_commits c ON c.position = y.position
+     WHERE y.position = ?`,
+    position,
+  );
+  return row && attributeGrams(row);
+}
+
 type Positions = { position: number }[];
 const positionsOf = (rows: Positions) => rows.map(({ position }) => position);
 
 const fts5: SearchEngine = {
   takesGrams: false,
-  async insert(tx, { position, account, grams, text }) {
-    if (!(await tx.get("SELECT 1 FROM ledger_payloads WHERE position = ?", position))) return;
+  async insert(tx, { position, grams, text }) {
+    const attributes = await attributeGramsAt(tx, position);
+    if (attributes === undefined) return;
     // Grams in a row make more grams where they meet; that costs space and nothing else. One row by its values, not by
     // a SELECT, for which FTS5 would write out all it has gathered.
-    const indexed = (text ?? [...grams].join("")) + accountGram(account);
+    const indexed = (text ?? [...grams].join("")) + attributes.join("");
     await tx.run("INSERT INTO ledger_search (rowid, text) VALUES (?, ?)", position, indexed);
   },
   async find(read, { all, or }, before, limit) {
@@ -88,8 +104,10 @@ const wordOf = (gram: string) => Buffer.from(gram).toString("hex");
 
 const tsvector: SearchEngine = {
   takesGrams: true,
-  async insert(tx, { position, account, grams }) {
-    const words = [accountGram(account), ...grams].map(wordOf).join(" ");
+  async insert(tx, { position, grams }) {
+    const attributes = await attributeGramsAt(tx, position);
+    if (attributes === undefined) return;
+    const words = [...attributes, ...grams].map(wordOf).join(" ");
     await tx.run(
       `INSERT INTO ledger_search (position, grams)
        SELECT position, array_to_tsvector(string_to_array(?, ' ')) FROM ledger_payloads WHERE position = ?
@@ -139,14 +157,14 @@ export const SMALL_BYTES = 65_536;
 
 /** `payload` is `null` where it was pruned, as `bytes` then is, and where it is not small. */
 export type PlacedPayload = { position: number; bytes: number | null; payload: string | null };
-export type OwnedPayload = PlacedPayload & { account: number };
+export type OwnedPayload = PlacedPayload & Attributes;
 
 const SMALL_PAYLOAD = `octet_length(y.payload) AS bytes,
   CASE WHEN octet_length(y.payload) <= ${SMALL_BYTES} THEN y.payload END AS payload`;
 
 export async function payloadsFrom(read: Read, from: number, limit: number): Promise<OwnedPayload[]> {
   return read.all<OwnedPayload>(
-    `SELECT c.position, c.account, ${SMALL_PAYLOAD}
+    `SELECT c.position, ${ATTRIBUTES}, ${SMALL_PAYLOAD}
      FROM ledger_commits c LEFT JOIN ledger_payloads y ON y.position = c.position
      WHERE c.position >= ? ORDER BY c.position LIMIT CAST(? AS BIGINT)`,
     from,
@@ -229,20 +247,24 @@ export const POSITIONS_AT_ONCE = 256;
 const PREPARED = [8, 64, POSITIONS_AT_ONCE];
 const NOWHERE = -1;
 
-/** The payloads of those of the given commits that are the account's. */
+/** The payloads of those of the given commits that are the account's and pass the filter. */
 export async function payloadsOf(
   read: Read,
   account: number,
   positions: readonly number[],
+  filter: CommitFilter,
 ): Promise<PlacedPayload[]> {
   const places = placesFor(positions);
-  // Whose a commit is stands in the account's index: rows of others are not read.
+  const { sql, values } = conditionsOf(filter);
+  // Whose a commit is stands in the account's index: without a filter no row is read for it. With one, rows are found
+  // by their places, which the plus makes SQLite do.
   return read.all<PlacedPayload>(
     `SELECT y.position, ${SMALL_PAYLOAD}
      FROM ledger_commits c JOIN ledger_payloads y ON y.position = c.position
-     WHERE c.account = ? AND c.position IN (${marks(places)})`,
+     WHERE ${sql === "" ? "" : "+"}c.account = ? AND c.position IN (${marks(places)})${sql}`,
     account,
     ...places,
+    ...values,
   );
 }
 

@@ -5,6 +5,7 @@ import { searchSuite } from "../../testing/search-suite.ts";
 import { testServer } from "../../testing/test-server.ts";
 import { ledgerServerMigrations } from "../schema.ts";
 import { createGramRarity } from "./gram-rarity.ts";
+import { accountGram } from "./grams.ts";
 
 searchSuite("SQLite", () => memoryDatabase(ledgerServerMigrations));
 
@@ -14,11 +15,26 @@ test("grams that most payloads hold are left out where rarer ones are", async ()
   const ana = await server.account();
   for (let at = 0; at < 30; at++)
     await server.commit(ana, { payload: { output: at % 10 === 0 ? "common rare" : "common" } });
+  const own = accountGram(ana.account);
+  const rarest = (...grams: string[]) => rarity.rarest(new Set(grams), own);
   await rarity.learn(server.db, 30);
-  expect(rarity.rarest(new Set(["com", "omm", "xyz", "rar"]))).toEqual(["com", "omm", "xyz", "rar"]);
+  expect(rarest("com", "omm", "xyz", "rar")).toEqual(["com", "omm", "xyz", "rar", own]);
   await rarity.learn(server.db, 10_000);
-  expect(rarity.rarest(new Set(["com", "omm", "xyz", "rar"]))).toEqual(["xyz", "rar"]);
-  expect(rarity.rarest(new Set(["com", "omm"]))).toEqual(["com"]);
+  expect(rarest("com", "omm", "xyz", "rar")).toEqual(["xyz", "rar"]);
+  expect(rarest("com", "omm")).toEqual(["com"]);
+});
+
+test("grams that rule out the same payloads come after those that rule out others", async () => {
+  await using server = await testServer();
+  const rarity = createGramRarity(server.clock);
+  const ana = await server.account();
+  for (let at = 0; at < 32; at++)
+    await server.commit(ana, {
+      payload: { output: `${at % 2 === 0 ? "qwq vjv" : ""} ${at % 4 < 2 ? "kzk" : ""}` },
+    });
+  await rarity.learn(server.db, 10_000);
+  const asked = rarity.rarest(new Set(["qwq", "vjv", "kzk"]), accountGram(ana.account));
+  expect(asked).toEqual(["qwq", "kzk", "vjv"]);
 });
 
 test("a page ends before its payloads are too much, and the next one goes on", async () => {

@@ -4,14 +4,13 @@ import type { StoredCommit } from "../commits/commit.ts";
 import { commitsAt } from "../commits/commits.store.ts";
 import { soundnessOf } from "../commits/passport.ts";
 import type { GramRarity } from "./gram-rarity.ts";
-import { accountGram, type GramQuery, gramsOf, wholeGram } from "./grams.ts";
+import { accountGram, attributeGram, type GramQuery, gramsOf, wholeGram } from "./grams.ts";
 import {
   accountPositions,
   type CommitFilter,
   countOfAccount,
   filtered,
   logSize,
-  type PlacedPayload,
   POSITIONS_AT_ONCE,
   payloadAt,
   payloadSizes,
@@ -75,7 +74,7 @@ export function createSearch({
     size: number,
     needle: string | undefined,
   ) {
-    const query = needle === undefined ? undefined : gramQuery(account, needle, rarity);
+    const query = needle === undefined ? undefined : gramQuery(account, needle, wishes, rarity);
     // Read before the index is: what is indexed from here on is in both, and taken from the first.
     const indexed = query ? Math.min(size, await readMark(db)) : 0;
     yield* pages(size, (before) =>
@@ -93,10 +92,8 @@ export function createSearch({
     }
   }
 
-  async function holds(commit: PlacedPayload, needle: string, isIn: ReturnType<typeof createFinder>) {
-    if (commit.payload !== null && needle.length <= SHORT_NEEDLE)
-      return searchedText(commit.payload).includes(needle);
-    const payload = commit.payload ?? (await payloadAt(db, commit.position));
+  async function isLargeHolding(position: number, isIn: ReturnType<typeof createFinder>) {
+    const payload = await payloadAt(db, position);
     const looking = isIn(payload === undefined ? [] : searchedPieces(payload));
     for (;;) {
       const { done, value } = looking.next();
@@ -110,16 +107,19 @@ export function createSearch({
     return commit !== undefined && soundnessOf(commit).status === "valid";
   }
 
-  /** Those of the positions that are the account's and whose payloads hold the text. */
+  /** Those of the positions that are the account's, pass the filter, and whose payloads hold the text. */
   async function holding(
     account: number,
     positions: readonly number[],
-    needle: string,
-    isIn: ReturnType<typeof createFinder>,
+    wishes: SearchWishes,
+    { needle, isIn }: { readonly needle: string; readonly isIn: ReturnType<typeof createFinder> },
   ) {
     const found: number[] = [];
-    for (const commit of await payloadsOf(db, account, positions))
-      if (await holds(commit, needle, isIn)) found.push(commit.position);
+    for (const { position, payload } of await payloadsOf(db, account, positions, wishes)) {
+      const isShort = payload !== null && needle.length <= SHORT_NEEDLE;
+      if (isShort ? searchedText(payload).includes(needle) : await isLargeHolding(position, isIn))
+        found.push(position);
+    }
     return found;
   }
 
@@ -130,9 +130,8 @@ export function createSearch({
       for (let from = 0; from < page.length; from += POSITIONS_AT_ONCE) {
         signal.throwIfAborted();
         let left = page.slice(from, from + POSITIONS_AT_ONCE);
-        // The text first: of most candidates nothing else has to be read.
-        if (needle !== undefined) left = await holding(account, left, needle, isIn);
-        if (left.length > 0 && isNarrowed(wishes)) left = await filtered(db, account, left, wishes);
+        if (needle !== undefined) left = await holding(account, left, wishes, { needle, isIn });
+        else if (isNarrowed(wishes)) left = await filtered(db, account, left, wishes);
         for (const position of left.sort((one, other) => other - one))
           if (wishes.verified === undefined || (await isSound(position)) === wishes.verified) yield position;
         await clock.turn();
@@ -178,11 +177,17 @@ export function createSearch({
   };
 }
 
-function gramQuery(account: number, needle: string, rarity: GramRarity): GramQuery | undefined {
+function gramQuery(
+  account: number,
+  needle: string,
+  { agent, model, event }: CommitFilter,
+  rarity: GramRarity,
+): GramQuery | undefined {
   const grams = gramsOf(needle);
   if (grams.size === 0) return undefined;
-  // An account's own gram, where few commits are its, rules out more than any other.
-  return { all: rarity.rarest(grams.add(accountGram(account))), or: wholeGram(account) };
+  for (const [kind, value] of Object.entries({ agent, model, event } as const))
+    if (value !== undefined) grams.add(attributeGram(kind as "agent" | "model" | "event", value));
+  return { all: rarity.rarest(grams, accountGram(account)), or: wholeGram(account) };
 }
 
 const NARROWING = ["model", "provider", "event", "trace", "agent", "fromMs", "beforeMs"] as const;

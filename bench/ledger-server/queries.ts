@@ -1,0 +1,160 @@
+import { seededRandom } from "@darkmatter/core/testing";
+import type { LargeLedger, TestAgent, TestServer } from "@darkmatter/ledger/testing";
+
+/** A search, whose it is, and how much it found when it was chosen. */
+export interface Query {
+  readonly by: TestAgent;
+  readonly q: string;
+  readonly filter: Readonly<Record<string, string>>;
+  readonly hits: number;
+}
+
+const HITS_MAX = 1000;
+/** Of ten queries with one filter or none, two find nothing; the others spread over hits in so many steps. */
+const STEPS = 10;
+const NOTHING_SHARE = 0.2;
+/** Texts that pieces are taken from, and that say beforehand which pieces are too common. */
+const SAMPLES = 2000;
+const PAGE = 200;
+const TRIES = 40_000;
+
+type Random = ReturnType<typeof seededRandom>;
+type Found = { readonly total: number; readonly results: readonly Passport[] };
+type Passport = {
+  readonly payload: object;
+  readonly trace_id: string;
+  readonly event: { readonly type: string };
+  readonly created_by: { readonly model: string; readonly agent_id: string };
+};
+
+export const pathOf = ({ q, filter }: Pick<Query, "q" | "filter">) =>
+  `/api/search?${new URLSearchParams({ q, ...filter })}`;
+
+/**
+ * Queries whose hits spread evenly from none to a thousand, half of them with filters: pieces of words, of phrases and
+ * of JSON as they stand in payloads, and words in an order that few payloads have, in any case. The same for the same
+ * ledger.
+ */
+export async function chooseQueries(
+  server: TestServer,
+  ledger: LargeLedger,
+  { commits, count }: { readonly commits: number; readonly count: number },
+): Promise<Query[]> {
+  const random = seededRandom(count);
+  const owners = ledger.accounts.map(([agent]) => agent as TestAgent);
+  const samples = await Promise.all(owners.map((by) => sampleOf(server, by, { commits, random })));
+  const places = placesFor(count);
+  const chosen: Query[] = [];
+  for (let at = 0; at < TRIES && chosen.length < count; at++) {
+    const owner = random.integer(owners.length);
+    const [by, sample] = [owners[owner] as TestAgent, samples[owner] as readonly Passport[]];
+    const source = pick(sample, random);
+    const piece = PIECES[at % PIECES.length]?.(JSON.stringify(source.payload), ledger, random) ?? "";
+    const q = random.integer(3) === 0 ? piece.toUpperCase() : piece;
+    const filter = FILTERS[Math.floor(at / PIECES.length) % FILTERS.length]?.(source) ?? {};
+    if (q.length < 3 || isTooCommon(piece, sample, commits)) continue;
+    const { total } = await ask(server, by, { q, ...filter, limit: "1" });
+    const place = places.get(placeOf(total, filter)) ?? 0;
+    if (total > HITS_MAX || place === 0) continue;
+    places.set(placeOf(total, filter), place - 1);
+    chosen.push({ by, q, filter, hits: total });
+  }
+  if (chosen.length < count) throw new Error(`only ${chosen.length} of ${count} queries were found`);
+  return chosen;
+}
+
+/** Payload texts of an account from all over the log. */
+async function sampleOf(
+  server: TestServer,
+  by: TestAgent,
+  { commits, random }: { readonly commits: number; readonly random: Random },
+): Promise<Passport[]> {
+  const sample: Passport[] = [];
+  while (sample.length < SAMPLES) {
+    const cursor = `${commits}-${PAGE * 10 + random.integer(commits - PAGE * 10)}`;
+    const { results } = await ask(server, by, { limit: `${PAGE}`, cursor });
+    sample.push(...results);
+  }
+  return sample;
+}
+
+async function ask(server: TestServer, by: TestAgent, wishes: Record<string, string>): Promise<Found> {
+  const path = `/api/search?${new URLSearchParams(wishes)}`;
+  const { status, text } = await server.call({ path }, by);
+  if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+  return JSON.parse(text) as Found;
+}
+
+/** Far more than `HITS_MAX`, by the sample: not worth the search. */
+function isTooCommon(piece: string, sample: readonly Passport[], commits: number): boolean {
+  const most = Math.max(3, (40 * HITS_MAX * SAMPLES) / commits);
+  let held = 0;
+  for (const { payload } of sample) if (JSON.stringify(payload).includes(piece) && ++held > most) return true;
+  return false;
+}
+
+function placesFor(count: number): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const filter of [{}, { any: "" }]) {
+    places.set(placeOf(0, filter), (count * NOTHING_SHARE) / 2);
+    for (let step = 0; step < STEPS; step++)
+      places.set(placeOf(1 + step * (HITS_MAX / STEPS), filter), (count * (1 - NOTHING_SHARE)) / 2 / STEPS);
+  }
+  return places;
+}
+
+function placeOf(hits: number, filter: object): string {
+  const step = hits === 0 ? "none" : Math.floor((hits - 1) / (HITS_MAX / STEPS));
+  return `${step} ${Object.keys(filter).length > 0}`;
+}
+
+type Piece = (text: string, ledger: LargeLedger, random: Random) => string;
+
+const within: Piece = (text, _ledger, random) => {
+  const word = pick(text.match(/[a-z]{4,}/g) ?? [""], random);
+  const from = random.integer(Math.max(1, word.length - 2));
+  return word.slice(from, from + 3 + random.integer(6));
+};
+
+const across: Piece = (text, _ledger, random) => {
+  const space = pick([...text.matchAll(/ /g)], random).index;
+  return text.slice(space - 1 - random.integer(6), space + 2 + random.integer(8)).trim();
+};
+
+const JSON_SIGNS = ['{"input', '?","output', '.","memory', '":{"request', '","ticket":', ',"attempt":'];
+const punctuation: Piece = (text, _ledger, random) => {
+  const sign = text.indexOf(pick(JSON_SIGNS, random));
+  return text.slice(Math.max(0, sign - random.integer(6)), sign + 4 + random.integer(20));
+};
+
+const rare: Piece = (_text, { vocabulary }, random) =>
+  pick(vocabulary.rare, random).slice(random.integer(2), 4 + random.integer(9));
+
+/** Letters that many payloads have, words in an order that few have. */
+const recombined: Piece = (_text, { vocabulary: { common, middle } }, random) =>
+  [common, pick([common, middle], random), middle]
+    .map((words) => pick(words, random))
+    .join(" ")
+    .slice(random.integer(2), 7 + random.integer(9));
+
+const PIECES: readonly Piece[] = [within, across, rare, punctuation, within, recombined, across];
+
+/** Filters that fit the payload that a piece is of; none for every other. */
+const FILTERS: readonly ((source: Passport) => Record<string, string>)[] = [
+  () => ({}),
+  ({ created_by }) => ({ model: created_by.model }),
+  () => ({}),
+  ({ event }) => ({ event: event.type }),
+  () => ({}),
+  ({ created_by }) => ({ agentId: created_by.agent_id }),
+  () => ({}),
+  () => ({ from: "2026-01-01", to: "2026-03-15" }),
+  () => ({}),
+  ({ created_by, event }) => ({ model: created_by.model, event: event.type, from: "2026-01-01" }),
+  () => ({}),
+  ({ trace_id }) => ({ traceId: trace_id }),
+];
+
+function pick<T>(values: readonly T[], random: Random): T {
+  return values[random.integer(values.length)] as T;
+}
