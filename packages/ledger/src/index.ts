@@ -16,7 +16,7 @@ export type { ServerAccess } from "./mirror/server-calls.ts";
 export type { LedgerAnswer, LedgerCall, LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
 export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPorts } from "./reader.ts";
 export { ledgerMigrations } from "./schema.ts";
-export { createPasswordReset } from "./server/accounts/accounts.ts";
+export { createPasswordReset, type PasswordReset } from "./server/accounts/accounts.ts";
 export { scryptPasswords } from "./server/accounts/adapters/scrypt-passwords.ts";
 export { publicationFolder } from "./server/log/adapters/publication-folder.ts";
 export { checkServerLedger, type LedgerCheckOptions } from "./server/log/ledger-check.ts";

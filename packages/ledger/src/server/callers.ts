@@ -89,6 +89,8 @@ export async function refusedAddress(
   return taken.isAllowed ? undefined : tooMany(taken);
 }
 
+/** Bodies are parsed before their senders are counted: what is no commit is a few lines. */
+const JSON_BYTES_MAX = 64 * 1024;
 /** Long acts at once. Those of strangers have a line of their own. */
 const LONG_OF_ONE = 4;
 const LONG_OF_ALL = 24;
@@ -141,7 +143,8 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
     caller: RouteContract["caller"],
     admit: (request: RouteRequest) => Promise<Answer>,
   ): Route {
-    return { ...way, body, guards: [], contract: { ...contract, caller }, handle: admit };
+    const maxBytes = way.maxBytes ?? JSON_BYTES_MAX;
+    return { ...way, body, maxBytes, guards: [], contract: { ...contract, caller }, handle: admit };
   }
 
   return {

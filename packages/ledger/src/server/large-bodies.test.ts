@@ -55,3 +55,19 @@ test("few are held at once, of one account fewer; what was answered counts no mo
     503,
   ]);
 });
+
+test("what is no commit is a few lines: longer bodies are not even parsed", async () => {
+  await using server = await testServer();
+  const bytes = 64 * 1024;
+  const statuses = [];
+  for (const size of [bytes, bytes + 1]) {
+    const [begin, end] = ['{"email":"', '"}'];
+    const body = begin + "x".repeat(size - begin.length - end.length) + end;
+    statuses.push((await server.call({ path: "/auth/login", body })).status);
+  }
+  expect(statuses).toEqual([400, 413]);
+  const bodies = server.server.routes.filter(
+    ({ body, path }) => body !== "none" && !/commit$|fork/.test(path),
+  );
+  expect(Math.max(...bodies.map(({ maxBytes = Number.POSITIVE_INFINITY }) => maxBytes))).toBe(bytes);
+});

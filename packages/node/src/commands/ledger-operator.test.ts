@@ -76,7 +76,7 @@ test("beside a server that runs its operator checks the log and lets a password 
   expect(await typed("ledger check")).toEqual({ code: "NO_LEDGER_SERVER" });
   {
     await using server = await serving();
-    await post(`${server.url}/api/provision`, { email: "you@example.org" });
+    const made = await post(`${server.url}/api/provision`, { email: "you@example.org", agentName: "theirs" });
     expect(await typed("ledger check")).toMatchObject({ exit: 0, said: { isSound: true } });
     expect(await withoutKey(() => typed("ledger check"))).toEqual({ code: "LOG_KEY_NEEDED" });
     expect((await withAnotherKey(() => typed("ledger check"))).human).toContain(
@@ -86,7 +86,10 @@ test("beside a server that runs its operator checks the log and lets a password 
     expect(await typed("ledger reset-password", { email: "nobody@example.org" })).toEqual({
       code: "EMAIL_UNKNOWN",
     });
-    const { said } = await typed("ledger reset-password", { email: "You@example.org" });
+    const { said, human } = await typed("ledger reset-password", { email: "You@example.org" });
+    // Whoever made the account with this email may have been somebody else.
+    expect(said?.agents).toEqual([{ id: made.said.agentId, name: "theirs" }]);
+    expect(human).toContain(`${String(made.said.agentId)} theirs`);
     const setting = { token: said?.token, password: "correct horse battery" };
     expect((await post(`${server.url}/auth/reset-password`, setting)).status).toBe(200);
     expect((await post(`${server.url}/auth/reset-password`, setting)).status).toBe(400);

@@ -1,6 +1,6 @@
 import { hasCode, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier } from "@darkmatter/identity";
-import { checkServerLedger, createPasswordReset } from "@darkmatter/ledger";
+import { checkServerLedger, createPasswordReset, type PasswordReset } from "@darkmatter/ledger";
 import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { openLedgerDatabase } from "../adapters/ledger-database.ts";
 import { logKeysOf } from "../adapters/log-key-file.ts";
@@ -8,7 +8,7 @@ import { homeFolder } from "../adapters/passport-peek.ts";
 import { createProgress } from "../adapters/progress.ts";
 import { nodeError } from "../errors.ts";
 import { databaseUrl, parseLedgerServerSettings } from "../ledger-server-config.ts";
-import { textOption } from "./context.ts";
+import { plain, textOption } from "./context.ts";
 import { fsckReportText } from "./fsck-text.ts";
 import { webUrlOf } from "./listening-options.ts";
 
@@ -99,7 +99,20 @@ async function resetPassword(input: CommandInput): Promise<ExitCode> {
     `${reset.expiresAt}, and ends the account's sessions:`,
     `  curl -X POST ${baseUrl}/auth/reset-password -H 'content-type: application/json' \\`,
     `    -d '{"token":"${reset.token}","password":"…"}'`,
+    ...keysThatGoOn(reset.agents),
   ].join("\n");
-  input.out.result(human, { token: reset.token, expires_at: reset.expiresAt });
+  const agents = reset.agents.map(({ id, name }) => ({ id, name }));
+  input.out.result(human, { token: reset.token, expires_at: reset.expiresAt, agents });
   return EXIT_OK;
+}
+
+/** Somebody else may have made the account with this email, and hold keys that read all of it. */
+function keysThatGoOn(agents: PasswordReset["agents"]): string[] {
+  if (agents.length === 0) return [];
+  return [
+    "",
+    "The API keys of these agents go on and read all of the account. Ask the person whether they know them, before",
+    "anything is kept there; a session ends an agent by DELETE /dashboard/agents/ID:",
+    ...agents.map(({ id, name }) => `  ${id} ${plain(name)}`),
+  ];
 }

@@ -1,6 +1,7 @@
 import { HOUR_MS, MINUTE_MS, sha256Hex } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
 import { millisecondsTime } from "../../times.ts";
+import { agentsOf } from "../agents/agents.store.ts";
 import { serverError } from "../errors.ts";
 import type { LedgerServerPorts, Taken } from "../ports.ts";
 import { accountByEmail, insertAccount, lockAccount, setPassword } from "./accounts.store.ts";
@@ -95,6 +96,8 @@ export interface PasswordReset {
   /** For `POST /auth/reset-password`, once. */
   readonly token: string;
   readonly expiresAt: string;
+  /** Whose keys go on: nobody proved that an email was theirs when they made an account with it. */
+  readonly agents: readonly { readonly id: string; readonly name: string }[];
 }
 
 /** Lets the password of an account be set, once and within a day; `undefined` for an unknown email. */
@@ -109,5 +112,6 @@ export async function createPasswordReset(
   const token = newResetToken(random);
   await insertReset(tx, sha256Hex(token), account.id, nowMs + RESET_LIFE_MS);
   await audit(tx, { atMs: nowMs, account: account.id, act: "password.reset_offered" });
-  return { token, expiresAt: millisecondsTime(nowMs + RESET_LIFE_MS) };
+  const agents = (await agentsOf(tx, account.id)).map(({ id, name }) => ({ id, name }));
+  return { token, expiresAt: millisecondsTime(nowMs + RESET_LIFE_MS), agents };
 }
