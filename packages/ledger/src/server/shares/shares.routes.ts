@@ -36,11 +36,19 @@ const ShareView = z.object({
   markdown: z.string(),
 });
 
+/** A share's address. */
+const urlOf = ({ baseUrl }: LedgerServerPorts["config"], { id }: Pick<Share, "id">) =>
+  `${baseUrl}/chain/${id}`;
+
+const timeOrNull = (ms: number | null) => (ms === null ? null : millisecondsTime(ms));
+
 /** Shares as their account makes, lists and ends them. */
 export function shareRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Route[] {
+  return [...publishRoutes(ports, ways, shares), describeRoute(ports, ways), ...keepRoutes(ports, ways)];
+}
+
+function publishRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Route[] {
   const { db, clock, config } = ports;
-  const urlOf = (share: Pick<Share, "id">) => `${config.baseUrl}/chain/${share.id}`;
-  const timeOrNull = (ms: number | null) => (ms === null ? null : millisecondsTime(ms));
 
   function wishesOf(json: unknown): ShareWishes {
     const { label, expiresInDays } = inputOf(Wishes, json);
@@ -53,11 +61,11 @@ export function shareRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares
     if (!shown) throw serverError("not_found");
     return answer(200, {
       shareId: share.id,
-      shareUrl: urlOf(share),
+      shareUrl: urlOf(config, share),
       ...namedBy(share),
       label: share.label,
       expiresAt: timeOrNull(share.expiresMs),
-      markdown: summaryOf(shown, { label: share.label, url: urlOf(share) }),
+      markdown: summaryOf(shown, { label: share.label, url: urlOf(config, share) }),
     });
   }
 
@@ -120,48 +128,58 @@ export function shareRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares
         return made(share);
       },
     }),
-    ways.byKey({
-      method: "GET",
-      path: "/api/share/:id/markdown",
-      isLong: true,
-      summary: "Describes a commit's chain in Markdown; publishes nothing",
-      contract: {
-        tag: "shares",
-        answers: {
-          200: {
-            says: "the text; `shareUrl` is null where no active share ends with this commit",
-            schema: z.object({
-              markdown: z.string(),
-              shareUrl: z.string().nullable(),
-              steps: z.int(),
-              models: z.array(z.string()),
-              agents: z.array(z.string()),
-              intact: z.boolean(),
-            }),
-          },
-          404: { says: "the account has no such commit" },
+  ];
+}
+
+function describeRoute(ports: LedgerServerPorts, ways: Ways): Route {
+  const { db, clock, config } = ports;
+  return ways.byKey({
+    method: "GET",
+    path: "/api/share/:id/markdown",
+    isLong: true,
+    summary: "Describes a commit's chain in Markdown; publishes nothing",
+    contract: {
+      tag: "shares",
+      answers: {
+        200: {
+          says: "the text; `shareUrl` is null where no active share ends with this commit",
+          schema: z.object({
+            markdown: z.string(),
+            shareUrl: z.string().nullable(),
+            steps: z.int(),
+            models: z.array(z.string()),
+            agents: z.array(z.string()),
+            intact: z.boolean(),
+          }),
         },
-        examples: [
-          { name: "a chain", params: { id: "{ctx}" }, status: 200 },
-          { name: "an unknown commit", params: { id: "ctx_1_000000000000" }, status: 404 },
-        ],
+        404: { says: "the account has no such commit" },
       },
-      async handle({ params }, { account }) {
-        const id = params.id ?? "";
-        const shown = await showChain(ports, account, id);
-        if (!shown) throw serverError("not_found");
-        const share = await shareOfCommit(db, account, id, clock.now());
-        const url = share === undefined ? null : urlOf(share);
-        return answer(200, {
-          markdown: summaryOf(shown, { label: share?.label ?? null, url }),
-          shareUrl: url,
-          steps: shown.totalSteps,
-          models: shown.models,
-          agents: shown.agents,
-          intact: shown.isIntact,
-        });
-      },
-    }),
+      examples: [
+        { name: "a chain", params: { id: "{ctx}" }, status: 200 },
+        { name: "an unknown commit", params: { id: "ctx_1_000000000000" }, status: 404 },
+      ],
+    },
+    async handle({ params }, { account }) {
+      const id = params.id ?? "";
+      const shown = await showChain(ports, account, id);
+      if (!shown) throw serverError("not_found");
+      const share = await shareOfCommit(db, account, id, clock.now());
+      const url = share === undefined ? null : urlOf(config, share);
+      return answer(200, {
+        markdown: summaryOf(shown, { label: share?.label ?? null, url }),
+        shareUrl: url,
+        steps: shown.totalSteps,
+        models: shown.models,
+        agents: shown.agents,
+        intact: shown.isIntact,
+      });
+    },
+  });
+}
+
+/** Shares as they are listed and ended. */
+function keepRoutes({ db, clock, config }: LedgerServerPorts, ways: Ways): Route[] {
+  return [
     ways.byEither({
       method: "GET",
       path: "/api/shares",
@@ -179,7 +197,7 @@ export function shareRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares
         return answer(200, {
           shares: found.map((share) => ({
             shareId: share.id,
-            shareUrl: urlOf(share),
+            shareUrl: urlOf(config, share),
             ...namedBy(share),
             label: share.label,
             createdAt: millisecondsTime(share.createdMs),
