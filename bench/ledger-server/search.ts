@@ -12,7 +12,7 @@ import { countAll } from "./counting.ts";
 import { chooseQueries, pathOf, type Query } from "./queries.ts";
 import { measureRss } from "./rss.ts";
 
-const COMMITS = { whole: 1_000_000, short: 20_000 };
+const COMMITS = { whole: 1_000_000, short: 10_000 };
 const QUERIES = { whole: 200, short: 40 };
 /** So many of the queries are counted by reading everything. */
 const COUNTED = 20;
