@@ -3,7 +3,7 @@ import type { Write } from "@darkmatter/store";
 import { serverError } from "../errors.ts";
 import { type AgentKey, statusAt } from "./agent-key.ts";
 import { agentKeysOf, insertAgentKey, insertKeyEvent } from "./agent-keys.store.ts";
-import { KEYS_LOCK } from "./signing-keys.ts";
+import { KEYS_LOCK, requireRoom } from "./signing-keys.ts";
 
 /** A key to be registered for an agent. */
 export interface NewAgentKey {
@@ -89,6 +89,7 @@ export function createAgentKeys(clock: Clock): AgentKeys {
 
 /** The same key under a second id would outlive its revocation under the first. */
 function requireNew(keys: readonly AgentKey[], wanted: NewAgentKey): void {
+  requireRoom(keys.length);
   if (keys.some(({ keyId, publicKey }) => keyId === wanted.keyId || publicKey === wanted.publicKey))
     throw serverError("key_exists");
 }

@@ -1,9 +1,12 @@
+import { createSigner } from "@darkmatter/identity";
 import { spkiPem } from "@darkmatter/proof";
 import { memoryDatabase } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
 import { base64Url, KEYS, keysSuite } from "../../testing/server-keys-suite.ts";
 import { testServer } from "../../testing/test-server.ts";
 import { ledgerServerMigrations } from "../schema.ts";
+import { insertAgentKey } from "./agent-keys.store.ts";
+import { KEYS_MAX } from "./signing-keys.ts";
 
 keysSuite("SQLite", () => memoryDatabase(ledgerServerMigrations));
 
@@ -98,4 +101,36 @@ test("without a credential no key is touched", async () => {
     { path: "/api/agents/keys/revoke", body: {} },
   ];
   for (const call of calls) expect((await server.call(call)).status).toBe(401);
+});
+
+test("an agent and an account have so many keys at most: a stranger's question reads all of an agent's", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  const register = async (at: number) => {
+    const key = createSigner(
+      Uint8Array.from({ length: 32 }, (_, byte) => (byte < 2 ? at >> (8 * byte) : 7)),
+    ).agentId;
+    const signing = { key_id: `k${at}`, public_key: base64Url(key) };
+    const agents = { keyId: `k${at}`, publicKey: spkiPem(key) };
+    return [
+      (await server.call({ path: "/api/signing-keys", body: signing }, ana)).status,
+      (await server.call({ path: "/api/agents/keys", body: agents }, ana)).status,
+    ];
+  };
+  await server.db.write(async (tx) => {
+    for (let at = 0; at < KEYS_MAX - 1; at++) {
+      await tx.run("INSERT INTO ledger_signing_keys VALUES (?, ?, '00', NULL, 0)", ana.account, `old${at}`);
+      await insertAgentKey(tx, {
+        agent: ana.id,
+        keyId: `old${at}`,
+        publicKey: "00",
+        validFromMs: 0,
+        validUntilMs: null,
+      });
+    }
+  });
+  expect([await register(1), await register(2)]).toEqual([
+    [201, 200],
+    [400, 400],
+  ]);
 });

@@ -7,10 +7,19 @@ import {
   insertSigningKey,
   isRevokedSigningKey,
   type SigningKey,
+  signingKeysOf,
 } from "./signing-keys.store.ts";
 
 /** What is held while keys change, so that of two who register one id the second sees the first. */
 export const KEYS_LOCK = "ledger-keys";
+
+/** Of an agent or an account, revoked ones among them: each of them is looked through, also for strangers. */
+export const KEYS_MAX = 1000;
+
+/** @throws invalid_request */
+export function requireRoom(keys: number): void {
+  if (keys >= KEYS_MAX) throw serverError("invalid_request", `There are ${KEYS_MAX} keys already.`);
+}
 
 export interface NewSigningKey {
   readonly keyId: string;
@@ -21,7 +30,7 @@ export interface NewSigningKey {
 
 /**
  * Registers a key; one that is there already stays as it is. A revoked id never names a key again, nor is a revoked
- * key taken under another id. @throws key_conflict
+ * key taken under another id. @throws key_conflict, invalid_request where there are too many
  */
 export async function registerSigningKey(
   tx: Write,
@@ -36,6 +45,7 @@ export async function registerSigningKey(
     return { key: known, isNew: false };
   }
   if (await isRevokedSigningKey(tx, account, wanted.publicKey)) throw serverError("key_conflict");
+  requireRoom((await signingKeysOf(tx, account)).length);
   const key: SigningKey = {
     ...wanted,
     createdMs: Math.floor(clock.now()),
