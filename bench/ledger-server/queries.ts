@@ -52,7 +52,7 @@ export async function chooseQueries(
     const piece = PIECES[at % PIECES.length]?.(JSON.stringify(source.payload), ledger, random) ?? "";
     const q = random.integer(3) === 0 ? piece.toUpperCase() : piece;
     const filter = FILTERS[Math.floor(at / PIECES.length) % FILTERS.length]?.(source) ?? {};
-    if (q.length < 3 || isTooCommon(piece, sample, commits)) continue;
+    if (q.length < 3 || isTooCommon({ piece, filter }, sample, commits)) continue;
     const { total } = await ask(server, by, { q, ...filter, limit: "1" });
     const place = places.get(placeOf(total, filter)) ?? 0;
     if (total > HITS_MAX || place === 0) continue;
@@ -85,13 +85,26 @@ async function ask(server: TestServer, by: TestAgent, wishes: Record<string, str
   return JSON.parse(text) as Found;
 }
 
-/** Far more than `HITS_MAX`, by the sample: not worth the search. */
-function isTooCommon(piece: string, sample: readonly Passport[], commits: number): boolean {
-  const most = Math.max(3, (40 * HITS_MAX * SAMPLES) / commits);
+/** More than `HITS_MAX`, by the sample: not worth the search. */
+function isTooCommon({ piece, filter }: Asked, sample: readonly Passport[], commits: number): boolean {
+  const most = 3 + (3 * HITS_MAX * SAMPLES) / commits;
   let held = 0;
-  for (const { payload } of sample) if (JSON.stringify(payload).includes(piece) && ++held > most) return true;
+  for (const passport of sample)
+    if (JSON.stringify(passport.payload).includes(piece) && passes(passport, filter) && ++held > most)
+      return true;
   return false;
 }
+
+interface Asked {
+  readonly piece: string;
+  readonly filter: Query["filter"];
+}
+
+const passes = ({ created_by, event, trace_id }: Passport, filter: Query["filter"]) =>
+  (filter.model ?? created_by.model) === created_by.model &&
+  (filter.agentId ?? created_by.agent_id) === created_by.agent_id &&
+  (filter.event ?? event.type) === event.type &&
+  (filter.traceId ?? trace_id) === trace_id;
 
 function placesFor(count: number): Map<string, number> {
   const places = new Map<string, number>();

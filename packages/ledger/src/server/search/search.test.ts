@@ -6,6 +6,8 @@ import { testServer } from "../../testing/test-server.ts";
 import { ledgerServerMigrations } from "../schema.ts";
 import { createGramRarity } from "./gram-rarity.ts";
 import { accountGram } from "./grams.ts";
+import { createSearchIndexer } from "./indexer.ts";
+import { readMark } from "./search.store.ts";
 
 searchSuite("SQLite", () => memoryDatabase(ledgerServerMigrations));
 
@@ -35,6 +37,20 @@ test("grams that rule out the same payloads come after those that rule out other
   await rarity.learn(server.db, 10_000);
   const asked = rarity.rarest(new Set(["qwq", "vjv", "kzk"]), accountGram(ana.account));
   expect(asked).toEqual(["qwq", "kzk", "vjv"]);
+});
+
+test("filters that the index knows find in it what they found before", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  // A type that is not known is kept as a label.
+  const { id } = await server.commit(ana, { payload: { output: "marked" }, eventType: "tool.call" });
+  await server.commit(ana, { payload: { output: "marked, too" }, eventType: "retry" });
+  for (const isIndexed of [false, true]) {
+    if (isIndexed)
+      await createSearchIndexer({ ...server.ports, rarity: createGramRarity(server.clock) }).step();
+    expect(await readMark(server.db)).toBe(isIndexed ? 2 : 0);
+    expect(idsOf(await search(server, ana, { q: "marked", event: "tool.call" }))).toEqual([id]);
+  }
 });
 
 test("a page ends before its payloads are too much, and the next one goes on", async () => {
