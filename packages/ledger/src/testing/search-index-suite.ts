@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Database } from "@darkmatter/store";
 import { expect, type TestContext, test } from "vitest";
-import { accountGram } from "../server/search/grams.ts";
+import { accountGram, gramsOf } from "../server/search/grams.ts";
 import { logSize, readMark, searchEngine } from "../server/search/search.store.ts";
+import { PIECE_CHARACTERS } from "../server/search/searched-text.ts";
 import { idsOf, indexAll, indexerOf, search } from "./search-calls.ts";
 import type { TestAgent, TestServer } from "./test-server.ts";
 
@@ -65,6 +66,20 @@ function indexSuite(opened: Opened): void {
     expect((await search(server, ana, { q: "crash" })).total).toBe(4);
   });
 
+  test("four and five characters are found together, not where every three of them are apart", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    for (const output of ["abc bcd cde", "an abcde", "abcd bcde", "an ab\u{10400}de"])
+      await server.commit(ana, { payload: { output } });
+    await indexAll(server);
+    const { dialect } = server.db;
+    const holding = (text: string) =>
+      searchEngine(dialect).find(server.db, { all: [...gramsOf(text)], or: "xyz" }, 9, 9);
+    expect(await holding("abcde")).toEqual([1]);
+    expect(await holding("abcd")).toEqual([2, 1]);
+    expect(await holding("b\u{10428}de")).toEqual([3]);
+  });
+
   test("several that index at once leave nothing out and nothing in twice", async (context) => {
     await using server = await opened(context);
     const ana = await server.account();
@@ -121,6 +136,20 @@ function largeSuite(opened: Opened): void {
       expect(idsOf(await search(server, ana, { q: "needle of" }))).toEqual([many.id]);
     }
     expect(await readMark(server.db)).toBe(3);
+  });
+
+  test("what stands where two pieces of a large payload meet is found", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const ids: string[] = [];
+    const before = PIECE_CHARACTERS - '{"output":"'.length;
+    for (let within = 0; within < 8; within++) {
+      const output = `${"x".repeat(before - within)}\u{1f600}needle`;
+      ids.push((await server.commit(ana, { payload: { output } })).id);
+    }
+    await indexAll(server);
+    for (const q of ["needle", "\u{1f600}need", "x\u{1f600}n"])
+      expect([q, idsOf(await search(server, ana, { q }))]).toEqual([q, ids.toReversed()]);
   });
 }
 

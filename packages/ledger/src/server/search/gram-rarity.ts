@@ -11,6 +11,8 @@ const SAMPLE_CHARACTERS = 4096;
 const SAMPLES_A_TURN = 16;
 /** A log is sampled again when it is so many times as long. */
 const GROWTH = 2;
+/** Grams of a sample that are counted at once; the rarest are forgotten for more. */
+const COUNTED = 150_000;
 /** Below this even a poor choice of grams is quick. */
 const COMMITS_MIN = 10_000;
 
@@ -114,7 +116,7 @@ function keep(isLeft: Uint8Array, holders: Uint16Array): void {
 
 async function take(read: Read, log: number, clock: Pick<Clock, "turn">): Promise<Sample> {
   const found = new Map<string, number[]>();
-  let size = 0;
+  let [size, least] = [0, 2];
   const step = Math.max(1, log / SAMPLES);
   for (let at = 0; at < log; at += step) {
     const [commit] = await payloadsFrom(read, Math.floor(at), 1);
@@ -127,9 +129,16 @@ async function take(read: Read, log: number, clock: Pick<Clock, "turn">): Promis
       if (holders) holders.push(size);
       else found.set(gram, [size]);
     }
+    while (found.size > COUNTED) forget(found, least++);
     if (++size % SAMPLES_A_TURN === 0) await clock.turn();
   }
+  forget(found, 2);
   const holders = new Map<string, Uint16Array>();
-  for (const [gram, held] of found) if (held.length > 1) holders.set(gram, Uint16Array.from(held));
+  for (const [gram, held] of found) holders.set(gram, Uint16Array.from(held));
   return { size, holders };
+}
+
+/** Those that fewer samples hold. */
+function forget(found: Map<string, number[]>, least: number): void {
+  for (const [gram, held] of found) if (held.length < least) found.delete(gram);
 }

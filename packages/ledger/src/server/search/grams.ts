@@ -3,23 +3,65 @@ import { sha256Hex } from "@darkmatter/core";
 /** Code points of a gram. Shorter queries find no help in an index of grams. */
 const GRAM = 3;
 
-/** More distinct grams than this are not indexed: such a payload is looked at by every search of its account. */
-export const GRAMS_MAX = 32_768;
+/** UTF-16 units of long grams: three of common letters are in nearly every payload, four in fewer, five in few. */
+const LONG_GRAMS = [4, 5];
+/** Characters that long grams are written with: those of two bytes in UTF-8. Other texts have them, too; looking decides. */
+const [FIRST, CHARACTERS] = [0x80, 0x780];
+
+/** More distinct grams, in hex, do not fit into one tsvector: such a payload is looked at by every search of its account. */
+export const GRAMS_MAX = 43_000;
 
 /** U+0000 ends a text for SQLite's tokenizer, and half a character is no UTF-8: the index knows both as U+FFFD. */
 export function indexable(text: string): string {
   return text.replaceAll("\0", "\ufffd").toWellFormed();
 }
 
-/** Adds the grams of an indexable text, and returns its last characters: put them before what follows. */
+/** A text whose grams are the long grams of another. */
+export function longText(text: string): string {
+  return LONG_GRAMS.map((size) => hashed(text, size - GRAM + 1)).join("");
+}
+
+/** Each character stands for some units, so that three neighbours stand for a long gram. */
+function hashed(text: string, units: number): string {
+  const characters = new Uint16Array(Math.max(0, text.length - units + 1));
+  for (let at = 0; at < characters.length; at++) {
+    let hash = units;
+    for (let unit = at; unit < at + units; unit++) {
+      hash = Math.imul(hash ^ text.charCodeAt(unit), MULTIPLIER);
+      hash ^= hash >>> 15;
+    }
+    characters[at] = FIRST + (mixed(hash) % CHARACTERS);
+  }
+  return Buffer.from(characters.buffer).toString("utf16le");
+}
+
+/** 2^32 divided by the golden ratio, as multiplicative hashing takes it (Knuth, volume 3, 6.4). */
+const MULTIPLIER = 0x9e3779b1;
+
+/** Spreads alike numbers: how MurmurHash3 of 32 bits ends. Without it common letters would often share a character. */
+function mixed(hash: number): number {
+  const once = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35);
+  return (twice ^ (twice >>> 16)) >>> 0;
+}
+
+/** Adds the grams of an indexable text, long ones too, and returns its last characters: put them before what follows. */
 export function addGrams(grams: Set<string>, text: string): string {
+  addShortGrams(grams, text);
+  for (const size of LONG_GRAMS) addShortGrams(grams, hashed(text, size - GRAM + 1));
+  const last = 1 - Math.max(...LONG_GRAMS);
+  return text.slice(isLowSurrogate(text.at(last)) ? last - 1 : last);
+}
+
+const isLowSurrogate = (unit = "") => unit >= "\udc00" && unit <= "\udfff";
+
+function addShortGrams(grams: Set<string>, text: string): void {
   let [first, second, at] = [-1, -1, 0];
   while (at < text.length) {
     const next = at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
     if (first >= 0) grams.add(text.slice(first, next));
     [first, second, at] = [second, at, next];
   }
-  return first < 0 ? text : text.slice(first);
 }
 
 export function gramsOf(text: string): Set<string> {

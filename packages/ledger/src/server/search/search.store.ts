@@ -1,5 +1,5 @@
 import type { Database, Migration, Read, SqlValue, Write } from "@darkmatter/store";
-import { type Attributes, attributeGrams, type GramQuery } from "./grams.ts";
+import { type Attributes, attributeGrams, type GramQuery, longText } from "./grams.ts";
 
 const MARK = [
   "CREATE TABLE ledger_search_mark (one INTEGER PRIMARY KEY, indexed BIGINT NOT NULL)",
@@ -82,8 +82,12 @@ const fts5: SearchEngine = {
     if (attributes === undefined) return;
     // Grams in a row make more grams where they meet; that costs space and nothing else. One row by its values, not by
     // a SELECT, for which FTS5 would write out all it has gathered.
-    const indexed = (text ?? [...grams].join("")) + attributes.join("");
-    await tx.run("INSERT INTO ledger_search (rowid, text) VALUES (?, ?)", position, indexed);
+    const own = text === undefined ? [...grams].join("") : text + longText(text);
+    await tx.run(
+      "INSERT INTO ledger_search (rowid, text) VALUES (?, ?)",
+      position,
+      own + attributes.join(""),
+    );
   },
   async find(read, { all, or }, before, limit) {
     const quoted = (gram: string) => `"${gram.replaceAll('"', '""')}"`;

@@ -52,6 +52,8 @@ export interface Search {
 const POSITIONS_A_PAGE = { sqlite: 4096, postgres: 32_768 };
 /** Payloads of one answer, in bytes; a page of large ones is shorter than was asked for. */
 const PAGE_BYTES_MAX = 4_000_000;
+/** Of a trace: so many are looked at without asking an index. */
+const FEW = 1024;
 /** Longer queries are compared by a way that no repetition slows down. */
 const SHORT_NEEDLE = 200;
 
@@ -74,6 +76,13 @@ export function createSearch({
     size: number,
     needle: string | undefined,
   ) {
+    if (wishes.trace !== undefined) {
+      const few = await accountPositions(db, account, { from: 0, before: size, limit: FEW }, wishes);
+      if (few.length < FEW) {
+        yield few;
+        return;
+      }
+    }
     const query = needle === undefined ? undefined : gramQuery(account, needle, wishes, rarity);
     // Read before the index is: what is indexed from here on is in both, and taken from the first.
     const indexed = query ? Math.min(size, await readMark(db)) : 0;
