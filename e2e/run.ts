@@ -24,10 +24,10 @@ import { runWire } from "./wire/wire.ts";
 const SUITES = {
   heal: (all: Checks) => runHeal(all, { short: isShort("heal") }),
   mcp: runMcp,
+  ledger: runLedger,
   society: (all: Checks) => runSociety(all, { short: isShort("society") }),
   conversation: runConversation,
   a2a: runA2a,
-  ledger: runLedger,
   anchor: runAnchor,
   stranger: (all: Checks) => runStranger(all, { short: isShort("stranger") }),
   doctor: (all: Checks) => runDoctor(all, { short: isShort("doctor") }),
@@ -53,7 +53,7 @@ if (!(mutations >= 1)) {
   process.exit(2);
 }
 /** Suites at once; one that is named runs alone. */
-const SIDE_BY_SIDE = wanted.length > 0 ? 1 : 3;
+const SIDE_BY_SIDE = wanted.length > 0 ? 1 : 4;
 /** Nothing here takes longer, whatever happens. */
 const WHOLE_MS = 900_000 + mutations * 60;
 
