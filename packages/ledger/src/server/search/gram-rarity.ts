@@ -1,18 +1,20 @@
 import type { Clock } from "@darkmatter/core";
 import type { Read } from "@darkmatter/store";
-import { addGrams, attributeGrams, indexable } from "./grams.ts";
+import { addGrams, attributeGrams, hashOf, indexable } from "./grams.ts";
 import { payloadsFrom } from "./search.store.ts";
 import { searchedText } from "./searched-text.ts";
 
 /** Payloads of the sample, evenly spread over the log. */
 const SAMPLES = 2048;
 /** Characters of a payload that are looked at. */
-const SAMPLE_CHARACTERS = 4096;
+const SAMPLE_CHARACTERS = 1024;
 const SAMPLES_A_TURN = 16;
 /** A log is sampled again when it is so many times as long. */
 const GROWTH = 2;
-/** Grams of a sample that are counted at once; the rarest are forgotten for more. */
-const COUNTED = 150_000;
+/** Grams of one hash are counted as one: a power of two, more than a sample mostly has of them. */
+const BUCKETS = 1 << 20;
+/** Grams of payloads that a sample has room for at first. */
+const ROOM = 1 << 16;
 /** Below this even a poor choice of grams is quick. */
 const COMMITS_MIN = 10_000;
 
@@ -39,16 +41,16 @@ export interface GramRarity {
   learn(read: Read, size: number): Promise<void>;
 }
 
-/** Which samples hold a gram. What one sample holds alone is left out: it is as rare as what none does. */
 interface Sample {
   readonly size: number;
-  readonly holders: ReadonlyMap<string, Uint16Array>;
+  /** Which samples hold a gram. */
+  readonly holdersOf: (gram: string) => Uint16Array;
 }
 
 const NO_HOLDERS = new Uint16Array();
 
 export function createGramRarity(clock: Pick<Clock, "turn">): GramRarity {
-  let sample: Sample = { size: 0, holders: new Map() };
+  let sample: Sample = { size: 0, holdersOf: () => NO_HOLDERS };
   let learnedAt = COMMITS_MIN / GROWTH;
   return {
     rarest: (grams, own) => rarestOf(sample, grams, own),
@@ -67,9 +69,9 @@ interface KnownGram {
   readonly share: number;
 }
 
-function rarestOf({ size, holders }: Sample, grams: ReadonlySet<string>, own: string): string[] {
+function rarestOf({ size, holdersOf }: Sample, grams: ReadonlySet<string>, own: string): string[] {
   const known = (gram: string): KnownGram => {
-    const held = holders.get(gram) ?? NO_HOLDERS;
+    const held = holdersOf(gram);
     return { gram, holders: held, share: size === 0 ? 1 / LOOK : Math.max(UNSEEN, held.length) / size };
   };
   const account = known(own);
@@ -115,8 +117,8 @@ function keep(isLeft: Uint8Array, holders: Uint16Array): void {
 }
 
 async function take(read: Read, log: number, clock: Pick<Clock, "turn">): Promise<Sample> {
-  const found = new Map<string, number[]>();
-  let [size, least] = [0, 2];
+  const { add, holdersOf } = createHolders();
+  let size = 0;
   const step = Math.max(1, log / SAMPLES);
   for (let at = 0; at < log; at += step) {
     const [commit] = await payloadsFrom(read, Math.floor(at), 1);
@@ -124,21 +126,39 @@ async function take(read: Read, log: number, clock: Pick<Clock, "turn">): Promis
     if (!commit || payload == null) continue;
     const grams = new Set(attributeGrams(commit));
     addGrams(grams, indexable(searchedText(payload.slice(0, SAMPLE_CHARACTERS))));
-    for (const gram of grams) {
-      const holders = found.get(gram);
-      if (holders) holders.push(size);
-      else found.set(gram, [size]);
-    }
-    while (found.size > COUNTED) forget(found, least++);
+    for (const gram of grams) add(gram, size);
     if (++size % SAMPLES_A_TURN === 0) await clock.turn();
   }
-  forget(found, 2);
-  const holders = new Map<string, Uint16Array>();
-  for (const [gram, held] of found) holders.set(gram, Uint16Array.from(held));
-  return { size, holders };
+  return { size, holdersOf };
 }
 
-/** Those that fewer samples hold. */
-function forget(found: Map<string, number[]>, least: number): void {
-  for (const [gram, held] of found) if (held.length < least) found.delete(gram);
+/** A list for each bucket, all in two arrays: as maps and arrays of their own they would take ten times the memory. */
+function createHolders() {
+  const lasts = new Int32Array(BUCKETS);
+  let [holders, befores] = [new Uint16Array(ROOM), new Int32Array(ROOM)];
+  let end = 1;
+  const bucketOf = (gram: string) => hashOf(gram, 0, gram.length) & (BUCKETS - 1);
+  return {
+    /** Samples come one after the other. */
+    add(gram: string, sample: number): void {
+      const bucket = bucketOf(gram);
+      const last = lasts[bucket] ?? 0;
+      if (last > 0 && holders[last] === sample) return;
+      if (end === holders.length) [holders, befores] = [grown(holders), grown(befores)];
+      holders[end] = sample;
+      befores[end] = last;
+      lasts[bucket] = end++;
+    },
+    holdersOf(gram: string): Uint16Array {
+      const found: number[] = [];
+      for (let at = lasts[bucketOf(gram)] ?? 0; at > 0; at = befores[at] ?? 0) found.push(holders[at] ?? 0);
+      return Uint16Array.from(found);
+    },
+  };
+}
+
+function grown<A extends Uint16Array | Int32Array>(array: A): A {
+  const more = new (array.constructor as new (length: number) => A)(array.length * 2);
+  more.set(array);
+  return more;
 }

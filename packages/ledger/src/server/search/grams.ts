@@ -24,22 +24,21 @@ export function longText(text: string): string {
 /** Each character stands for some units, so that three neighbours stand for a long gram. */
 function hashed(text: string, units: number): string {
   const characters = new Uint16Array(Math.max(0, text.length - units + 1));
-  for (let at = 0; at < characters.length; at++) {
-    let hash = units;
-    for (let unit = at; unit < at + units; unit++) {
-      hash = Math.imul(hash ^ text.charCodeAt(unit), MULTIPLIER);
-      hash ^= hash >>> 15;
-    }
-    characters[at] = FIRST + (mixed(hash) % CHARACTERS);
-  }
+  for (let at = 0; at < characters.length; at++)
+    characters[at] = FIRST + (hashOf(text, at, at + units) % CHARACTERS);
   return Buffer.from(characters.buffer).toString("utf16le");
 }
 
 /** 2^32 divided by the golden ratio, as multiplicative hashing takes it (Knuth, volume 3, 6.4). */
 const MULTIPLIER = 0x9e3779b1;
 
-/** Spreads alike numbers: how MurmurHash3 of 32 bits ends. Without it common letters would often share a character. */
-function mixed(hash: number): number {
+/** Of a part of a text, 32 bits. It ends as MurmurHash3 does, else common letters would often share a character. */
+export function hashOf(text: string, from: number, to: number): number {
+  let hash = to - from;
+  for (let unit = from; unit < to; unit++) {
+    hash = Math.imul(hash ^ text.charCodeAt(unit), MULTIPLIER);
+    hash ^= hash >>> 15;
+  }
   const once = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35);
   return (twice ^ (twice >>> 16)) >>> 0;
