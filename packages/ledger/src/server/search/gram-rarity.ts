@@ -15,13 +15,14 @@ const GROWTH = 2;
 const BUCKETS = 1 << 20;
 /** Grams of payloads that a sample has room for at first. */
 const ROOM = 1 << 16;
+const BUCKETS_A_TURN = 1 << 16;
 /** Below this even a poor choice of grams is quick. */
 const COMMITS_MIN = 10_000;
 
 /** Grams that are looked for at most. */
 const GRAMS_ASKED = 12;
 /** Grams that are chosen from: the rarest of a query. */
-const GRAMS_KNOWN = 48;
+const GRAMS_KNOWN = 24;
 /** Looking at a payload costs as much as reading so many entries of a gram's list. */
 const LOOK = 400;
 /** Seeing that a payload is another account's costs this share of looking at it. */
@@ -117,7 +118,7 @@ function keep(isLeft: Uint8Array, holders: Uint16Array): void {
 }
 
 async function take(read: Read, log: number, clock: Pick<Clock, "turn">): Promise<Sample> {
-  const { add, holdersOf } = createHolders();
+  const { add, finish } = createHolders();
   let size = 0;
   const step = Math.max(1, log / SAMPLES);
   for (let at = 0; at < log; at += step) {
@@ -129,7 +130,7 @@ async function take(read: Read, log: number, clock: Pick<Clock, "turn">): Promis
     for (const gram of grams) add(gram, size);
     if (++size % SAMPLES_A_TURN === 0) await clock.turn();
   }
-  return { size, holdersOf };
+  return { size, holdersOf: await finish(clock) };
 }
 
 /** A list for each bucket, all in two arrays: as maps and arrays of their own they would take ten times the memory. */
@@ -149,10 +150,21 @@ function createHolders() {
       befores[end] = last;
       lasts[bucket] = end++;
     },
-    holdersOf(gram: string): Uint16Array {
-      const found: number[] = [];
-      for (let at = lasts[bucketOf(gram)] ?? 0; at > 0; at = befores[at] ?? 0) found.push(holders[at] ?? 0);
-      return Uint16Array.from(found);
+    /** Puts each list in one place, where it is read at once. */
+    async finish(clock: Pick<Clock, "turn">): Promise<Sample["holdersOf"]> {
+      const ends = new Int32Array(BUCKETS);
+      const lists = new Uint16Array(end);
+      let next = 0;
+      for (let bucket = 0; bucket < BUCKETS; bucket++) {
+        for (let at = lasts[bucket] ?? 0; at > 0; at = befores[at] ?? 0) lists[next++] = holders[at] ?? 0;
+        ends[bucket] = next;
+        if (bucket % BUCKETS_A_TURN === 0) await clock.turn();
+      }
+      [holders, befores] = [NO_HOLDERS, new Int32Array()];
+      return (gram) => {
+        const bucket = bucketOf(gram);
+        return lists.subarray(ends[bucket - 1] ?? 0, ends[bucket]);
+      };
     },
   };
 }
