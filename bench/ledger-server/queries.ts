@@ -16,6 +16,8 @@ const NOTHING_SHARE = 0.2;
 /** Texts that pieces are taken from, and that say beforehand which pieces are too common. */
 const SAMPLES = 2000;
 const PAGE = 200;
+/** Of a sample: more than `HITS_MAX` hits in so many commits. */
+const heldMax = (commits: number) => 3 + (3 * HITS_MAX * SAMPLES) / commits;
 const TRIES = 40_000;
 
 type Random = ReturnType<typeof seededRandom>;
@@ -53,7 +55,11 @@ export async function chooseQueries(
     const piece = PIECES[at % PIECES.length]?.(source.text, ledger, random) ?? "";
     const q = random.integer(3) === 0 ? piece.toUpperCase() : piece;
     const filter = FILTERS[Math.floor(at / PIECES.length) % FILTERS.length]?.(source) ?? {};
-    if (q.length < 3 || isTooCommon({ piece, filter }, sample, commits)) continue;
+    if (
+      q.length < 3 ||
+      !isWanted(places, filter, heldBy({ piece, filter }, sample, heldMax(commits)), commits)
+    )
+      continue;
     const { total } = await ask(server, by, { q, ...filter, limit: "1" });
     const place = places.get(placeOf(total, filter)) ?? 0;
     if (total > HITS_MAX || place === 0) continue;
@@ -86,12 +92,26 @@ async function ask(server: TestServer, by: TestAgent, wishes: Record<string, str
   return JSON.parse(text) as Found;
 }
 
-/** More than `HITS_MAX`, by the sample: not worth the search. */
-function isTooCommon({ piece, filter }: Asked, sample: readonly Sampled[], commits: number): boolean {
-  const most = 3 + (3 * HITS_MAX * SAMPLES) / commits;
+/** Of a sample; what is too common for a query is not counted to the end. */
+function heldBy({ piece, filter }: Asked, sample: readonly Sampled[], most: number): number {
   let held = 0;
-  for (const passport of sample)
-    if (passport.text.includes(piece) && passes(passport, filter) && ++held > most) return true;
+  for (const passport of sample) {
+    if (passport.text.includes(piece) && passes(passport, filter)) held++;
+    if (held > most) break;
+  }
+  return held;
+}
+
+/** Whether so many of a sample may be hits of which queries are wanted; an account has up to half of the commits. */
+function isWanted(places: Map<string, number>, filter: object, held: number, commits: number): boolean {
+  const each = (share: number) => Math.ceil((share * commits) / SAMPLES);
+  const deviation = 2 * Math.sqrt(held);
+  const least = Math.max(0, held - deviation - 2) * each(1 / 5);
+  const most = Math.min(HITS_MAX, (held + deviation + 1) * each(1 / 2));
+  if (held > heldMax(commits) || least > HITS_MAX) return false;
+  if (held === 0 && (places.get(placeOf(0, filter)) ?? 0) > 0) return true;
+  for (let hits = Math.max(1, least); hits < most + HITS_MAX / STEPS; hits += HITS_MAX / STEPS)
+    if ((places.get(placeOf(Math.min(hits, HITS_MAX), filter)) ?? 0) > 0) return true;
   return false;
 }
 
