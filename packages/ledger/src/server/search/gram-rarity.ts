@@ -8,7 +8,7 @@ import { searchedText } from "./searched-text.ts";
 const SAMPLES = 2048;
 /** Characters of a payload that are looked at. */
 const SAMPLE_CHARACTERS = 1024;
-const SAMPLES_A_TURN = 16;
+const SAMPLES_A_TURN = 4;
 /** A log is sampled again when it is so many times as long. */
 const GROWTH = 2;
 /** Grams of one hash are counted as one: a power of two, more than a sample mostly has of them. */

@@ -24,7 +24,7 @@ export interface IndexStep {
 }
 
 /** Some milliseconds. */
-const STEP: IndexStep = { commits: 32, bytes: 24 * 1024 };
+const STEP: IndexStep = { commits: 8, bytes: 6 * 1024 };
 /** Times of a step that the database is left to others after it. */
 const REST = 3;
 /** While commits come quickly their answers go first: the index falls behind, and never stands still. */
@@ -115,7 +115,8 @@ export function createSearchIndexer({
       periodMs: PERIOD_MS,
       atStart: true,
       async run() {
-        await rarity.learn(db, await logSize(db));
+        // What is common changes slowly: it can be learned once there is time.
+        if (!(await isBusy())) await rarity.learn(db, await logSize(db));
         while (!isStopped) {
           const startMs = clock.monotonic();
           if ((await step()) === 0) return;
