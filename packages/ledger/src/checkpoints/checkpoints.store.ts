@@ -10,36 +10,42 @@ const onlyAdded = (table: string): string[] =>
        BEGIN SELECT RAISE(ABORT, '${table} is only added to'); END`,
   );
 
+// A server's log has the same tables, on both engines, and is read by the same code.
+export const CHECKPOINTS = `CREATE TABLE ledger_checkpoints (
+  tree_size BIGINT PRIMARY KEY,
+  checkpoint_id TEXT NOT NULL UNIQUE,
+  tree_root TEXT NOT NULL,
+  log_root TEXT NOT NULL,
+  timestamp TEXT NOT NULL,
+  previous_cp_id TEXT,
+  previous_tree_root TEXT,
+  server_sig TEXT NOT NULL
+)`;
+export const WITNESS_SIGNATURES = `CREATE TABLE ledger_witness_signatures (
+  tree_size BIGINT NOT NULL REFERENCES ledger_checkpoints (tree_size),
+  witness_id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  name TEXT,
+  signature TEXT NOT NULL,
+  witnessed_at TEXT NOT NULL,
+  PRIMARY KEY (tree_size, witness_id)
+)`;
+export const WITNESS_SIGNATURES_BY_AGENT =
+  "CREATE INDEX ledger_witness_signatures_agent ON ledger_witness_signatures (agent_id, tree_size)";
+
 export const checkpointMigrations: readonly Migration[] = [
   {
     name: "ledger/010-checkpoints",
     dialects: ["sqlite"],
     sql: [
-      `CREATE TABLE ledger_checkpoints (
-         tree_size INTEGER PRIMARY KEY,
-         checkpoint_id TEXT NOT NULL UNIQUE,
-         tree_root TEXT NOT NULL,
-         log_root TEXT NOT NULL,
-         timestamp TEXT NOT NULL,
-         previous_cp_id TEXT,
-         previous_tree_root TEXT,
-         server_sig TEXT NOT NULL
-       )`,
+      CHECKPOINTS.replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"),
       ...onlyAdded("ledger_checkpoints"),
       // A REPLACE would go past the trigger on DELETE.
       `CREATE TRIGGER ledger_checkpoints_grow BEFORE INSERT ON ledger_checkpoints
        WHEN EXISTS (SELECT 1 FROM ledger_checkpoints WHERE tree_size >= new.tree_size)
        BEGIN SELECT RAISE(ABORT, 'a checkpoint covers more than the one before it'); END`,
-      `CREATE TABLE ledger_witness_signatures (
-         tree_size INTEGER NOT NULL REFERENCES ledger_checkpoints (tree_size),
-         witness_id TEXT NOT NULL,
-         agent_id TEXT NOT NULL,
-         name TEXT,
-         signature TEXT NOT NULL,
-         witnessed_at TEXT NOT NULL,
-         PRIMARY KEY (tree_size, witness_id)
-       ) WITHOUT ROWID`,
-      "CREATE INDEX ledger_witness_signatures_agent ON ledger_witness_signatures (agent_id, tree_size)",
+      `${WITNESS_SIGNATURES} WITHOUT ROWID`,
+      WITNESS_SIGNATURES_BY_AGENT,
       ...onlyAdded("ledger_witness_signatures"),
     ],
   },

@@ -1,31 +1,12 @@
 import { toHex } from "@darkmatter/core";
 import type { Migration, Read, Write } from "@darkmatter/store";
+import {
+  CHECKPOINTS,
+  WITNESS_SIGNATURES,
+  WITNESS_SIGNATURES_BY_AGENT,
+} from "../../checkpoints/checkpoints.store.ts";
 import { ledgerError } from "../../errors.ts";
 import { insertOnly } from "../insert-only.ts";
-
-const CHECKPOINTS = [
-  // Named and filled as a node's, so that both are read by the same code.
-  `CREATE TABLE ledger_checkpoints (
-     tree_size BIGINT PRIMARY KEY,
-     checkpoint_id TEXT NOT NULL UNIQUE,
-     tree_root TEXT NOT NULL,
-     log_root TEXT NOT NULL,
-     timestamp TEXT NOT NULL,
-     previous_cp_id TEXT,
-     previous_tree_root TEXT,
-     server_sig TEXT NOT NULL
-   )`,
-  `CREATE TABLE ledger_witness_signatures (
-     tree_size BIGINT NOT NULL REFERENCES ledger_checkpoints (tree_size),
-     witness_id TEXT NOT NULL,
-     agent_id TEXT NOT NULL,
-     name TEXT,
-     signature TEXT NOT NULL,
-     witnessed_at TEXT NOT NULL,
-     PRIMARY KEY (tree_size, witness_id)
-   )`,
-  "CREATE INDEX ledger_witness_signatures_agent ON ledger_witness_signatures (agent_id, tree_size)",
-];
 
 const AROUND = [
   // Goes with the state it lies in: once a newer one is put back, all is well again.
@@ -43,7 +24,7 @@ export const logMigrations: readonly Migration[] = [
   ...insertOnly(
     "ledger-server/020-checkpoints",
     ["ledger_checkpoints", "ledger_witness_signatures"],
-    CHECKPOINTS,
+    [CHECKPOINTS, WITNESS_SIGNATURES, WITNESS_SIGNATURES_BY_AGENT],
   ),
   { name: "ledger-server/021-witnesses", sql: AROUND },
   {
