@@ -67,6 +67,10 @@ const KINDS = {
     "Nobody confirmed the log's key.",
     "Give it with --log-key FILE, or confirm it on a terminal.",
   ),
+  LOG_KEY_DIFFERS: kind(
+    "The log's key is not the one this witness is for.",
+    "Ask the log's operator which key is right. Where it was changed: --log-key FILE with the new one, and the one before for what it signed.",
+  ),
   LOG_UNREACHABLE: kind(
     "The log cannot be asked for its key.",
     "Check --log-url, or give the key with --log-key FILE.",

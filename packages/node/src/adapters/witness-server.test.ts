@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSigner } from "@darkmatter/identity";
@@ -98,9 +98,35 @@ test("the log's own word for its key is taken only when somebody confirms it, an
     expect(witness.logKeys).toEqual([logKey]);
   }
   says = otherKey;
+  expect(await codeOf({ ...options, confirm })).toBe("LOG_KEY_DIFFERS");
+  await log.close();
   await using again = await startWitnessServer({ ...options, confirm });
   expect(again.logKeys).toEqual([logKey]);
   expect(shown).toEqual([logKey]);
+});
+
+test("a witness that is told another key than the log has does not start", async () => {
+  const log = await fakeLog(() => logKey);
+  await using _log = { [Symbol.asyncDispose]: () => log.close() };
+  const options = optionsFor("compared", { logUrl: log.url });
+  const pin = join(options.home, "witness", "log-keys.pem");
+
+  expect(await codeOf({ ...options, logKeyFile: pemFile("wrong.pem", otherKey) })).toBe("LOG_KEY_DIFFERS");
+  expect(existsSync(pin)).toBe(false);
+  {
+    await using right = await startWitnessServer({ ...options, logKeyFile: pemFile("right.pem", logKey) });
+    expect(right.isKeyCompared).toBe(true);
+  }
+  const changed = pemFile("changed.pem", otherKey, logKey);
+  await using both = await startWitnessServer({ ...options, logKeyFile: changed });
+  expect(both).toMatchObject({ logKeys: [otherKey, logKey], isKeyCompared: true });
+});
+
+test("a witness of a log that is away starts, and says that its key was not compared", async () => {
+  await using away = await startWitnessServer(
+    optionsFor("away", { logKeyFile: pemFile("away.pem", logKey) }),
+  );
+  expect(away.isKeyCompared).toBe(false);
 });
 
 test("what names no key pins none; a change of keys is told by the file", async () => {

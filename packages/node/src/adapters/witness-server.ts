@@ -1,44 +1,33 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { isJsonObject, MINUTE_MS, parseJson, reasonOf, SECOND_MS, systemClock } from "@darkmatter/core";
+import { MINUTE_MS, reasonOf, systemClock } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
 import { createWitnessServer, openLinesFile } from "@darkmatter/ledger";
-import { createUndiciWire, type Wire } from "@darkmatter/net";
-import { keyOfPem, spkiPem } from "@darkmatter/proof";
-import { nodeFiles } from "@darkmatter/store";
+import { createUndiciWire } from "@darkmatter/net";
+import { spkiPem } from "@darkmatter/proof";
 import { runJobs, serveHttp } from "@darkmatter/surface";
 import { nodeError } from "../errors.ts";
 import { openLog } from "./log.ts";
 import { makeLogKey, readLogKey } from "./log-key-file.ts";
 import { makeFolders } from "./make-folders.ts";
 import { tryAcquire } from "./owner-lock.ts";
+import { type PinnedLogKeys, type PinOptions, pinnedLogKeys } from "./pinned-log-keys.ts";
 
-const PEM = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
-const FETCH_TIMEOUT_MS = 10 * SECOND_MS;
-
-export interface WitnessServerOptions {
+export interface WitnessServerOptions extends PinOptions {
   readonly home: string;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Without a slash at its end. */
-  readonly logUrl: string;
-  /** A file with the log's public keys in PEM; they become the ones it signs for. */
-  readonly logKeyFile: string | undefined;
   readonly trustProxy: boolean;
-  /** Asked when the log alone says which key is its own. @throws NOT_CONFIRMED */
-  readonly confirm: (logKey: string) => Promise<void>;
 }
 
-export interface RunningWitnessServer extends AsyncDisposable {
+export interface RunningWitnessServer extends AsyncDisposable, PinnedLogKeys {
   readonly url: string;
   readonly folder: string;
   readonly log: string;
   readonly witnessId: string;
   /** Its own key, PEM. */
   readonly publicKey: string;
-  /** 64 hex each. */
-  readonly logKeys: readonly string[];
 }
 
 /** A witness in this process: its key and what it signed in `<home>/witness/`. One at a time has it. */
@@ -54,7 +43,7 @@ export async function startWitnessServer(options: WitnessServerOptions): Promise
   undo.defer(() => attempt.lock.release());
   const wire = createUndiciWire();
   undo.defer(() => wire.close());
-  const logKeys = await pinnedKeys(folder, options, wire);
+  const { logKeys, isKeyCompared } = await pinnedLogKeys(folder, options, wire);
   const signer = ownKey(folder);
   const log = undo.use(openLog(logFile));
   const witness = createWitnessServer({
@@ -90,6 +79,7 @@ export async function startWitnessServer(options: WitnessServerOptions): Promise
     witnessId: witness.witnessId,
     publicKey: spkiPem(signer.agentId),
     logKeys,
+    isKeyCompared,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
@@ -100,55 +90,4 @@ function ownKey(folder: string): Signer {
   if (existsSync(file) || existsSync(join(folder, "signed.jsonl")))
     return readLogKey({ text: undefined, file });
   return makeLogKey(file);
-}
-
-/**
- * The log's keys, kept since the first start: whoever answers at the log's address later cannot put another in their
- * place. @throws UNREADABLE_FILE, LOG_UNREACHABLE, NOT_CONFIRMED
- */
-async function pinnedKeys(
-  folder: string,
-  { logUrl, logKeyFile, confirm }: WitnessServerOptions,
-  wire: Wire,
-): Promise<readonly string[]> {
-  const pin = join(folder, "log-keys.pem");
-  if (logKeyFile === undefined && existsSync(pin)) return publicKeysIn(pin);
-  const keys = logKeyFile === undefined ? [await askedKey(wire, logUrl, confirm)] : publicKeysIn(logKeyFile);
-  await nodeFiles.replace(pin, keys.map((key) => spkiPem(key)).join(""), 0o600);
-  return keys;
-}
-
-function publicKeysIn(file: string): string[] {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw nodeError("UNREADABLE_FILE", `The log's key in ${file} cannot be read.`, error);
-  }
-  const keys = (text.match(PEM) ?? []).map((pem) => keyOfPem(`${pem.replaceAll("\r", "")}\n`));
-  const known = keys.filter((key) => key !== undefined);
-  if (known.length === 0 || known.length !== text.split("-----BEGIN").length - 1)
-    throw nodeError("UNREADABLE_FILE", `${file} does not hold the log's public key in PEM.`);
-  return known;
-}
-
-async function askedKey(
-  wire: Wire,
-  logUrl: string,
-  confirm: WitnessServerOptions["confirm"],
-): Promise<string> {
-  const url = `${logUrl}/api/log/pubkey`;
-  const unreachable = (cause?: unknown) =>
-    nodeError("LOG_UNREACHABLE", `${url} does not say which key the log has.`, cause);
-  const answer = await wire
-    .request({ method: "GET", url, timeoutMs: FETCH_TIMEOUT_MS, reach: "private" })
-    .catch((error: unknown) => {
-      throw unreachable(error);
-    });
-  const said = parseJson(new TextDecoder().decode(answer.body)) ?? null;
-  const pem = answer.status === 200 && isJsonObject(said) ? said.public_key : undefined;
-  const key = typeof pem === "string" ? keyOfPem(pem) : undefined;
-  if (key === undefined) throw unreachable();
-  await confirm(key);
-  return key;
 }
