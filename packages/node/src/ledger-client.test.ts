@@ -10,6 +10,7 @@ import {
   keyIn,
   newEmail,
   realLedgerServer,
+  STRANGE_KEY,
 } from "./testing/at-folder.ts";
 
 let server: RunningLedgerServer;
@@ -73,6 +74,46 @@ describe("init", () => {
     const before = at.read(".env");
     expect(await init()).toMatchObject({ code: 1, said: { hint: expect.stringContaining("/auth/login") } });
     expect(at.read(".env")).toBe(before);
+  });
+
+  test("another agent of an account is made beside one, with its key and no other", async () => {
+    using first = await initialised(server.url);
+    const commit = await commitAs(first, { payload: { output: "of the first" } });
+    using second = atFolder();
+    // Another server's key lies about: it is neither needed nor sent.
+    second.env.DARKMATTER_API_KEY = `dm_sk_${"0".repeat(48)}`;
+    second.env.DARKMATTER_HOST = "https://elsewhere.example";
+    const made = await second.json("init", "--beside", first.folder, "--agent", "second");
+    expect(made).toMatchObject({
+      code: 0,
+      said: { agent_name: "second", host: server.url, test: { ok: true } },
+    });
+    expect(keyIn(second)).toMatch(/^dm_sk_[0-9a-f]{48}$/);
+    expect(keyIn(second)).not.toBe(keyIn(first));
+    expect(statSync(join(second.folder, ".env")).mode & 0o777).toBe(0o600);
+
+    const [me, other] = [await first.json("me"), await second.json("me")];
+    expect(other.said).toMatchObject({ agentName: "second", accountId: me.said.accountId });
+    expect((await second.json("verify", commit, "--server")).code).toBe(0);
+  });
+
+  test("beside what has no key, and with an email, no agent is made", async () => {
+    using at = atFolder();
+    at.env.DARKMATTER_API_KEY = STRANGE_KEY;
+    at.env.DARKMATTER_HOST = server.url;
+    expect(await at.json("init", "--beside", "nowhere")).toMatchObject({
+      code: 1,
+      said: { error: expect.stringContaining(join("nowhere", ".env")) },
+    });
+    expect(await at.json("init", "--beside", ".", "--email", newEmail())).toMatchObject({ code: 2 });
+    // The environment's key fits the server, but is not the one that was named.
+    using elsewhere = await initialised(server.url);
+    elsewhere.write(".env", elsewhere.read(".env").replace(server.url, "https://elsewhere.example"));
+    expect(await at.json("init", "--beside", elsewhere.folder, "--host", server.url)).toMatchObject({
+      code: 1,
+      said: { error: expect.stringContaining("is for https://elsewhere.example") },
+    });
+    expect(readdirSync(at.folder)).toEqual([]);
   });
 
   test("where nobody can be asked, what is missing is named", async () => {

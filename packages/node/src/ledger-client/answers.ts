@@ -149,5 +149,5 @@ export const SigningKey = z.looseObject({ key_id: text, status: text });
 export const SigningKeys = z.looseObject({
   keys: z.array(SigningKey.extend({ created_at: maybe, revoked_at: maybe, description: maybe })),
 });
-export const Provisioned = z.looseObject({ agentId: text, agentName: text, apiKey: text });
+export const MadeAgent = z.looseObject({ agentId: text, agentName: text, apiKey: text });
 export const Anything = z.looseObject({});

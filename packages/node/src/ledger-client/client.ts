@@ -47,8 +47,10 @@ export function createLedgerClient(ports: CallPorts) {
     signingKeys: () => call(answers.SigningKeys, { path: "/api/signing-keys" }),
     revokeKey: (keyId: string) =>
       call(answers.SigningKey, { method: "DELETE", path: `/api/signing-keys/${id(keyId)}` }),
+    registerAgent: (body: JsonObject) =>
+      call(answers.MadeAgent, { path: "/api/agents/register", body: json(body) }),
     provision: (body: JsonObject) =>
-      call(answers.Provisioned, {
+      call(answers.MadeAgent, {
         path: "/api/provision",
         body: json(body),
         isAnonymous: true,

@@ -44,7 +44,7 @@ const KINDS = {
   ),
   EMAIL_KNOWN: kind(
     "There is an account of this email already.",
-    "Log in (POST /auth/login), make an agent (POST /dashboard/agents), and put its key into .env as DARKMATTER_API_KEY. An account that init made has no password yet: whoever runs the server lets you set one with darkmatter ledger reset-password EMAIL. With the key of an agent of yours: POST /api/agents/register.",
+    "Another agent of it, where the folder of one is here: darkmatter init --beside FOLDER. Else log in (POST /auth/login), make an agent (POST /dashboard/agents), and put its key into .env as DARKMATTER_API_KEY. An account that init made has no password yet: whoever runs the server lets you set one with darkmatter ledger reset-password EMAIL.",
   ),
   BUNDLE_REFUSED: kind(
     "The bundle does not verify, so nothing was imported.",

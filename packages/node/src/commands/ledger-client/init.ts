@@ -5,7 +5,14 @@ import { askChoice, askText, isAsking } from "../../adapters/ask.ts";
 import { nodeError } from "../../errors.ts";
 import { appendedTo, ignoringDotEnv, readDotEnv, replacedIn } from "../../ledger-client/dot-env.ts";
 import { clientError } from "../../ledger-client/errors.ts";
-import { maskedKey, serverHost } from "../../ledger-client/settings.ts";
+import {
+  hasApiKey,
+  maskedKey,
+  type ServerSettings,
+  type SettingSources,
+  serverHost,
+  serverSettings,
+} from "../../ledger-client/settings.ts";
 import { brief, textOption } from "../context.ts";
 import { type AtServer, settingSources, withServer } from "./at-server.ts";
 
@@ -18,20 +25,23 @@ const GITIGNORE_MODE = 0o644;
 
 type Placing = "append" | "replace";
 
-/** Makes an account with one agent, and keeps its key in `.env`. */
+/** Makes an account with one agent, or one more agent of an account, and keeps its key in `.env`. */
 export async function init(input: CommandInput): Promise<ExitCode> {
   const sources = await settingSources(input);
-  const host = serverHost({ ...sources, fallback: LOCAL_SERVER });
+  const account = await accountMeant(input, sources);
+  const { host } = account;
   const placing = await placingIn(input, sources.dotEnv);
-  const email = await emailOf(input);
+  const email = account.apiKey === undefined ? await emailOf(input) : undefined;
   const agentName = await agentNameOf(input);
   const files = { env: resolve(".env"), gitignore: resolve(".gitignore") };
   await requireWritable(files.env);
   // Before the key comes: no moment in which git would take it.
   const ignored = ignoringDotEnv((await nodeFiles.read(files.gitignore)) ?? "");
   if (ignored !== undefined) await nodeFiles.replace(files.gitignore, ignored, GITIGNORE_MODE);
-  const made = await withServer(input, { host, apiKey: undefined, agentId: undefined }, ({ client }) =>
-    client.provision({ email, agentName, source: "cli" }),
+  const made = await withServer(input, account, ({ client }) =>
+    email === undefined
+      ? client.registerAgent({ agentName })
+      : client.provision({ email, agentName, source: "cli" }),
   );
   const settings = {
     DARKMATTER_API_KEY: oneLine(made.apiKey),
@@ -44,6 +54,28 @@ export async function init(input: CommandInput): Promise<ExitCode> {
   const tested = input.options.test === false ? undefined : await tryOut(input, host, made.apiKey);
   tell(input, { ...made, host }, files.env, ignored === undefined ? [] : [files.gitignore], tested);
   return tested === undefined || tested.error === undefined ? EXIT_OK : EXIT_FAILURE;
+}
+
+/**
+ * Whose the agent is to be: with a key, the account of the agent in the folder of `--beside`; without one, a new account.
+ * @throws KEY_UNSET, SERVER_UNSET, HOST_INSECURE, KEY_OF_ANOTHER
+ */
+async function accountMeant(input: CommandInput, sources: SettingSources): Promise<ServerSettings> {
+  const folder = textOption(input.options.beside);
+  if (folder === undefined) {
+    const host = serverHost({ ...sources, fallback: LOCAL_SERVER });
+    return { host, apiKey: undefined, agentId: undefined };
+  }
+  if (input.options.email !== undefined)
+    throw nodeError(
+      "USAGE",
+      "--email makes an account, --beside an agent of one that is there: say one of them.",
+    );
+  const file = resolve(folder, ".env");
+  const dotEnv = (await nodeFiles.read(file)) ?? "";
+  if (!hasApiKey(dotEnv, {})) throw clientError("KEY_UNSET", `There is no API key in ${file}.`);
+  // Only the key that was named: the environment may say which server it is for, and nothing else.
+  return serverSettings({ ...sources, dotEnv, env: { DARKMATTER_HOST: sources.env.DARKMATTER_HOST } });
 }
 
 /** @throws ENV_HAS_KEYS where nobody can be asked, CANCELLED, USAGE */

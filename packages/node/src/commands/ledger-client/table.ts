@@ -30,10 +30,14 @@ export function serverCommands(): Command[] {
 
 const initCommand: Command = {
   name: "init",
-  summary: "make an account at a ledger server, with one agent, and keep its key in .env",
+  summary: "make an account at a ledger server, or another agent of one, and keep its key in .env",
   arguments: [],
   options: [
     { flags: "--email <address>", summary: "your email: one account each" },
+    {
+      flags: "--beside <folder>",
+      summary: "no new account: another agent of the one whose key is in that folder's .env",
+    },
     { flags: "--agent <name>", summary: "the agent's name (default: this folder's)" },
     { flags: "--env <how>", summary: "append or replace, where .env has keys already (default: asks)" },
     { flags: "--no-test", summary: "without a first commit to try it out" },
