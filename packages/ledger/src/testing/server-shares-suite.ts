@@ -266,6 +266,31 @@ function lifeTests(opened: Opened): void {
     expect((await server.call({ path: "/api/shares" }, ana)).json).toMatchObject({ count: 0 });
   });
 
+  test("a trace's address leads to no other account, also when its shares have ended", async (context) => {
+    await using server = await opened(context);
+    const [ana, bo] = [await server.account(), await server.account()];
+    for (const one of [ana, bo])
+      await chainOf(server, one, 1, { traceId: "trc_1", agent: { model: one.id } });
+    const first = await share(server, ana, "trace/trc_1", { expiresInDays: 1 });
+    // The clock of another machine may be behind: whoever came first, came first.
+    await server.db.write((tx) => tx.run("UPDATE ledger_shares SET created_ms = created_ms + 1000"));
+    const theirs = await share(server, bo, "trace/trc_1");
+    const shown = async () => {
+      const { status, text } = await proof(server, "trc_1");
+      return [status, text.includes(ana.id), text.includes(bo.id)];
+    };
+    expect(await shown()).toEqual([200, true, false]);
+    await server.clock.advance(DAY_MS);
+    expect(await shown()).toEqual([404, false, false]);
+    const again = await share(server, ana, "trace/trc_1");
+    expect(await shown()).toEqual([200, true, false]);
+    await server.call({ method: "DELETE", path: `/api/share/${again.shareId}` }, ana);
+    expect(await shown()).toEqual([404, false, false]);
+    // Each share's own address goes on to lead to what it published.
+    expect((await seen(server, first.shareId)).status).toBe(410);
+    expect((await seen(server, theirs.shareId)).ids).toHaveLength(1);
+  });
+
   test("looks at a share are counted, and written now and then", async (context) => {
     await using server = await opened(context);
     const ana = await server.account();

@@ -9,8 +9,8 @@ import { inputOf, queryOf, StorableText } from "../input.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { summaryOf } from "./share-summary.ts";
-import { showChain, showShare } from "./shared-chain.ts";
-import { revokeShare, type Share, shareOfCommit, sharesOf } from "./shares.store.ts";
+import { type Shown, showChain, showShare } from "./shared-chain.ts";
+import { newestOfTrace, revokeShare, type Share, shareOfCommit, sharesOf } from "./shares.store.ts";
 import type { Shares, ShareWishes } from "./shares.ts";
 
 const LABEL_CODE_POINTS_MAX = 200;
@@ -56,10 +56,8 @@ function publishRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Ro
     return { label: label ?? null, expiresMs: expiresMs === null ? null : Math.floor(expiresMs) };
   }
 
-  async function made(share: Share) {
-    const shown = await showShare(ports, share);
-    if (!shown) throw serverError("not_found");
-    return answer(200, {
+  const made = (share: Share, shown: Shown) =>
+    answer(200, {
       shareId: share.id,
       shareUrl: urlOf(config, share),
       ...namedBy(share),
@@ -67,8 +65,8 @@ function publishRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Ro
       expiresAt: timeOrNull(share.expiresMs),
       markdown: summaryOf(shown, { label: share.label, url: urlOf(config, share) }),
     });
-  }
 
+  // What is to be published is looked at first: what nobody could look at is never stored.
   return [
     ways.byKey({
       method: "POST",
@@ -99,7 +97,10 @@ function publishRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Ro
         const commit = await parentCommit(db, caller.account, params.id ?? "");
         if (!commit) throw serverError("not_found");
         const { account } = caller;
-        return made(await db.write((tx) => shares.makeShare(tx, caller, { ...commit, account }, wishes)));
+        const shown = await showChain(ports, account, commit.id);
+        if (!shown) throw serverError("not_found");
+        const share = await db.write((tx) => shares.makeShare(tx, caller, { ...commit, account }, wishes));
+        return made(share, shown);
       },
     }),
     ways.byKey({
@@ -114,6 +115,7 @@ function publishRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Ro
         answers: {
           200: { says: "the share", schema: ShareView },
           404: { says: "the account has no such trace" },
+          413: { says: "its branches are too long to be looked at together; nothing is shared" },
         },
         examples: [
           { name: "a trace", params: { traceId: "{trace}" }, body: {}, status: 200 },
@@ -123,9 +125,14 @@ function publishRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Ro
       async handle({ params, json }, caller) {
         const wishes = wishesOf(json);
         const trace = params.traceId ?? "";
-        const share = await db.write((tx) => shares.makeTraceShare(tx, caller, trace, wishes));
-        if (!share) throw serverError("not_found");
-        return made(share);
+        const { account } = caller;
+        const until = await newestOfTrace(db, account, trace);
+        if (until === undefined) throw serverError("not_found");
+        const shared = { kind: "trace", trace, until } as const;
+        const shown = await showShare(ports, { account, shared });
+        if (!shown) throw serverError("not_found");
+        const share = await db.write((tx) => shares.makeTraceShare(tx, caller, shared, wishes));
+        return made(share, shown);
       },
     }),
   ];

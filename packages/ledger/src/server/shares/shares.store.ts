@@ -16,6 +16,9 @@ const shares = (text: string) => `CREATE TABLE ledger_shares (
 )`;
 
 const AROUND = [
+  // Who may be seen under a trace's name. It stays when the shares end: an address that was given away leads nowhere
+  // else. Kept apart from the shares, whose times are those of several machines.
+  "CREATE TABLE ledger_shared_traces (trace TEXT PRIMARY KEY, account BIGINT NOT NULL)",
   "CREATE INDEX ledger_shares_account ON ledger_shares (account, created_ms)",
   "CREATE INDEX ledger_shares_root ON ledger_shares (root) WHERE root IS NOT NULL",
   "CREATE INDEX ledger_shares_trace ON ledger_shares (trace, created_ms) WHERE trace IS NOT NULL",
@@ -101,6 +104,12 @@ export async function insertShare(
     share.createdMs,
     share.expiresMs,
   );
+  if (!isChain)
+    await tx.run(
+      "INSERT INTO ledger_shared_traces (trace, account) VALUES (?, ?) ON CONFLICT (trace) DO NOTHING",
+      shared.trace,
+      share.account,
+    );
 }
 
 /** A share by its id, whoever asks; whether it may still be shown is for the caller. */
@@ -188,10 +197,16 @@ export async function isCovered(
   return row !== undefined;
 }
 
-/** The oldest active share of a trace: names of traces belong to accounts, and nobody takes one over by sharing later. */
+/**
+ * The oldest active share of a trace by the account that shared a trace of this name first. Names are every account's
+ * own: nobody takes one over by sharing later, nor when those shares have ended.
+ */
 export async function activeTraceShare(read: Read, trace: string, nowMs: number): Promise<Share | undefined> {
   const row = await read.get<ShareRow>(
-    `SELECT ${COLUMNS} FROM ledger_shares WHERE trace = ? AND ${ACTIVE} ORDER BY created_ms, id LIMIT 1`,
+    `SELECT ${COLUMNS} FROM ledger_shares
+     WHERE trace = ? AND account = (SELECT account FROM ledger_shared_traces WHERE trace = ?) AND ${ACTIVE}
+     ORDER BY created_ms, id LIMIT 1`,
+    trace,
     trace,
     nowMs,
   );

@@ -226,4 +226,9 @@ test("a trace that branches at the end of a long chain is not walked for ever", 
     const { status, json } = await server.call({ path });
     expect([status, json]).toMatchObject([413, { code: "payload_too_large" }]);
   }
+  // What cannot be looked at is not shared in the first place.
+  const { status, json } = await server.call({ path: "/api/share/trace/trc_1", body: {} }, ana);
+  expect([status, json]).toMatchObject([413, { code: "payload_too_large" }]);
+  const rows = await server.db.all("SELECT id FROM ledger_shares");
+  expect(rows).toEqual([{ id: "share_1" }]);
 });

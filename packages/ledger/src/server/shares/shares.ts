@@ -3,7 +3,7 @@ import type { Write } from "@darkmatter/store";
 import type { Caller } from "../callers.ts";
 import type { StoredCommit } from "../commits/commit.ts";
 import type { LedgerServerPorts } from "../ports.ts";
-import { insertShare, newestOfTrace, type Share, type Shared } from "./shares.store.ts";
+import { insertShare, type Share, type Shared } from "./shares.store.ts";
 
 /** What the maker of a share wishes of it. */
 export interface ShareWishes {
@@ -12,6 +12,9 @@ export interface ShareWishes {
   /** Unix ms. */
   readonly expiresMs?: number | null;
 }
+
+/** What a share of a trace publishes. */
+export type SharedTrace = Extract<Shared, { readonly kind: "trace" }>;
 
 /** Makes shares: whoever knows the id of one may see what it publishes. */
 export interface Shares {
@@ -22,8 +25,8 @@ export interface Shares {
     commit: Pick<StoredCommit, "id" | "position" | "root" | "account">,
     wishes?: ShareWishes,
   ): Promise<Share>;
-  /** Publishes a trace as it is now; `undefined` for a trace of which this account has no commit. */
-  makeTraceShare(tx: Write, caller: Caller, trace: string, wishes?: ShareWishes): Promise<Share | undefined>;
+  /** Publishes the caller's account's commits of a trace, up to a place in the log. */
+  makeTraceShare(tx: Write, caller: Caller, shared: SharedTrace, wishes?: ShareWishes): Promise<Share>;
 }
 
 export function createShares({ clock, random }: Pick<LedgerServerPorts, "clock" | "random">): Shares {
@@ -51,9 +54,6 @@ export function createShares({ clock, random }: Pick<LedgerServerPorts, "clock" 
         wishes,
       );
     },
-    async makeTraceShare(tx, caller, trace, wishes = {}) {
-      const until = await newestOfTrace(tx, caller.account, trace);
-      return until === undefined ? undefined : make(tx, caller, { kind: "trace", trace, until }, wishes);
-    },
+    makeTraceShare: (tx, caller, shared, wishes = {}) => make(tx, caller, shared, wishes),
   };
 }
