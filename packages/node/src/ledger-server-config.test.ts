@@ -20,6 +20,7 @@ test("each limit has a variable; -1 is none", () => {
   const variables = {
     callsAMinute: "CALLS",
     spawnsADay: "SPAWNS",
+    agentsADay: "AGENTS",
     signInsPerAddress: "SIGN_INS",
     failuresPerEmail: "FAILURES",
     provisionsAnHour: "PROVISIONS",

@@ -9,6 +9,7 @@ const ADMIN_SECRET_MIN = 32;
 const LIMIT_VARIABLES: Readonly<Record<keyof LedgerServerLimits, string>> = {
   callsAMinute: "DARKMATTER_LEDGER_LIMIT_CALLS",
   spawnsADay: "DARKMATTER_LEDGER_LIMIT_SPAWNS",
+  agentsADay: "DARKMATTER_LEDGER_LIMIT_AGENTS",
   signInsPerAddress: "DARKMATTER_LEDGER_LIMIT_SIGN_INS",
   failuresPerEmail: "DARKMATTER_LEDGER_LIMIT_FAILURES",
   provisionsAnHour: "DARKMATTER_LEDGER_LIMIT_PROVISIONS",

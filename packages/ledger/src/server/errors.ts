@@ -97,6 +97,12 @@ export const serverError = errorsOf({
     message: "This account registered as many agents today as it may.",
     hint: "Wait until `resets_at`, or make agents with a session.",
   },
+  agent_limit: {
+    status: 429,
+    retryable: true,
+    message: "This account's people made as many agents today as they may.",
+    hint: "Wait until `resets_at`, or give an agent you have a new key. The operator sets the limit.",
+  },
   overloaded: {
     status: 503,
     retryable: true,

@@ -64,6 +64,8 @@ export interface LedgerServerPorts {
 export interface LedgerServerLimits {
   readonly callsAMinute: number;
   readonly spawnsADay: number;
+  /** That people make, with a session. */
+  readonly agentsADay: number;
   readonly signInsPerAddress: number;
   readonly failuresPerEmail: number;
   readonly provisionsAnHour: number;
@@ -91,6 +93,7 @@ export interface LedgerServerConfig {
 export const DEFAULT_LIMITS: LedgerServerLimits = {
   callsAMinute: 120,
   spawnsADay: 10,
+  agentsADay: 100,
   signInsPerAddress: 20,
   failuresPerEmail: 5,
   provisionsAnHour: 10,

@@ -2,7 +2,7 @@ import { DAY_MS, MINUTE_MS } from "@darkmatter/core";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../server/ports.ts";
 import { type OpenShared, tablesText, twoServers } from "./accounts-suite.ts";
-import { signedUp, type TestPerson } from "./sessions.ts";
+import { loggedIn, signedUp, type TestPerson } from "./sessions.ts";
 import { type TestAgent, type TestServer, testServer } from "./test-server.ts";
 
 type Made = { agentId: string; apiKey: string };
@@ -12,6 +12,7 @@ export function agentsSuite(engine: string, open: OpenShared): void {
   describe(`agents on ${engine}`, () => {
     dashboard(open);
     spawning(open);
+    handMade(open);
     retention(open);
     counting(open);
   });
@@ -181,6 +182,37 @@ function spawning(open: OpenShared): void {
     expect((await spawn(server, first)).status).toBe(201);
     for (const agentName of ["", "a/b", "é", "x".repeat(101), "a·b", null, 7])
       expect((await spawn(server, first, agentName as string)).status).toBe(400);
+  });
+}
+
+function handMade(open: OpenShared): void {
+  test("however many agents an account's people make at once, it is so many a day, ended ones among them", async (context) => {
+    await using servers = await twoServers(await open(context), { agentsADay: 5 });
+    const { server, second } = servers;
+    const [ana, bo] = [await signedUp(server, "ana@example.test"), await signedUp(server, "bo@example.test")];
+    const make = (by: TestPerson, agentName: string, at = server) =>
+      at.call({ path: "/dashboard/agents", body: { agentName }, headers: by.bearer });
+    const first = await makeAgent(server, ana, "first");
+    await server.call({ method: "DELETE", path: `/dashboard/agents/${first.id}`, headers: ana.bearer });
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, at) => make(ana, `helper-${at}`, at % 2 === 0 ? server : second)),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(4);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused).toHaveLength(8);
+    expect(refused[0]).toMatchObject({
+      json: { code: "agent_limit", limit: 5, resets_at: "2026-11-22T00:00:00.000Z" },
+      headers: { "retry-after": String(14 * 3600) },
+    });
+    expect(await listed(server, ana)).toHaveLength(4);
+    // Each account has its own, and what agents register is counted apart.
+    await makeAgent(server, bo, "theirs");
+    const { apiKey: key, agentId: id } = answers.find(({ status }) => status === 200)?.json as Made;
+    const agent = { id, key, name: "", account: ana.account };
+    const spawned = await server.call({ path: "/api/agents/register", body: { agentName: "x" } }, agent);
+    expect(spawned.status).toBe(201);
+    await server.clock.advance(14 * 60 * MINUTE_MS);
+    await makeAgent(server, await loggedIn(server, ana.email), "of the next day");
   });
 }
 

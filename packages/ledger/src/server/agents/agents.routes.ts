@@ -6,7 +6,7 @@ import { serverError } from "../errors.ts";
 import { inputOf } from "../input.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
-import type { Agents } from "./agents.ts";
+import type { AgentLimit, Agents } from "./agents.ts";
 
 /** ledger.md 1.4 */
 export const AgentName = z
@@ -60,7 +60,7 @@ export function agentRoutes({ clock }: LedgerServerPorts, ways: Ways, agents: Ag
       async handle({ json }, caller) {
         const { agentName, role = null, provider = null, model = null } = inputOf(Spawn, json);
         const made = await agents.spawn(caller, agentName, { role, provider, model });
-        if ("resetsMs" in made) return spawnLimitAnswer(made, clock.now());
+        if ("resetsMs" in made) return agentLimitAnswer("spawn_limit", made, clock.now());
         return answer(201, {
           agentId: made.id,
           agentName: made.name,
@@ -78,8 +78,13 @@ export function agentRoutes({ clock }: LedgerServerPorts, ways: Ways, agents: Ag
 
 export const KEY_WARNING = "Keep apiKey now: it is stored as a hash, and shown this once.";
 
-function spawnLimitAnswer({ limit, resetsMs }: { limit: number; resetsMs: number }, nowMs: number) {
-  const { message, code, hint } = serverError("spawn_limit");
+/** 429, with when there may be more. */
+export function agentLimitAnswer(
+  refusal: "spawn_limit" | "agent_limit",
+  { limit, resetsMs }: AgentLimit,
+  nowMs: number,
+) {
+  const { message, code, hint } = serverError(refusal);
   return answer(
     429,
     { error: message, code, hint, limit, resets_at: millisecondsTime(resetsMs) },

@@ -124,15 +124,19 @@ export async function agentsOf(read: Read, account: number): Promise<AgentRow[]>
   );
 }
 
-/** How many agents an account's agents registered since then, ended ones among them. */
-export async function spawnsSince(read: Read, account: number, sinceMs: number): Promise<number> {
-  const row = await read.get<{ spawns: number }>(
-    `SELECT COUNT(*) AS spawns FROM ledger_agents
-     WHERE account = ? AND created_ms >= ? AND made_by = 'spawn'`,
+/** How many agents of an account were made in this way since then, ended ones among them. */
+export async function agentsMadeSince(
+  read: Read,
+  { account, madeBy }: Pick<NewAgent, "account" | "madeBy">,
+  sinceMs: number,
+): Promise<number> {
+  const row = await read.get<{ made: number }>(
+    "SELECT COUNT(*) AS made FROM ledger_agents WHERE account = ? AND created_ms >= ? AND made_by = ?",
     account,
     sinceMs,
+    madeBy,
   );
-  return row?.spawns ?? 0;
+  return row?.made ?? 0;
 }
 
 /** What may be changed of an agent. */

@@ -8,11 +8,11 @@ import { serverError } from "../errors.ts";
 import { keyHint, newApiKey } from "../ids.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { sealedSecrets } from "./adapters/sealed-secrets.ts";
-import { type AgentChange, changeAgent, type NewAgent, spawnsSince } from "./agents.store.ts";
+import { type AgentChange, agentsMadeSince, changeAgent, type NewAgent } from "./agents.store.ts";
 import { type AgentMeta, type MadeAgent, makeAgent, NO_META } from "./new-agent.ts";
 
 /** No more agents today. */
-export interface SpawnLimit {
+export interface AgentLimit {
   readonly limit: number;
   /** The next midnight, UTC. */
   readonly resetsMs: number;
@@ -21,9 +21,10 @@ export interface SpawnLimit {
 export interface Agents {
   /** A new account without a password, and its first agent. @throws account_exists for an email that is known */
   provision(email: string, name: string): Promise<MadeAgent>;
-  make(account: number, name: string): Promise<MadeAgent>;
+  /** An agent made by a person. */
+  make(account: number, name: string): Promise<MadeAgent | AgentLimit>;
   /** An agent made by an agent. */
-  spawn(by: KeyCaller, name: string, meta: AgentMeta): Promise<MadeAgent | SpawnLimit>;
+  spawn(by: KeyCaller, name: string, meta: AgentMeta): Promise<MadeAgent | AgentLimit>;
   /** The new key; the old one is refused from now on. @throws not_found */
   rotateKey(account: number, id: string): Promise<string>;
   /** @throws not_found, as all below */
@@ -32,17 +33,27 @@ export interface Agents {
   setRetention(account: number, id: string, days: number | null): Promise<void>;
 }
 
+type WantedAgent = Pick<NewAgent, "account" | "name" | "madeBy" | "spawnedBy" | keyof AgentMeta>;
+
 export function createAgents({ db, clock, random, logKey, config }: LedgerServerPorts): Agents {
   const now = () => Math.floor(clock.now());
   const secrets = sealedSecrets(logKey.derive("darkmatter ledger webhook secrets"), random);
 
-  async function insert(
-    tx: Write,
-    agent: Pick<NewAgent, "account" | "name" | "madeBy" | "spawnedBy" | keyof AgentMeta>,
-  ): Promise<MadeAgent> {
+  async function insert(tx: Write, agent: WantedAgent): Promise<MadeAgent> {
     const made = await makeAgent(tx, { ...agent, createdMs: now() }, random);
     await audit(tx, { atMs: made.createdMs, account: agent.account, act: "agent.made", subject: made.id });
     return made;
+  }
+
+  /** So many a day of an account, of each way to make one. */
+  function insertLimited(limit: number, agent: WantedAgent): Promise<MadeAgent | AgentLimit> {
+    return db.write(async (tx) => {
+      await lockAccount(tx, agent.account);
+      const dayMs = Math.floor(now() / DAY_MS) * DAY_MS;
+      if (limit !== UNLIMITED && (await agentsMadeSince(tx, agent, dayMs)) >= limit)
+        return { limit, resetsMs: dayMs + DAY_MS };
+      return insert(tx, agent);
+    });
   }
 
   const change = changer(db, now);
@@ -57,16 +68,21 @@ export function createAgents({ db, clock, random, logKey, config }: LedgerServer
       }),
 
     make: (account, name) =>
-      db.write((tx) => insert(tx, { ...NO_META, account, name, madeBy: "dashboard", spawnedBy: null })),
+      insertLimited(config.limits.agentsADay, {
+        ...NO_META,
+        account,
+        name,
+        madeBy: "dashboard",
+        spawnedBy: null,
+      }),
 
     spawn: ({ account, agentId }, name, meta) =>
-      db.write(async (tx) => {
-        await lockAccount(tx, account);
-        const limit = config.limits.spawnsADay;
-        const dayMs = Math.floor(now() / DAY_MS) * DAY_MS;
-        if (limit !== UNLIMITED && (await spawnsSince(tx, account, dayMs)) >= limit)
-          return { limit, resetsMs: dayMs + DAY_MS };
-        return insert(tx, { ...meta, account, name, madeBy: "spawn", spawnedBy: agentId });
+      insertLimited(config.limits.spawnsADay, {
+        ...meta,
+        account,
+        name,
+        madeBy: "spawn",
+        spawnedBy: agentId,
       }),
 
     async rotateKey(account, id) {

@@ -6,7 +6,7 @@ import type { Ways } from "../callers.ts";
 import { inputOf } from "../input.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
-import { KEY_WARNING } from "./agents.routes.ts";
+import { agentLimitAnswer, KEY_WARNING } from "./agents.routes.ts";
 import { agentsOf } from "./agents.store.ts";
 import type { Agents } from "./agents.ts";
 
@@ -25,7 +25,7 @@ const Retention = z.object({ retentionDays: z.int().min(1).max(36_500).nullable(
 const NOT_FOUND = { 404: { says: "no agent of this account" } };
 const UNKNOWN = { params: { id: "dm_0000000000000000" }, status: 404 };
 
-export function dashboardAgentRoutes({ db }: LedgerServerPorts, ways: Ways, agents: Agents): Route[] {
+export function dashboardAgentRoutes({ db, clock }: LedgerServerPorts, ways: Ways, agents: Agents): Route[] {
   return [
     ways.bySession({
       method: "GET",
@@ -60,11 +60,15 @@ export function dashboardAgentRoutes({ db }: LedgerServerPorts, ways: Ways, agen
       contract: {
         tag: "agents",
         request: NewAgent,
-        answers: { 200: { says: "the agent, and its key, this once" } },
+        answers: {
+          200: { says: "the agent, and its key, this once" },
+          429: { says: "this account's people made as many agents today as they may" },
+        },
         examples: [{ name: "an agent", body: { agentName: "Billing · EU" }, status: 200 }],
       },
       async handle({ json }, { account }) {
         const made = await agents.make(account, inputOf(NewAgent, json).agentName);
+        if ("resetsMs" in made) return agentLimitAnswer("agent_limit", made, clock.now());
         return answer(200, {
           agentId: made.id,
           agentName: made.name,
