@@ -1,4 +1,4 @@
-import { canon1OfJson, MINUTE_MS, parseJson, SECOND_MS } from "@darkmatter/core";
+import { canon1OfJson, HOUR_MS, MINUTE_MS, parseJson, SECOND_MS } from "@darkmatter/core";
 import { virtualClock } from "@darkmatter/core/testing";
 import { netError, type OutboundAnswer, type OutboundRequest, type Wire } from "@darkmatter/net";
 import { prefixed } from "@darkmatter/proof";
@@ -191,6 +191,54 @@ test("an answer that is lost costs nothing: the server has each commit once", as
   // Not a byte of a repeated request differs: another body under the same key would be refused.
   const [first, again] = commitsSent(one);
   expect(again).toEqual({ ...first, signal: expect.anything() });
+});
+
+test("what arrived without an answer a day ago is looked for before it is sent again", async () => {
+  await using one = await mirrored();
+  const { node, server } = one;
+  const pass = async (hours: number) => {
+    await server.clock.advance(hours * HOUR_MS);
+    await one.restart();
+    await one.run(hours * HOUR_MS);
+  };
+  await node.append({ trace: "a" });
+  await one.run();
+  await node.append({ trace: "a" });
+  one.fault = ({ url }) => (url.endsWith("/api/commit") ? "answer lost" : undefined);
+  await one.run();
+  expect(await one.state()).toMatchObject({ next: 1 });
+  one.fault = () => undefined;
+  await pass(30);
+  expect(await one.state()).toMatchObject({ next: 2, trouble: null });
+  expect(commitsSent(one)).toHaveLength(2);
+
+  // A checkpoint's answer is lost likewise; so is an act's, on whose way nothing arrived.
+  await node.db.write((tx) => node.checkpoints.make(tx));
+  one.fault = ({ url }) => (url.endsWith("/api/commit") ? "answer lost" : undefined);
+  await one.run();
+  await node.append({ trace: "a" });
+  one.fault = () => undefined;
+  await pass(30);
+  expect(await one.state()).toMatchObject({ next: 3, checkpointSize: 2 });
+  await node.append({ trace: "a" });
+  one.fault = ({ url }) => (url.endsWith("/api/commit") ? "unreachable" : undefined);
+  await one.run();
+  one.fault = () => undefined;
+  await pass(30);
+  expect(await one.state()).toMatchObject({ next: 4, trouble: null });
+
+  const there = await onServer(one);
+  expect(there.map(({ trace_id }) => trace_id.split("_")[0])).toEqual(["a", "a", "log", "a", "a"]);
+  const acts = there.filter(({ trace_id }) => trace_id === "a");
+  expect(acts.map(({ parent_id }) => parent_id)).toEqual([null, ...acts.slice(0, 3).map(({ id }) => id)]);
+});
+
+test("a long log that was never sent is not looked for, act by act", async () => {
+  await using one = await mirrored();
+  for (let act = 0; act < 5; act++) await one.node.append({ trace: `msg-${act}` });
+  await one.run(30 * HOUR_MS);
+  expect(await one.state()).toMatchObject({ next: 5 });
+  expect(one.sent.filter(({ url }) => url.includes("/api/search"))).toHaveLength(1);
 });
 
 test("a process that ends between answer and note goes on where it was", async () => {

@@ -1,36 +1,16 @@
 import { DarkMatterError, MINUTE_MS, reasonOf, SECOND_MS } from "@darkmatter/core";
-import { spkiPem } from "@darkmatter/proof";
 import type { Job } from "@darkmatter/surface";
 import type { Checkpoints } from "../checkpoints/checkpoints.ts";
-import type { Commit } from "../commits/commit.ts";
-import { commitAt, commitsWhere } from "../commits/commits.store.ts";
 import type { LedgerPorts } from "../ports.ts";
-import { mirrorError } from "./errors.ts";
-import {
-  CHECKPOINT_CHAIN,
-  lastTarget,
-  type MirrorCursor,
-  type MirrorTarget,
-  readCursor,
-  readTip,
-  writeTaken,
-  writeTrouble,
-} from "./mirror.store.ts";
-import {
-  acknowledged,
-  type MirroredCommit,
-  mirroredAct,
-  mirroredCheckpoint,
-  PASSPORT_KEY_ID,
-} from "./mirrored-commit.ts";
-import { MirrorPause, type ServerAccess, type ServerCalls, serverCalls } from "./server-calls.ts";
+import { createHandOver } from "./hand-over.ts";
+import { introduce } from "./introduction.ts";
+import { lastTarget, type MirrorTarget, writeTrouble } from "./mirror.store.ts";
+import { MirrorPause, type ServerAccess, serverCalls } from "./server-calls.ts";
 
 const POLL_PERIOD_MS = 2 * SECOND_MS;
 /** The wait after a first failure; it doubles. */
 const BACK_OFF_FIRST_MS = 5 * SECOND_MS;
 const BACK_OFF_MAX_MS = 5 * MINUTE_MS;
-/** Commits read at once. */
-const BATCH = 64;
 
 /**
  * Copies this log to a ledger server in the background, in order: each act as a commit of the agent the API key belongs
@@ -46,78 +26,31 @@ export interface Mirror {
 export type MirrorPorts = Pick<LedgerPorts, "db" | "clock" | "signer" | "wire" | "report">;
 
 export function createMirror(
-  { db, clock, signer, wire, report }: MirrorPorts,
+  ports: MirrorPorts,
   checkpoints: Pick<Checkpoints, "from">,
   access: ServerAccess,
 ): Mirror {
+  const { clock, signer, wire } = ports;
   const stopping = new AbortController();
   const calls = serverCalls(wire, access, stopping.signal);
+  const handOver = createHandOver({ ...ports, checkpoints, calls });
+  const note = createNotes(ports, access.url);
   let running: Promise<void> = Promise.resolve();
   /** Who this node is over there; asked once, and again after trouble. */
   let target: MirrorTarget | undefined;
   let notBeforeMs = Number.NEGATIVE_INFINITY;
   let failures = 0;
-  /** What is noted as trouble in the database; `undefined` before this process noted anything. */
-  let noted: string | null | undefined;
 
   async function catchUp(): Promise<void> {
     target ??= { url: access.url, agentId: await introduce(calls, signer.agentId) };
-    let cursor = await readCursor(db, target);
-    let ahead: Commit[] = [];
-    while (!stopping.signal.aborted) {
-      const [checkpoint] = await checkpoints.from(db, cursor.checkpointSize, { limit: 1 });
-      if (checkpoint && checkpoint.tree_size <= cursor.next) {
-        const tip = await readTip(db, target, CHECKPOINT_CHAIN);
-        const mirrored = mirroredCheckpoint(signer, target.agentId, checkpoint, tip);
-        cursor = await hand(target, mirrored, { ...cursor, checkpointSize: checkpoint.tree_size });
-        continue;
-      }
-      if (ahead[0]?.position !== cursor.next) ahead = await commitsFrom(cursor.next);
-      const commit = ahead.shift();
-      if (!commit) return;
-      const parent = commit.parent === null ? undefined : await commitAt(db, commit.parent);
-      const tip = commit.parent === null ? undefined : await readTip(db, target, commit.root);
-      const mirrored = mirroredAct(signer, target.agentId, commit, parent, tip);
-      cursor = await hand(target, mirrored, { ...cursor, next: commit.position + 1 });
-    }
-  }
-
-  const commitsFrom = (position: number) =>
-    commitsWhere(db, "position >= ? ORDER BY position LIMIT CAST(? AS BIGINT)", position, BATCH);
-
-  /** The cursor moves only once the server has said that it has it. */
-  async function hand(
-    to: MirrorTarget,
-    mirrored: MirroredCommit,
-    cursor: MirrorCursor,
-  ): Promise<MirrorCursor> {
-    const answer = await calls.post("/api/commit", mirrored.body, mirrored.idempotencyKey);
-    const { tip, signature } = acknowledged(mirrored, answer);
-    const nowMs = Math.floor(clock.now());
-    await db.write((tx) => writeTaken(tx, to, cursor, { root: mirrored.root, tip, nowMs }));
-    failures = 0;
-    // It is there, and cannot be taken back; the key is looked at again before the next.
-    if (signature !== "valid")
-      throw mirrorError("MIRROR_KEY_TAKEN", `The signature of ${tip.id} counts as ${code(signature)}.`);
-    return cursor;
-  }
-
-  async function note(trouble: string | null): Promise<void> {
-    if (trouble === null && noted === null) return;
-    if (trouble !== null && trouble !== noted) report("ledger.mirror", { reason: trouble });
-    const { url } = access;
-    await db.write(async (tx) => {
-      const about = target ?? (await lastTarget(tx, url)) ?? { url, agentId: "" };
-      await writeTrouble(tx, about, trouble, Math.floor(clock.now()));
-    });
-    noted = trouble;
+    while (!stopping.signal.aborted && (await handOver.next(target))) failures = 0;
   }
 
   async function run(): Promise<void> {
     if (stopping.signal.aborted || clock.monotonic() < notBeforeMs) return;
     try {
       await catchUp();
-      if (!stopping.signal.aborted) await note(null);
+      if (!stopping.signal.aborted) await note(null, target);
     } catch (error) {
       if (stopping.signal.aborted) return;
       if (error instanceof MirrorPause) {
@@ -126,7 +59,7 @@ export function createMirror(
       }
       notBeforeMs = clock.monotonic() + Math.min(BACK_OFF_FIRST_MS * 2 ** failures, BACK_OFF_MAX_MS);
       failures += 1;
-      await note(troubleOf(error));
+      await note(troubleOf(error), target);
       target = undefined;
     }
   }
@@ -147,31 +80,23 @@ export function createMirror(
   };
 }
 
-/**
- * Asks who the API key belongs to, and makes the passport one of that agent's keys. Its id.
- * @throws MIRROR_NO_LEDGER, MIRROR_KEY_TAKEN
- */
-async function introduce(calls: ServerCalls, passport: string): Promise<string> {
-  const { agentId } = await calls.get("/api/me");
-  if (typeof agentId !== "string" || !/^dm_[0-9a-f]{16}$/.test(agentId))
-    throw mirrorError("MIRROR_NO_LEDGER");
-  const { keys } = await calls.get("/api/agents/keys");
-  const own = (Array.isArray(keys) ? keys : []).map(
-    (key) => ({ ...(key as object) }) as Record<string, unknown>,
-  );
-  const known = own.find((key) => key.key_id === PASSPORT_KEY_ID);
-  const publicKey = spkiPem(passport);
-  if (!known) {
-    await calls.post("/api/agents/keys", JSON.stringify({ publicKey, keyId: PASSPORT_KEY_ID }));
-  } else if (String(known.public_key_pem).trim() !== publicKey.trim() || known.status !== "active") {
-    throw mirrorError("MIRROR_KEY_TAKEN");
-  }
-  return agentId;
+/** Notes what keeps the mirror from going on, or that nothing does; says it once. */
+function createNotes({ db, clock, report }: MirrorPorts, url: string) {
+  /** What is noted in the database; `undefined` before this process noted anything. */
+  let noted: string | null | undefined;
+
+  return async (trouble: string | null, target: MirrorTarget | undefined): Promise<void> => {
+    if (trouble === null && noted === null) return;
+    if (trouble !== null && trouble !== noted) report("ledger.mirror", { reason: trouble });
+    await db.write(async (tx) => {
+      const about = target ?? (await lastTarget(tx, url)) ?? { url, agentId: "" };
+      await writeTrouble(tx, about, trouble, Math.floor(clock.now()));
+    });
+    noted = trouble;
+  };
 }
 
 /** An error's code and sentence, if it is one of ours; both hold nothing of the server's. */
 function troubleOf(error: unknown): string {
   return error instanceof DarkMatterError ? `${error.code}: ${error.message}` : reasonOf(error);
 }
-
-const code = (text: string) => (/^[a-z_]{1,40}$/.test(text) ? text : "unknown");

@@ -25,6 +25,10 @@ export interface MirroredCommit {
   readonly root: number;
   /** Equal for every attempt: the server makes one commit of all that carry it. */
   readonly idempotencyKey: string;
+  /** The trace it has there. */
+  readonly trace: string;
+  /** When it was made here; it was not sent before. */
+  readonly madeMs: number;
   /** JSON text. */
   readonly body: string;
   /** Bare; scheme 1 is the one it has here, too. */
@@ -120,26 +124,32 @@ function written(
   });
   return {
     ...place,
+    trace,
+    madeMs: Date.parse(timestamp),
     body,
     chainHash: chainHashV1(payloadHash, tip?.chainHash ?? null),
     integrityHash: chainHashV2(text),
   };
 }
 
-/** What the server made of it. @throws MIRROR_DIFFERS, MIRROR_NO_LEDGER */
+/** What the server made of it, as it answers. */
+interface Acknowledgement {
+  readonly id?: unknown;
+  readonly integrity?: { readonly integrity_hash?: unknown };
+  readonly integrity_v2?: { readonly integrity_hash?: unknown; readonly signature_status?: unknown };
+}
+
+/** Whether a commit of the server's is this one: no other has its time, payload and parent. */
+export function isAcknowledgement({ integrityHash }: MirroredCommit, passport: JsonObject): boolean {
+  return (passport as Acknowledgement).integrity_v2?.integrity_hash === prefixed(integrityHash);
+}
+
+/** @throws MIRROR_DIFFERS, MIRROR_NO_LEDGER */
 export function acknowledged(
   { chainHash, integrityHash }: MirroredCommit,
   answer: JsonObject,
 ): { readonly tip: MirrorTip; readonly signature: string } {
-  const {
-    id,
-    integrity,
-    integrity_v2: second,
-  } = answer as {
-    id?: unknown;
-    integrity?: { integrity_hash?: unknown };
-    integrity_v2?: { integrity_hash?: unknown; signature_status?: unknown };
-  };
+  const { id, integrity, integrity_v2: second } = answer as Acknowledgement;
   if (typeof id !== "string" || !/^ctx_\d{1,16}_[0-9a-f]{8,12}$/.test(id))
     throw mirrorError("MIRROR_NO_LEDGER", "The ledger server acknowledged a commit without naming it.");
   if (integrity?.integrity_hash !== prefixed(chainHash))
