@@ -18,11 +18,15 @@ export function openLog(path: string, also?: DestinationStream): Log {
   file.on("error", () => undefined);
   const logger = pino({ base: { pid: process.pid } }, file);
   const people = also && pino({ base: null }, also);
+  const fileThere = () => statSync(path, { throwIfNoEntry: false });
+  let written = fileThere()?.ino;
   const turnOver = () => {
-    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    if (size < LOG_BYTES_MAX) return;
-    renameSync(path, `${path}.1`);
+    const there = fileThere();
+    if (!there || (there.ino === written && there.size < LOG_BYTES_MAX)) return;
+    // Processes that share a database may share a log; another one may have begun the new file.
+    if (there.ino === written) renameSync(path, `${path}.1`);
     file.reopen();
+    written = fileThere()?.ino;
   };
   turnOver();
   return {
