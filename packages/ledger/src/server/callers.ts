@@ -193,6 +193,8 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
 /** No id holds what a database cannot keep, and one of the engines refuses to look for it. @throws not_found */
 async function handled<By>(way: Way<By>, request: RouteRequest, caller: By): Promise<Answer> {
   if (!Object.values(request.params).every(isStorable)) throw serverError("not_found");
+  // Whoever waited for a turn may have left meanwhile.
+  if (way.isLong) request.signal.throwIfAborted();
   return way.handle(request, caller);
 }
 

@@ -19,6 +19,7 @@ import { createAgents } from "./agents/agents.ts";
 import { dashboardAgentRoutes } from "./agents/dashboard-agents.routes.ts";
 import { retentionJobs } from "./agents/retention.ts";
 import { forBrowsers } from "./browsers.ts";
+import { isCallerGone } from "./caller-gone.ts";
 import { createWays } from "./callers.ts";
 import { chainRoutes } from "./chains/chains.routes.ts";
 import { commitReadRoutes } from "./chains/commits-read.routes.ts";
@@ -109,7 +110,9 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   ];
 
   const handler = createHandler(routes, {
-    onError: ({ method, route, error }) => report("route.failed", { method, route, reason: reasonOf(error) }),
+    onError({ method, route, error }) {
+      if (!isCallerGone(error)) report("route.failed", { method, route, reason: reasonOf(error) });
+    },
     refuse: (refused) => refusalOf(refused, () => toHex(random.bytes(8))),
     isBodyOptional: true,
   });

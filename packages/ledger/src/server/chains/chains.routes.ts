@@ -1,6 +1,7 @@
-import type { Route, RouteContract } from "@darkmatter/surface";
+import type { Route, RouteContract, RouteRequest } from "@darkmatter/surface";
 import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { Ways } from "../callers.ts";
 import { PASSPORT_SCHEMA } from "../commits/passport.ts";
 import { serverError } from "../errors.ts";
@@ -51,9 +52,14 @@ function replay(ports: LedgerServerPorts, ways: Ways): Route {
         { name: "no such commit", params: { id: "ctx_1_000000000000" }, status: 404 },
       ],
     },
-    async handle({ params, search }, { account }) {
-      const { mode, limit, cursor } = queryOf(ReplayQuery, search);
-      const found = await replayOf(ports, account, params.id ?? "", { mode, limit, from: cursor });
+    async handle(request, { account }) {
+      const { mode, limit, cursor } = queryOf(ReplayQuery, request.search);
+      const id = request.params.id ?? "";
+      const found = await replayOf(whileWaitedFor(ports, request), account, id, {
+        mode,
+        limit,
+        from: cursor,
+      });
       if (!found) throw serverError("not_found");
       return answer(200, found);
     },
@@ -74,10 +80,12 @@ function verify(ports: LedgerServerPorts, ways: Ways): Route {
         { name: "no such commit", params: { id: "ctx_1_000000000000" }, status: 404 },
       ],
     },
-    async handle({ params }, { account }) {
-      const id = params.id ?? "";
+    async handle(request, { account }) {
+      const id = request.params.id ?? "";
       const steps: string[] = [];
-      const judged = await judgeChain(ports, account, id, (step) => steps.push(jsonText(verifiedStep(step))));
+      const judged = await judgeChain(whileWaitedFor(ports, request), account, id, (step) =>
+        steps.push(jsonText(verifiedStep(step))),
+      );
       if (!judged) throw serverError("not_found");
       const { verdict, covering } = judged;
       return answer(200, {
@@ -115,10 +123,10 @@ function lineage(ports: LedgerServerPorts, ways: Ways): Route {
         { name: "no such commit", params: { id: "ctx_1_000000000000" }, status: 404 },
       ],
     },
-    async handle({ params }, { account }) {
-      const id = params.id ?? "";
+    async handle(request, { account }) {
+      const id = request.params.id ?? "";
       const texts: string[] = [];
-      const judged = await judgeChain(ports, account, id, (step, { links }) =>
+      const judged = await judgeChain(whileWaitedFor(ports, request), account, id, (step, { links }) =>
         texts.push(jsonText(lineageStep(step, links.length - 1 - step.index))),
       );
       if (!judged) throw serverError("not_found");
@@ -134,8 +142,8 @@ function lineage(ports: LedgerServerPorts, ways: Ways): Route {
 }
 
 function diff(ports: LedgerServerPorts, ways: Ways): Route[] {
-  const compared = async (account: number, a: string, b: string) => {
-    const found = await diffOf(ports, account, a, b);
+  const compared = async (request: RouteRequest, account: number, a: string, b: string) => {
+    const found = await diffOf(whileWaitedFor(ports, request), account, a, b);
     if (!found) throw serverError("not_found");
     return answer(200, found);
   };
@@ -154,7 +162,8 @@ function diff(ports: LedgerServerPorts, ways: Ways): Route[] {
           { name: "no such commit", params: { a: "{ctx}", b: "ctx_1_000000000000" }, status: 404 },
         ],
       },
-      handle: async ({ params }, { account }) => compared(account, params.a ?? "", params.b ?? ""),
+      handle: async (request, { account }) =>
+        compared(request, account, request.params.a ?? "", request.params.b ?? ""),
     }),
     ways.byKey({
       method: "GET",
@@ -170,9 +179,9 @@ function diff(ports: LedgerServerPorts, ways: Ways): Route[] {
           { name: "one only", query: { a: "{ctx}" }, status: 400 },
         ],
       },
-      async handle({ search }, { account }) {
-        const { a, b } = queryOf(DiffQuery, search);
-        return compared(account, a, b);
+      async handle(request, { account }) {
+        const { a, b } = queryOf(DiffQuery, request.search);
+        return compared(request, account, a, b);
       },
     }),
   ];

@@ -1,5 +1,6 @@
 import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { KeyCaller, Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
 import { answer } from "../json-text.ts";
@@ -62,7 +63,8 @@ export function forkRoute(ports: LedgerServerPorts, ways: Ways, commits: Commits
       auditing(ports, caller, async () => {
         await commits.countBytes(caller, request.body.byteLength);
         const wanted = readForkRequest(request, limits.payloadBytes);
-        return answer(200, await fork(ports, commits, caller, { id: request.params.id ?? "", wanted }));
+        const id = request.params.id ?? "";
+        return answer(200, await fork(whileWaitedFor(ports, request), commits, caller, { id, wanted }));
       }),
   });
 }

@@ -1,4 +1,5 @@
 import type { Answer, Route } from "@darkmatter/surface";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { Caller, Ways } from "../callers.ts";
 import { shortId } from "../chains/views.ts";
 import { serverError } from "../errors.ts";
@@ -20,10 +21,10 @@ export function exportRoutes(ports: LedgerServerPorts, ways: Ways, signLog: Sign
       isLong: true,
       summary: "Gives a chain as a file that anyone can check without this server",
       contract: { tag: "exports", answers: answers("the file, in canon-1"), examples },
-      async handle({ params }, caller) {
-        const id = params.id ?? "";
+      async handle(request, caller) {
+        const id = request.params.id ?? "";
         const wishes = { account: caller.account, id, exportedBy: exporterOf(caller) };
-        const body = await exportOf(ports, signLog, wishes);
+        const body = await exportOf(whileWaitedFor(ports, request), signLog, wishes);
         if (body === undefined) throw serverError("not_found");
         return file(body, `darkmatter_ctx_${shortId(id)}.json`);
       },
@@ -34,9 +35,10 @@ export function exportRoutes(ports: LedgerServerPorts, ways: Ways, signLog: Sign
       isLong: true,
       summary: "Gives a chain for people to read, with what it takes to recompute its hashes",
       contract: { tag: "exports", answers: answers("the bundle"), examples },
-      async handle({ params }, caller) {
-        const id = params.id ?? "";
-        const body = await bundleOf(ports, { account: caller.account, id, exportedBy: exporterOf(caller) });
+      async handle(request, caller) {
+        const id = request.params.id ?? "";
+        const wishes = { account: caller.account, id, exportedBy: exporterOf(caller) };
+        const body = await bundleOf(whileWaitedFor(ports, request), wishes);
         if (body === undefined) throw serverError("not_found");
         return { status: 200, headers: { "content-type": JSON_TYPE }, body };
       },

@@ -1,6 +1,7 @@
 import { hasCode } from "@darkmatter/core";
 import type { Answer, Route, RouteRequest } from "@darkmatter/surface";
 import { z } from "zod";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
 import { queryOf } from "../input.ts";
@@ -21,21 +22,22 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
   const { config } = ports;
 
   /** What an active share lets everybody see under this id: a commit with its ancestors, or a trace. */
-  async function publicProof(id: string, from: ShownFrom): Promise<Shown | undefined> {
+  async function publicProof(request: RouteRequest, id: string, from: ShownFrom): Promise<Shown | undefined> {
     const nowMs = ports.clock.now();
+    const walking = whileWaitedFor(ports, request);
     const commit = await placeOfCommit(ports.db, id);
     if (commit)
       return (await isCovered(ports.db, commit, nowMs))
-        ? showChain(ports, commit.account, id, from)
+        ? showChain(walking, commit.account, id, from)
         : undefined;
     const share = await activeTraceShare(ports.db, id, nowMs);
-    return share && showShare(ports, share, from);
+    return share && showShare(walking, share, from);
   }
 
-  async function proof({ params, search }: RouteRequest, base: string): Promise<Answer> {
-    const { from, format } = queryOf(ProofQuery, search);
-    const id = params.id ?? "";
-    const shown = await publicProof(id, format === "json" ? { step: from } : partFrom(from));
+  async function proof(request: RouteRequest, base: string): Promise<Answer> {
+    const { from, format } = queryOf(ProofQuery, request.search);
+    const id = request.params.id ?? "";
+    const shown = await publicProof(request, id, format === "json" ? { step: from } : partFrom(from));
     const url = `${config.baseUrl}/${base}/${encodeURIComponent(id)}`;
     if (format === "json") {
       if (!shown) throw serverError("not_found", "Nothing with this id is shared.");
@@ -85,11 +87,11 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
         },
         examples: [{ name: "a share", params: { shareId: "{share}" }, status: 200 }],
       },
-      async handle({ params, search }) {
-        const { from } = queryOf(StepsQuery, search);
-        const id = params.shareId ?? "";
+      async handle(request) {
+        const { from } = queryOf(StepsQuery, request.search);
+        const id = request.params.shareId ?? "";
         try {
-          const { share, shown } = await openShare(ports, id, partFrom(from));
+          const { share, shown } = await openShare(whileWaitedFor(ports, request), id, partFrom(from));
           return pageAnswer(
             200,
             proofPage(shown, {

@@ -1,6 +1,7 @@
 import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { Ways } from "../callers.ts";
 import { queryOf } from "../input.ts";
 import { answer } from "../json-text.ts";
@@ -34,9 +35,10 @@ export function publicShareRoutes(ports: LedgerServerPorts, ways: Ways, views: V
           { name: "an unknown share", params: { shareId: "share_0000000000000000" }, status: 404 },
         ],
       },
-      async handle({ params, search }) {
-        const { from } = queryOf(StepsQuery, search);
-        const { share, shown } = await openShare(ports, params.shareId ?? "", { step: from });
+      async handle(request) {
+        const { from } = queryOf(StepsQuery, request.search);
+        const id = request.params.shareId ?? "";
+        const { share, shown } = await openShare(whileWaitedFor(ports, request), id, { step: from });
         const { shared } = share;
         return answer(200, {
           shareId: share.id,
@@ -72,8 +74,9 @@ export function publicShareRoutes(ports: LedgerServerPorts, ways: Ways, views: V
         },
         examples: [{ name: "a share", params: { shareId: "{share}" }, status: 200 }],
       },
-      async handle({ params }) {
-        const { share, shown } = await openShare(ports, params.shareId ?? "");
+      async handle(request) {
+        const id = request.params.shareId ?? "";
+        const { share, shown } = await openShare(whileWaitedFor(ports, request), id);
         return {
           status: 200,
           headers: { "content-type": "image/svg+xml; charset=utf-8" },

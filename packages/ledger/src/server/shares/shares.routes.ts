@@ -2,6 +2,7 @@ import { DAY_MS, exceedsCodePoints } from "@darkmatter/core";
 import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { Ways } from "../callers.ts";
 import { parentCommit } from "../commits/commits.store.ts";
 import { serverError } from "../errors.ts";
@@ -92,12 +93,12 @@ function publishRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Ro
           { name: "an unknown commit", params: { id: "ctx_1_000000000000" }, body: {}, status: 404 },
         ],
       },
-      async handle({ params, json }, caller) {
-        const wishes = wishesOf(json);
-        const commit = await parentCommit(db, caller.account, params.id ?? "");
+      async handle(request, caller) {
+        const wishes = wishesOf(request.json);
+        const commit = await parentCommit(db, caller.account, request.params.id ?? "");
         if (!commit) throw serverError("not_found");
         const { account } = caller;
-        const shown = await showChain(ports, account, commit.id);
+        const shown = await showChain(whileWaitedFor(ports, request), account, commit.id);
         if (!shown) throw serverError("not_found");
         const share = await db.write((tx) => shares.makeShare(tx, caller, { ...commit, account }, wishes));
         return made(share, shown);
@@ -122,14 +123,14 @@ function publishRoutes(ports: LedgerServerPorts, ways: Ways, shares: Shares): Ro
           { name: "an unknown trace", params: { traceId: "trc_unknown" }, body: {}, status: 404 },
         ],
       },
-      async handle({ params, json }, caller) {
-        const wishes = wishesOf(json);
-        const trace = params.traceId ?? "";
+      async handle(request, caller) {
+        const wishes = wishesOf(request.json);
+        const trace = request.params.traceId ?? "";
         const { account } = caller;
         const until = await newestOfTrace(db, account, trace);
         if (until === undefined) throw serverError("not_found");
         const shared = { kind: "trace", trace, until } as const;
-        const shown = await showShare(ports, { account, shared });
+        const shown = await showShare(whileWaitedFor(ports, request), { account, shared });
         if (!shown) throw serverError("not_found");
         const share = await db.write((tx) => shares.makeTraceShare(tx, caller, shared, wishes));
         return made(share, shown);
@@ -166,9 +167,9 @@ function describeRoute(ports: LedgerServerPorts, ways: Ways): Route {
         { name: "an unknown commit", params: { id: "ctx_1_000000000000" }, status: 404 },
       ],
     },
-    async handle({ params }, { account }) {
-      const id = params.id ?? "";
-      const shown = await showChain(ports, account, id);
+    async handle(request, { account }) {
+      const id = request.params.id ?? "";
+      const shown = await showChain(whileWaitedFor(ports, request), account, id);
       if (!shown) throw serverError("not_found");
       const share = await shareOfCommit(db, account, id, clock.now());
       const url = share === undefined ? null : urlOf(config, share);
