@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "@darkmatter/core";
 import { createSigner, type Signer } from "@darkmatter/identity";
-import { ledgerServerMigrations } from "@darkmatter/ledger";
+import { ledgerServerMigrations } from "@darkmatter/ledger/server";
 import { buildLargeLedger, type LargeLedger, testServer } from "@darkmatter/ledger/testing";
 import { type Database, migrate, openSqlite, storeMigrations } from "@darkmatter/store";
 import type { Figures } from "../lib/figures.ts";

@@ -16,28 +16,3 @@ export type { ServerAccess } from "./mirror/server-calls.ts";
 export type { LedgerAnswer, LedgerCall, LedgerPeer, LedgerPeers, LedgerPorts } from "./ports.ts";
 export { createLedgerReader, type LedgerReader, type LedgerState, type ReaderPorts } from "./reader.ts";
 export { ledgerMigrations } from "./schema.ts";
-export { createPasswordReset, type PasswordReset } from "./server/accounts/accounts.ts";
-export { scryptPasswords } from "./server/accounts/adapters/scrypt-passwords.ts";
-export { publicationFolder } from "./server/log/adapters/publication-folder.ts";
-export { checkServerLedger, type LedgerCheckOptions } from "./server/log/ledger-check.ts";
-export type { LogKeys } from "./server/log/log-keys.ts";
-export { openLinesFile } from "./server/log/witness/adapters/system-lines-file.ts";
-export {
-  createWitnessServer,
-  type WitnessServer,
-  type WitnessServerPorts,
-} from "./server/log/witness/witness-server.ts";
-export {
-  DEFAULT_LIMITS,
-  type FormerLogKey,
-  type LedgerServerConfig,
-  type LedgerServerLimits,
-  type LedgerServerPorts,
-  type Passwords,
-  type PublicationFolder,
-  type Taken,
-  type Windows,
-} from "./server/ports.ts";
-export { ledgerServerMigrations } from "./server/schema.ts";
-export { createLedgerServer, type LedgerServer } from "./server/server.ts";
-export { databaseWindows, memoryWindows } from "./server/windows.ts";

@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS } from "@darkmatter/ledger";
+import { DEFAULT_LIMITS } from "@darkmatter/ledger/server";
 import { UNLIMITED } from "@darkmatter/surface";
 import { expect, test } from "vitest";
 import { parseLedgerServerSettings } from "./ledger-server-config.ts";

@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, type LedgerServerConfig, type LedgerServerLimits } from "@darkmatter/ledger";
+import { DEFAULT_LIMITS, type LedgerServerConfig, type LedgerServerLimits } from "@darkmatter/ledger/server";
 import { z } from "zod";
 import { nodeError } from "./errors.ts";
 

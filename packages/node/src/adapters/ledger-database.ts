@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ledgerServerMigrations } from "@darkmatter/ledger";
+import { ledgerServerMigrations } from "@darkmatter/ledger/server";
 import { type Database, openPostgres, openSqlite, requireMigrated, storeMigrations } from "@darkmatter/store";
 import { nodeError } from "../errors.ts";
 

@@ -10,7 +10,7 @@ import {
   memoryWindows,
   publicationFolder,
   scryptPasswords,
-} from "@darkmatter/ledger";
+} from "@darkmatter/ledger/server";
 import { createUndiciWire } from "@darkmatter/net";
 import { type Database, migrate, openPostgres, openSqlite, storeMigrations } from "@darkmatter/store";
 import { runJobs, serveHttp } from "@darkmatter/surface";

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createSigner, type Signer } from "@darkmatter/identity";
-import type { FormerLogKey } from "@darkmatter/ledger";
+import type { FormerLogKey } from "@darkmatter/ledger/server";
 import { nodeError } from "../errors.ts";
 import type { LedgerServerSettings } from "../ledger-server-config.ts";
 import { makeFolders } from "./make-folders.ts";

@@ -9,12 +9,11 @@ import { parseConfig } from "../config.ts";
 import { nodeError } from "../errors.ts";
 import { type Places, placesOf, statesOf } from "../places.ts";
 import { VERSION } from "../version.ts";
-import { openLog } from "./log.ts";
 import { makeFolders } from "./make-folders.ts";
 import type { OwnerLock } from "./owner-lock.ts";
 import { homeFolder, namedPassport, type Whereabouts } from "./passport-peek.ts";
 import { socketPlace } from "./socket-place.ts";
-import { type RunningNode, startNode } from "./start-node.ts";
+import type { RunningNode } from "./start-node.ts";
 
 /** After a start, what was compiled is kept for the next: a process that is killed later would not do it. */
 const FLUSH_AFTER_MS = 500;
@@ -61,7 +60,13 @@ export function passportSearch(where: Whereabouts): PassportSearch {
 
 /** Begins to load what a node is made of, while there is still time. */
 export async function warm(options: OwningOptions): Promise<void> {
-  await assemblyOf(options);
+  await Promise.all([assemblyOf(options), running()]);
+}
+
+/** What runs a node. Most commands only ask one that runs: they do not load it. */
+async function running() {
+  const [{ openLog }, { startNode }] = await Promise.all([import("./log.ts"), import("./start-node.ts")]);
+  return { openLog, startNode };
 }
 
 /** Starts the node of whoever holds this agent's lock. It rejects with the lock given back. */
@@ -78,6 +83,7 @@ export async function ownAgent(
   // The passport was replaced between looking for the owner and becoming it: the lock is another agent's.
   if (agent.signer.agentId !== agentId) throw nodeError("PASSPORT_CHANGED");
   const assembly = await assemblyOf(options);
+  const { openLog, startNode } = await running();
   const log = openLog(agent.places.log);
   for (const warning of config.warnings) log.warn("config.warning", { warning });
   undo.move();

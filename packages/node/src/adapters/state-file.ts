@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { hasCode, reasonOf } from "@darkmatter/core";
-import { parseStateFile } from "@darkmatter/mesh";
 import { type Database, nodeFiles, type Read } from "@darkmatter/store";
 import type { Layer } from "../assembly.ts";
 import { nodeError } from "../errors.ts";
@@ -44,13 +43,14 @@ export async function writeState(
   agentId: string,
 ): Promise<void> {
   const present = await nodeFiles.read(path);
-  if (present !== undefined && !isState(present, agentId)) {
+  if (present !== undefined && !(await isState(present, agentId))) {
     throw nodeError("STATE_FILE_KEPT", `${path} is not this agent's state file, so it is left as it is.`);
   }
   await nodeFiles.replace(path, await stateFiles.write(db));
 }
 
-function isState(text: string, agentId: string): boolean {
+async function isState(text: string, agentId: string): Promise<boolean> {
+  const { parseStateFile } = await import("@darkmatter/mesh");
   try {
     parseStateFile(text, agentId);
     return true;

@@ -17,12 +17,10 @@ import { parseConfig } from "../config.ts";
 import { nodeError } from "../errors.ts";
 import { RELAY_PROTOCOL } from "../handshake.ts";
 import { VERSION } from "../version.ts";
-import { bundleFilesIn } from "./bundle-file.ts";
 import { type OwnerCard, readOwnerCard } from "./owner-card.ts";
 import { findOwner } from "./owner-search.ts";
 import { type Agent, assemblyOf, type OwningOptions, openAgent, ownAgent, passportSearch } from "./owning.ts";
 import { openToolClient, type ToolClient } from "./tool-client.ts";
-import { walletsOf } from "./wallets.ts";
 
 /** What a command does its work with. */
 export interface Visit extends ToolClient {
@@ -126,7 +124,11 @@ export async function openLayer(
   purpose: "read" | "write",
   undo: AsyncDisposableStack,
 ): Promise<{ readonly db: Database; readonly layer: Layer }> {
-  const assembly = await assemblyOf(options);
+  const [assembly, { bundleFilesIn }, { walletsOf }] = await Promise.all([
+    assemblyOf(options),
+    import("./bundle-file.ts"),
+    import("./wallets.ts"),
+  ]);
   const card = readOwnerCard(agent.places.ownerCard);
   // Every owner writes a card before anything else: without one there never was any.
   if (purpose === "read" && card === undefined) throw nodeError("NO_NODE");

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MINUTE_MS, reasonOf, systemClock } from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
-import { createWitnessServer, openLinesFile } from "@darkmatter/ledger";
+import { createWitnessServer, openLinesFile } from "@darkmatter/ledger/server";
 import { createUndiciWire } from "@darkmatter/net";
 import { spkiPem } from "@darkmatter/proof";
 import { runJobs, serveHttp } from "@darkmatter/surface";

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { createVerifier } from "@darkmatter/identity";
-import { type PhaseReport, type TogetherReport, verifyBundle, verifyTogether } from "@darkmatter/proof";
+import type { PhaseReport, TogetherReport } from "@darkmatter/proof";
 import { nodeFiles } from "@darkmatter/store";
-import { readBundleFile } from "../adapters/bundle-file.ts";
 import type { DemoNode } from "../adapters/demo-node.ts";
 import { makeBundle } from "./bundle-making.ts";
 import { namesIn, statementText } from "./statement-text.ts";
@@ -32,7 +31,14 @@ export async function exportSide(
   return { node, name, path, steps, witnesses };
 }
 
+/** What checks is loaded by who checks: the table of commands holds the demo, too. */
+const checking = async () => ({
+  ...(await import("@darkmatter/proof")),
+  ...(await import("../adapters/bundle-file.ts")),
+});
+
 export async function checkTogether(files: readonly DemoFile[]): Promise<TogetherReport> {
+  const { readBundleFile, verifyTogether } = await checking();
   const read = async ({ name, path }: DemoFile) => ({ name, text: await readBundleFile(path) });
   return verifyTogether(await Promise.all(files.map(read)), createVerifier().verify);
 }
@@ -53,6 +59,7 @@ export async function checkTampered(
   words: string,
   changed: string,
 ): Promise<PhaseReport[]> {
+  const { readBundleFile, verifyBundle } = await checking();
   const text = new TextDecoder().decode(await readBundleFile(path));
   await nodeFiles.replace(path, text.replace(words, changed));
   const { phases } = await verifyBundle(await readBundleFile(path), createVerifier().verify);

@@ -7,14 +7,11 @@ import {
   type ExitCode,
 } from "@darkmatter/surface";
 import { createProgress } from "../adapters/progress.ts";
-import { examine } from "../doctor/adapters/examine.ts";
 import type { Level } from "../doctor/finding.ts";
 import type { MainOptions } from "../main-options.ts";
 import { plain } from "../plain.ts";
 import { owningOptions } from "./context.ts";
-import { doctorLedger } from "./doctor-ledger.ts";
 import { findingLines } from "./doctor-lines.ts";
-import { doctorWake } from "./doctor-wake.ts";
 
 export function doctorCommand(main: MainOptions): Command {
   return {
@@ -35,8 +32,8 @@ export function doctorCommand(main: MainOptions): Command {
 }
 
 async function special(input: CommandInput, main: MainOptions): Promise<ExitCode> {
-  if (input.args.what === "wake") return doctorWake(input, main);
-  if (input.args.what === "ledger") return doctorLedger(input);
+  if (input.args.what === "wake") return (await import("./doctor-wake.ts")).doctorWake(input, main);
+  if (input.args.what === "ledger") return (await import("./doctor-ledger.ts")).doctorLedger(input);
   input.out.error(
     `The doctor knows no "${plain(input.args.what)}".`,
     "Try: darkmatter doctor wake, or darkmatter doctor ledger",
@@ -45,6 +42,7 @@ async function special(input: CommandInput, main: MainOptions): Promise<ExitCode
 }
 
 async function doctor(input: CommandInput, main: MainOptions): Promise<ExitCode> {
+  const { examine } = await import("../doctor/adapters/examine.ts");
   using progress = createProgress(!input.json);
   const looked: string[] = [];
   const findings = await examine(owningOptions(input, main), (check) => {

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { hasCode, type JsonObject } from "@darkmatter/core";
-import { readUnread } from "@darkmatter/mesh";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { readHookInput } from "../adapters/hook-input.ts";
 import { readHookMarks, writeHookMarks } from "../adapters/hook-marks.ts";
@@ -61,6 +60,7 @@ async function run(hook: Hook, input: CommandInput, main: MainOptions): Promise<
 
 async function saidBy(hook: Hook, given: JsonObject, input: CommandInput, main: MainOptions) {
   const { minTrust } = parseConfig(process.env).agent;
+  const { readUnread } = await import("@darkmatter/mesh");
   const { unread, folder } = await look(owningOptions(input, main), async ({ agent, db }) => ({
     unread: await readUnread(db, minTrust),
     folder: agent.places.folder,

@@ -1,13 +1,5 @@
 import { hasCode } from "@darkmatter/core";
-import {
-  type Commit,
-  type CommitPayload,
-  type Erasure,
-  type Field,
-  type LedgerReader,
-  type ProblemKind,
-  payloadOf,
-} from "@darkmatter/ledger";
+import type { Commit, CommitPayload, Erasure, Field, LedgerReader, ProblemKind } from "@darkmatter/ledger";
 import type { Read } from "@darkmatter/store";
 import type { CommandInput } from "@darkmatter/surface";
 import { look } from "../adapters/visit.ts";
@@ -63,10 +55,11 @@ export async function chainSteps({ db, ledger }: LedgerLook, commitId: string): 
 export type CheckedCommit = Pick<ChainStep, "commit" | "payload" | "problems">;
 
 export async function checkedCommit({ db, ledger }: LedgerLook, commit: Commit): Promise<CheckedCommit> {
-  return { commit, payload: readablePayload(commit), problems: await ledger.checkCommit(db, commit) };
+  return { commit, payload: await readablePayload(commit), problems: await ledger.checkCommit(db, commit) };
 }
 
-function readablePayload(commit: Commit): CommitPayload | null {
+async function readablePayload(commit: Commit): Promise<CommitPayload | null> {
+  const { payloadOf } = await import("@darkmatter/ledger");
   try {
     return payloadOf(commit);
   } catch (error) {

@@ -7,7 +7,7 @@ import { afterAll, expect, test } from "vitest";
 import { startLedgerServer } from "../adapters/ledger-server.ts";
 import { makeLogKey } from "../adapters/log-key-file.ts";
 import { parseLedgerServerSettings } from "../ledger-server-config.ts";
-import { operatorCommands } from "./ledger-operator.ts";
+import { serveCommands } from "./serve.ts";
 
 const home = mkdtempSync(join(tmpdir(), "dm-operator-"));
 afterAll(() => rmSync(home, { recursive: true }));
@@ -26,7 +26,7 @@ const serving = () =>
 
 /** What a command says to a program, or the code it failed with. */
 async function typed(name: string, args: Record<string, string> = {}) {
-  const command = operatorCommands().find((one) => one.name === name);
+  const command = serveCommands().find((one) => one.name === name);
   if (!command) throw new Error(`There is no ${name}.`);
   let said: JsonObject = {};
   let human = "";

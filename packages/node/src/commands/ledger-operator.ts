@@ -1,7 +1,7 @@
 import { hasCode, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier } from "@darkmatter/identity";
-import { checkServerLedger, createPasswordReset, type PasswordReset } from "@darkmatter/ledger";
-import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { checkServerLedger, createPasswordReset, type PasswordReset } from "@darkmatter/ledger/server";
+import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { openLedgerDatabase } from "../adapters/ledger-database.ts";
 import { logKeysOf } from "../adapters/log-key-file.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
@@ -11,34 +11,6 @@ import { databaseUrl, parseLedgerServerSettings } from "../ledger-server-config.
 import { plain, textOption } from "./context.ts";
 import { fsckReportText } from "./fsck-text.ts";
 import { webUrlOf } from "./listening-options.ts";
-
-const database = {
-  flags: "--database <url>",
-  summary: "the server's PostgreSQL URL; by default the file in the home",
-};
-
-/** What the operator of a ledger server does beside it; the server may run meanwhile. */
-export function operatorCommands(): Command[] {
-  return [
-    {
-      name: "ledger check",
-      summary: "check every hash, link, signature and node of the tree of a ledger server's log",
-      arguments: [],
-      options: [database],
-      run: check,
-    },
-    {
-      name: "ledger reset-password",
-      summary: "let the person of an account set a password, once and within a day",
-      arguments: [{ name: "email", required: true, summary: "of the account" }],
-      options: [
-        database,
-        { flags: "--base-url <url>", summary: "the server's URL", default: "http://127.0.0.1:5002" },
-      ],
-      run: resetPassword,
-    },
-  ];
-}
 
 function whereOf({ options }: CommandInput) {
   const settings = parseLedgerServerSettings(process.env);
@@ -50,7 +22,7 @@ function whereOf({ options }: CommandInput) {
   };
 }
 
-async function check(input: CommandInput): Promise<ExitCode> {
+export async function check(input: CommandInput): Promise<ExitCode> {
   const { settings, home, url } = whereOf(input);
   await using db = await openLedgerDatabase(home, url, "read");
   const { key, former } = logKeysToCheckBy(home, settings);
@@ -87,7 +59,7 @@ const anotherKeyText = (publicKey: string) =>
   `Not one checkpoint is by the key it was checked by, ${publicKey}. If the server has another one, check again\n` +
   "with that: --home, DARKMATTER_LOG_KEY_FILE or DARKMATTER_LOG_KEY.";
 
-async function resetPassword(input: CommandInput): Promise<ExitCode> {
+export async function resetPassword(input: CommandInput): Promise<ExitCode> {
   const { home, url } = whereOf(input);
   const baseUrl = webUrlOf(textOption(input.options.baseUrl), "--base-url");
   await using db = await openLedgerDatabase(home, url, "write");

@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 import { hasCode } from "@darkmatter/core";
 import { createVerifier } from "@darkmatter/identity";
-import { type NamedBundle, verifyTogether } from "@darkmatter/proof";
+import type { NamedBundle } from "@darkmatter/proof";
 import { nodeFiles } from "@darkmatter/store";
 import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
-import { readBundleFile } from "../adapters/bundle-file.ts";
 import { nodeError } from "../errors.ts";
 import type { MainOptions } from "../main-options.ts";
 import { makeBundle } from "./bundle-making.ts";
@@ -44,6 +43,7 @@ async function verify(input: CommandInput, main: MainOptions): Promise<ExitCode>
 }
 
 async function checked(input: CommandInput, files: readonly NamedBundle[]): Promise<ExitCode> {
+  const { verifyTogether } = await import("@darkmatter/proof");
   const report = await verifyTogether(files, createVerifier().verify);
   const proven = report.verdict === "verified" && report.bundles.every((one) => isProven(one.report));
   input.out.result(togetherText(report), { verified: proven, ...togetherJson(report) });
@@ -52,6 +52,7 @@ async function checked(input: CommandInput, files: readonly NamedBundle[]): Prom
 
 /** One after another: each may be large. */
 async function readAll(paths: readonly string[]): Promise<NamedBundle[]> {
+  const { readBundleFile } = await import("../adapters/bundle-file.ts");
   const files: NamedBundle[] = [];
   for (const name of paths) files.push({ name, text: await readBundleFile(resolve(name)) });
   return files;

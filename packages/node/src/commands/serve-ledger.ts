@@ -1,8 +1,7 @@
 import { once } from "node:events";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
-import { type RunningLedgerServer, startLedgerServer } from "../adapters/ledger-server.ts";
+import type { RunningLedgerServer } from "../adapters/ledger-server.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
-import { databaseUrl, parseLedgerServerSettings } from "../ledger-server-config.ts";
 import { textOption } from "./context.ts";
 import { hostOption, isLocalHost, portOf, portOption, webUrlOf } from "./listening-options.ts";
 
@@ -32,6 +31,10 @@ export function serveLedgerCommand(): Command {
 }
 
 async function serveLedger({ options, out, signal }: CommandInput): Promise<ExitCode> {
+  const [{ startLedgerServer }, { databaseUrl, parseLedgerServerSettings }] = await Promise.all([
+    import("../adapters/ledger-server.ts"),
+    import("../ledger-server-config.ts"),
+  ]);
   const settings = parseLedgerServerSettings(process.env);
   const database = databaseUrl(textOption(options.database), "--database") ?? settings.database;
   await using server = await startLedgerServer({

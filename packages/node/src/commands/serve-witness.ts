@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { confirmed } from "../adapters/confirm.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
-import { type RunningWitnessServer, startWitnessServer } from "../adapters/witness-server.ts";
+import type { RunningWitnessServer } from "../adapters/witness-server.ts";
 import { nodeError } from "../errors.ts";
 import { textOption } from "./context.ts";
 import { hostOption, isLocalHost, portOf, portOption, webUrlOf } from "./listening-options.ts";
@@ -33,6 +33,7 @@ export function serveWitnessCommand(): Command {
 async function serveWitness({ options, out, signal }: CommandInput): Promise<ExitCode> {
   const logUrl = webUrlOf(textOption(options.logUrl), "--log-url");
   if (logUrl === undefined) throw nodeError("USAGE", "--log-url names the ledger server to be a witness of.");
+  const { startWitnessServer } = await import("../adapters/witness-server.ts");
   await using witness = await startWitnessServer({
     home: homeFolder({ home: textOption(options.home) }, process.env),
     host: textOption(options.host) ?? "127.0.0.1",

@@ -1,9 +1,7 @@
 import { once } from "node:events";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
-import { startAnchorServer } from "../adapters/anchor-server.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
 import { textOption } from "./context.ts";
-import { operatorCommands } from "./ledger-operator.ts";
 import { hostOption, portOf, portOption } from "./listening-options.ts";
 import { serveLedgerCommand } from "./serve-ledger.ts";
 import { serveWitnessCommand } from "./serve-witness.ts";
@@ -32,7 +30,36 @@ export function serveCommands(): Command[] {
   ];
 }
 
+const database = {
+  flags: "--database <url>",
+  summary: "the server's PostgreSQL URL; by default the file in the home",
+};
+
+/** What the operator of a ledger server does beside it; the server may run meanwhile. */
+function operatorCommands(): Command[] {
+  return [
+    {
+      name: "ledger check",
+      summary: "check every hash, link, signature and node of the tree of a ledger server's log",
+      arguments: [],
+      options: [database],
+      run: async (input) => (await import("./ledger-operator.ts")).check(input),
+    },
+    {
+      name: "ledger reset-password",
+      summary: "let the person of an account set a password, once and within a day",
+      arguments: [{ name: "email", required: true, summary: "of the account" }],
+      options: [
+        database,
+        { flags: "--base-url <url>", summary: "the server's URL", default: "http://127.0.0.1:5002" },
+      ],
+      run: async (input) => (await import("./ledger-operator.ts")).resetPassword(input),
+    },
+  ];
+}
+
 async function serveAnchor({ options, out, signal }: CommandInput): Promise<ExitCode> {
+  const { startAnchorServer } = await import("../adapters/anchor-server.ts");
   const port = portOf(options.port);
   const host = textOption(options.host) ?? "127.0.0.1";
   const home = homeFolder({ home: textOption(options.home) }, process.env);
