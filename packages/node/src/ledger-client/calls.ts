@@ -1,11 +1,11 @@
 import { type Clock, hasCode, SECOND_MS } from "@darkmatter/core";
-import type { OutboundMethod, Wire } from "@darkmatter/net";
+import type { OutboundAnswer, OutboundMethod, OutboundRequest, Wire } from "@darkmatter/net";
 import { BUNDLE_BYTES_MAX } from "@darkmatter/proof";
 import type { z } from "zod";
-import { plain } from "../plain.ts";
 import { type ClientErrorCode, clientError } from "./errors.ts";
 import { readAnswer } from "./exact-answer.ts";
-import { maskedKey, type ServerSettings } from "./settings.ts";
+import { createRefusals } from "./refusals.ts";
+import type { ServerSettings } from "./settings.ts";
 
 /** Until an answer begins. */
 const TIMEOUT_MS = 30 * SECOND_MS;
@@ -51,7 +51,8 @@ export interface Calls {
 }
 
 export function createCalls(ports: CallPorts): Calls {
-  const { host, apiKey, wire, clock, signal, progress } = ports;
+  const { host, clock, signal, progress } = ports;
+  const refusals = createRefusals(ports);
 
   async function bytesOf(call: Call): Promise<Uint8Array> {
     let waitedMs = 0;
@@ -74,89 +75,22 @@ export function createCalls(ports: CallPorts): Calls {
 
   async function attempt(call: Call): Promise<Outcome> {
     try {
-      const { status, headers, body } = await exchange(call);
+      const answer = await exchange(ports, call);
+      const { status, headers, body } = answer;
       if (status >= 200 && status < 300) return { kind: "answered", body };
-      if (status === 429) {
-        const retryMs = retryMsOf(headers["retry-after"]);
-        const when = `Try again in ${Math.ceil(retryMs / SECOND_MS)} s.`;
-        return {
-          kind: "busy",
-          retryMs,
-          error: clientError("SERVER_BUSY", `${saidBy(body, "Too many calls.")} ${when}`),
-        };
-      }
-      return { kind: "refused", error: refusalOf(call, status, headers, body) };
+      if (status !== 429) return { kind: "refused", error: refusals.refusalOf(call, answer) };
+      const retryMs = retryMsOf(headers["retry-after"]);
+      const when = `Try again in ${Math.ceil(retryMs / SECOND_MS)} s.`;
+      const said = refusals.saidBy(body, "Too many calls.");
+      return { kind: "busy", retryMs, error: clientError("SERVER_BUSY", `${said} ${when}`) };
     } catch (error) {
       if (hasCode(error, "ABORTED") || !hasAwayCode(error)) throw error;
       return { kind: "away", error: clientError("SERVER_AWAY", `${host} does not answer.`, error) };
     }
   }
 
-  /** Redirects are not followed: the key would go wherever one points. */
-  async function exchange({ method, path, query, body, headers, isAnonymous, isLong }: Call) {
-    if (isAnonymous !== true && apiKey === undefined) throw clientError("KEY_UNSET");
-    const request = {
-      method: method ?? (body === undefined ? "GET" : "POST"),
-      url: host + path + queryText(query ?? {}),
-      reach: "private",
-      maxBytes: BUNDLE_BYTES_MAX,
-      timeoutMs: isLong ? LONG_TIMEOUT_MS : TIMEOUT_MS,
-      signal,
-      headers: {
-        accept: "application/json",
-        ...(body !== undefined && { "content-type": "application/json" }),
-        ...(isAnonymous !== true && { authorization: `Bearer ${apiKey}` }),
-        ...headers,
-      },
-      ...(body !== undefined && { body }),
-    } as const;
-    if (!wire.stream) return wire.request(request);
-    const answer = await wire.stream(request);
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    for await (const piece of answer.body) {
-      pieces.push(piece);
-      size += piece.byteLength;
-      if (size > 1e6) progress?.(`${(size / 1e6).toFixed(1)} MB received`);
-    }
-    return { status: answer.status, headers: answer.headers, body: Buffer.concat(pieces, size) };
-  }
-
-  function refusalOf(
-    { path, refusals }: Call,
-    status: number,
-    headers: Readonly<Record<string, string>>,
-    body: Uint8Array,
-  ) {
-    if (status >= 300 && status < 400) {
-      const where = plain(headers.location ?? "");
-      return clientError(
-        "SERVER_STRANGE",
-        `${host} sends callers elsewhere${where === "" ? "" : ` (${where})`}; that is not followed, so that the API key goes nowhere else.`,
-      );
-    }
-    const said = saidBy(body, `${host} answers ${status} to ${path.split("/").slice(0, 3).join("/")}.`);
-    const meant = refusals?.[status];
-    if (meant !== undefined) return clientError(meant, `${host}: ${said}`);
-    if (status === 401) return clientError("KEY_REFUSED", `${host}: ${said}${keyText()}`);
-    if (status === 404) return clientError("NOT_ON_SERVER", `${host}: ${said}`);
-    return clientError(status >= 500 ? "SERVER_FAILED" : "SERVER_REFUSED", `${host}: ${said}`);
-  }
-
-  const keyText = () => (apiKey === undefined ? "" : ` The key was ${maskedKey(apiKey)}.`);
-
-  /** A server's own words, for a terminal: without control characters, and without the key should it repeat it. */
-  function saidBy(body: Uint8Array, otherwise: string): string {
-    const answer = asObject(textOf(body));
-    const words = typeof answer?.error === "string" ? plain(answer.error).slice(0, 500) : "";
-    if (words === "") return otherwise;
-    const hint = typeof answer?.hint === "string" ? ` ${plain(answer.hint).slice(0, 500)}` : "";
-    const said = words + hint;
-    return apiKey === undefined ? said : said.replaceAll(apiKey, maskedKey(apiKey));
-  }
-
   async function call<S extends z.ZodType>(schema: S, request: Call): Promise<z.infer<S>> {
-    const parsed = schema.safeParse(parsedAnswer(await bytesOf(request)));
+    const parsed = schema.safeParse(parsedAnswer(host, await bytesOf(request)));
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     throw clientError(
@@ -166,14 +100,44 @@ export function createCalls(ports: CallPorts): Calls {
   }
 
   return { bytesOf, call };
+}
 
-  function parsedAnswer(body: Uint8Array): unknown {
-    try {
-      return readAnswer(textOf(body));
-    } catch (error) {
-      throw clientError("SERVER_STRANGE", `${host} answers with something that is no JSON.`, error);
-    }
+/** Redirects are not followed: the key would go wherever one points. */
+async function exchange({ wire, progress, ...settings }: CallPorts, call: Call): Promise<OutboundAnswer> {
+  const request = requestOf(settings, call);
+  if (!wire.stream) return wire.request(request);
+  const answer = await wire.stream(request);
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of answer.body) {
+    pieces.push(piece);
+    size += piece.byteLength;
+    if (size > 1e6) progress?.(`${(size / 1e6).toFixed(1)} MB received`);
   }
+  return { status: answer.status, headers: answer.headers, body: Buffer.concat(pieces, size) };
+}
+
+/** @throws KEY_UNSET */
+function requestOf(
+  { host, apiKey, signal }: Pick<CallPorts, "host" | "apiKey" | "signal">,
+  { method, path, query, body, headers, isAnonymous, isLong }: Call,
+): OutboundRequest {
+  if (isAnonymous !== true && apiKey === undefined) throw clientError("KEY_UNSET");
+  return {
+    method: method ?? (body === undefined ? "GET" : "POST"),
+    url: host + path + queryText(query ?? {}),
+    reach: "private",
+    maxBytes: BUNDLE_BYTES_MAX,
+    timeoutMs: isLong ? LONG_TIMEOUT_MS : TIMEOUT_MS,
+    signal,
+    headers: {
+      accept: "application/json",
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...(isAnonymous !== true && { authorization: `Bearer ${apiKey}` }),
+      ...headers,
+    },
+    ...(body !== undefined && { body }),
+  };
 }
 
 type Outcome =
@@ -185,15 +149,11 @@ type Outcome =
 const AWAY_CODES = ["UNREACHABLE", "TIMEOUT", "CONNECTION_LOST"];
 const hasAwayCode = (error: unknown) => AWAY_CODES.some((code) => hasCode(error, code));
 
-const textOf = (body: Uint8Array) => new TextDecoder().decode(body);
-
-function asObject(text: string): { readonly error?: unknown; readonly hint?: unknown } | undefined {
+function parsedAnswer(host: string, body: Uint8Array): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch {
-    // An answer of something that is no ledger server: its status has to do.
-    return undefined;
+    return readAnswer(new TextDecoder().decode(body));
+  } catch (error) {
+    throw clientError("SERVER_STRANGE", `${host} answers with something that is no JSON.`, error);
   }
 }
 
