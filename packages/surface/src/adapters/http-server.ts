@@ -59,6 +59,12 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   return { port, url: `http://${urlHost(options.host)}:${port}`, close: () => closeApp(app) };
 }
 
+/** The handler checks what comes: the framework's compilers of schemas, a tenth of a node's modules, are not loaded. */
+const noCompiler = () => {
+  throw new Error("no schema is compiled here");
+};
+const NO_SCHEMAS = { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } };
+
 async function createApp(options: HttpServerOptions): Promise<FastifyInstance> {
   const { handler, maxBodyBytes = BODY_BYTES_MAX, onError, admitLarge } = options;
   // Loaded here, so that commands which serve nothing start without it.
@@ -69,6 +75,7 @@ async function createApp(options: HttpServerOptions): Promise<FastifyInstance> {
     keepAliveTimeout: KEEP_ALIVE_MS,
     // The table behind the handler routes: here every path is one, and none is decoded, refused or redirected.
     rewriteUrl: () => "/",
+    schemaController: NO_SCHEMAS,
   });
   app.server.maxConnections = CONNECTIONS_MAX;
   // Imported, the module would load all that it has, a client of its own among it: a tenth of the program's start.
