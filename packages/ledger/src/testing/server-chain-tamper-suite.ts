@@ -83,6 +83,67 @@ export function chainTamperSuite(opened: Opened): void {
     }
   });
 
+  test("lists claim no level that looking again does not give, whatever the row says of itself", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    expect(await listed(server, world)).toEqual([
+      ["valid", "L3", true, "valid"],
+      ["valid", "L3"],
+    ]);
+    const ofContent = /payload|integrity|envelope|signature|attestation|metadata/;
+    for (const [column, change, reason] of DAMAGES.filter(([, , reason]) => ofContent.test(reason.source))) {
+      const row = await server.db.get(`SELECT ${column} AS was FROM ledger_commits WHERE position = ${AT}`);
+      const was = row?.was ?? null;
+      await tamperServer(server, "ledger_commits", set(column), change(was));
+      const [pulled, replayed] = await listed(server, world);
+      const statement = [column, String(change(was)), reason.source];
+      expect([...statement, pulled?.[1], pulled?.[2]]).toEqual([...statement, "L1", false]);
+      if (replayed) expect([...statement, ...replayed]).toEqual([...statement, "broken", "L1"]);
+      await tamperServer(server, "ledger_commits", set(column), was);
+    }
+    const unsigned = `UPDATE ledger_commits SET claims = ? WHERE position = ${AT - 1}`;
+    const claims = {
+      clientMatch: null,
+      signatureStatus: "none",
+      completenessClaim: null,
+      clientSigned: true,
+    };
+    await tamperServer(server, "ledger_commits", unsigned, JSON.stringify(claims));
+    expect((await listed(server, world, AT - 1))[0]).toEqual(["broken", "L1", false, "none"]);
+    const signed = { ...claims, clientSigned: false, signatureStatus: "valid" };
+    await tamperServer(server, "ledger_commits", unsigned, JSON.stringify(signed));
+    expect((await listed(server, world, AT - 1))[0]).toEqual(["broken", "L1", false, "none"]);
+  });
+
+  test("a row that can no longer be read is named where it stood; the others are given", async (context) => {
+    await using server = await opened(context);
+    const world = await chainWorld(server);
+    const { ids, bo, tip } = world;
+    const damages: [string, SqlValue][] = [
+      ["claims", "{"],
+      ["agent", "dm_0000000000000000"],
+    ];
+    // What PostgreSQL's columns refuse to hold, SQLite's do not.
+    if (server.db.dialect === "sqlite") damages.push(["leaf", 7], ["client_time", new Uint8Array(3)]);
+    for (const [column, value] of damages) {
+      const row = await server.db.get(`SELECT ${column} AS was FROM ledger_commits WHERE position = ${AT}`);
+      await tamperServer(server, "ledger_commits", set(column), value);
+      const named = { id: ids[AT], log_position: AT, valid: false, reason: "its row can no longer be read" };
+      const { contexts } = await readChain(server, bo, "/api/pull");
+      const sound = (at: number) => ({ id: ids[at], integrity: { verification_status: "valid" } });
+      expect(contexts).toMatchObject([sound(7), sound(5), named, sound(1)]);
+      const { replay } = await readChain(server, bo, `/api/replay/${tip}`);
+      expect((replay as Json[])[AT]).toMatchObject(named);
+      expect((replay as Json[]).length).toBe(8);
+      await tamperServer(server, "ledger_commits", set(column), row?.was ?? null);
+    }
+    const payload = `UPDATE ledger_payloads SET payload = ? WHERE position = ${AT}`;
+    await tamperServer(server, "ledger_payloads", payload, '{"a":');
+    const { contexts } = await readChain(server, bo, "/api/pull");
+    const status = { verification_status: "broken", verification_reason: expect.stringContaining("payload") };
+    expect((contexts as Json[])[2]).toMatchObject({ id: ids[AT], payload: null, integrity: status });
+  });
+
   test("a changed, unreadable or missing payload is named, wherever it lies", async (context) => {
     await using server = await opened(context);
     const world = await chainWorld(server);
@@ -207,4 +268,30 @@ async function otherTree(server: TestServer): Promise<{ server_sig: string }> {
 async function verdictOf(server: TestServer, { ana, tip }: ChainWorld) {
   const { chain_intact, broken_at, reason } = await readChain(server, ana, `/api/verify/${tip}`);
   return { chain_intact, broken_at, reason };
+}
+
+/** Status, level, whether the client signed, and how: of the signed step as it is pulled, and as it is replayed. */
+async function listed(server: TestServer, { bo, ids, tip, ana }: ChainWorld, at = AT) {
+  const by = at === AT ? bo : ana;
+  const { contexts } = await readChain(server, by, "/api/pull");
+  const { replay } = await readChain(server, by, `/api/replay/${tip}`);
+  const of = (list: unknown) => (list as Passport[]).find(({ id }) => id === ids[at]);
+  const [pulled, replayed] = [of(contexts), of(replay)];
+  return [
+    pulled && [
+      pulled.integrity.verification_status,
+      pulled.assurance_level ?? "L1",
+      pulled.assurance?.client_signed ?? false,
+      pulled.integrity_v2?.signature_status,
+    ],
+    replayed && [replayed.integrity.verification_status, replayed.assurance_level ?? "L1"],
+  ];
+}
+
+interface Passport {
+  readonly id: string;
+  readonly integrity: { readonly verification_status: string };
+  readonly assurance_level?: string;
+  readonly assurance?: { readonly client_signed: boolean };
+  readonly integrity_v2?: { readonly signature_status: string };
 }

@@ -18,7 +18,7 @@ export const NOT_STANDING: LogStanding = { checkpointed: 0, witnessed: 0 };
 export interface Assurance {
   readonly level: AssuranceLevel;
   readonly parts: {
-    readonly chain: true;
+    readonly chain: boolean;
     readonly checkpointed: boolean;
     readonly witnessed: boolean;
     readonly client_signed: boolean;
@@ -30,16 +30,28 @@ export async function readStanding(read: Read): Promise<LogStanding> {
   return { checkpointed: newest?.tree_size ?? 0, witnessed: await sizeWitnessed(read) };
 }
 
-/** The assurance of a commit, wherever it is shown. */
+/** What was found of a commit when it was looked at. */
+export interface AssuranceFacts {
+  /** Its hashes are those of what is stored, and what was signed of it holds. */
+  readonly isSound: boolean;
+  /** A registered key's attestation of it holds. */
+  readonly isClientSigned: boolean;
+  /** Nothing speaks against its place in the log. */
+  readonly isInLog: boolean;
+}
+
+/** The assurance of a commit, wherever it is shown: what its row says of itself does not count. */
 export function assuranceOf(
-  { position, claims }: Pick<StoredCommit, "position" | "claims">,
+  { position }: Pick<StoredCommit, "position">,
+  { isSound, isClientSigned, isInLog }: AssuranceFacts,
   { checkpointed, witnessed }: LogStanding,
 ): Assurance {
+  const isPlaced = isSound && isInLog;
   const parts = {
-    chain: true,
-    checkpointed: position < checkpointed,
-    witnessed: position < witnessed,
-    client_signed: claims.clientSigned,
-  } as const;
+    chain: isSound,
+    checkpointed: isPlaced && position < checkpointed,
+    witnessed: isPlaced && position < witnessed,
+    client_signed: isSound && isClientSigned,
+  };
   return { level: parts.client_signed ? "L3" : parts.witnessed ? "L2" : "L1", parts };
 }

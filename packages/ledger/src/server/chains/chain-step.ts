@@ -9,8 +9,8 @@ import {
 } from "@darkmatter/proof";
 import { secondsTime } from "../../times.ts";
 import type { StoredCommit } from "../commits/commit.ts";
-import { type Soundness, soundnessOf } from "../commits/passport.ts";
-import type { ClientProofs, SignatureFinding } from "./client-proofs.ts";
+import type { ClientProofs } from "./client-proofs.ts";
+import { type Findings, findingsOf } from "./findings.ts";
 import type { TreeRows } from "./tree-rows.ts";
 
 /** A tree that steps are proven to be in: under a signed checkpoint, or the log as it now is. */
@@ -27,12 +27,9 @@ export interface ReadableStep {
   readonly id: string;
   readonly position: number;
   readonly commit: StoredCommit;
-  readonly soundness: Soundness;
+  readonly found: Findings;
   /** It follows the step before it, and says so. */
   readonly linkHolds: boolean;
-  readonly signature: SignatureFinding;
-  /** `undefined` where there is none; `null` where it holds. */
-  readonly attestation: string | null | undefined;
   /** Its leaf is that of the commit, and leads to the anchor's root. */
   readonly isInLog: boolean;
   /** What is wrong with it; `null` where nothing is. */
@@ -72,28 +69,19 @@ export async function stepOf(
   index: number,
   around: StepSurroundings,
 ): Promise<ReadableStep> {
-  const soundness = soundnessOf(commit);
+  const found = await findingsOf(commit, around.proofs);
   const linkFault = linkFaultOf(commit, index, around);
-  const signature = await around.proofs.signature(commit);
-  const attestation = await around.proofs.attestation(commit);
   const rowFault = await rowFaultOf(commit, around.tree);
   const leadsUp = await leadsTo(commit, around.anchor, around.tree.readNode);
-  const own =
-    (soundness.status === "broken" ? soundness.reason : null) ??
-    linkFault ??
-    (signature.holds ? null : `the agent's signature is ${signature.result}`) ??
-    (attestation ? `the client's attestation does not hold: ${attestation}` : null) ??
-    rowFault;
+  const own = (found.status === "broken" ? found.reason : null) ?? linkFault ?? rowFault;
   return {
     kind: "readable",
     index,
     id: commit.id,
     position: commit.position,
     commit,
-    soundness,
+    found,
     linkHolds: linkFault === null,
-    signature,
-    attestation,
     isInLog: rowFault === null && leadsUp,
     fault:
       own !== null

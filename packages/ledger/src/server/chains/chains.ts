@@ -1,8 +1,5 @@
-import { DarkMatterError } from "@darkmatter/core";
 import { inclusionProof, type ReadNode } from "@darkmatter/proof";
-import type { Read } from "@darkmatter/store";
-import type { StoredCommit } from "../commits/commit.ts";
-import { commitsAt } from "../commits/commits.store.ts";
+import { readCommits, UNREADABLE_ROW } from "../commits/read-commits.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { type Anchor, type Step, stepOf } from "./chain-step.ts";
 import { type Link, linksFrom, positionOf } from "./chains.store.ts";
@@ -84,7 +81,10 @@ export async function* walkChain(
   let before: Step | undefined;
   let index = 0;
   for (const links of pagesOf(chain.links)) {
-    const commits = await readCommits(db, links);
+    const commits = await readCommits(
+      db,
+      links.map(({ position }) => position),
+    );
     await prepareTree(tree, links, anchorAt, wishes.also);
     const steps: Step[] = [];
     for (const link of links) {
@@ -116,7 +116,7 @@ const unreadable = ({ id, position }: Link, index: number): Step => ({
   index,
   id,
   position,
-  fault: { reason: "its row can no longer be read", isOwn: true },
+  fault: { reason: UNREADABLE_ROW, isOwn: true },
 });
 
 function* pagesOf(links: readonly Link[]): Generator<readonly Link[]> {
@@ -132,32 +132,6 @@ function* pagesOf(links: readonly Link[]): Generator<readonly Link[]> {
     bytes += link.payloadBytes;
   }
   if (page.length > 0) yield page;
-}
-
-/** By position. A row that something was done to is left out, without taking the others along. */
-async function readCommits(read: Read, links: readonly Link[]): Promise<Map<number, StoredCommit>> {
-  const positions = links.map(({ position }) => position);
-  const found = (await commitsOrNone(read, positions)) ?? [];
-  if (found.length < positions.length && positions.length > 1) {
-    const each: StoredCommit[] = [];
-    for (const position of positions) each.push(...((await commitsOrNone(read, [position])) ?? []));
-    return byPosition(each);
-  }
-  return byPosition(found);
-}
-
-const byPosition = (commits: readonly StoredCommit[]) =>
-  new Map(commits.map((commit) => [commit.position, commit]));
-
-/** `undefined` where one of them is damaged. */
-async function commitsOrNone(read: Read, positions: readonly number[]): Promise<StoredCommit[] | undefined> {
-  try {
-    return await commitsAt(read, positions);
-  } catch (error) {
-    // LEDGER_DAMAGED for columns that hold something else, SyntaxError for claims that are no JSON any more.
-    if (error instanceof DarkMatterError || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function prepareTree(

@@ -3,17 +3,16 @@ import { spkiPem } from "@darkmatter/proof";
 import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { Ways } from "../callers.ts";
-import { commitOfAccount, commitsAt } from "../commits/commits.store.ts";
-import { soundnessOf } from "../commits/passport.ts";
+import { commitOfAccount } from "../commits/commits.store.ts";
 import { serverError } from "../errors.ts";
 import { queryOf } from "../input.ts";
 import { answer, RawJson } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
-import { readStanding } from "./assurance.ts";
 import { addressedTo, retentionOf } from "./chains.store.ts";
 import { createClientProofs, VERIFIED } from "./client-proofs.ts";
-import { passportIn } from "./views.ts";
+import { listCommits } from "./listed.ts";
 
 const PULL_MAX = 1000;
 /** Payloads of one answer, but for a single larger one. */
@@ -30,7 +29,7 @@ export function commitReadRoutes(ports: LedgerServerPorts, ways: Ways): Route[] 
   return [pull(ports, ways), retention(ports, ways), signature(ports, ways)];
 }
 
-function pull({ db, clock, config }: LedgerServerPorts, ways: Ways): Route {
+function pull(ports: LedgerServerPorts, ways: Ways): Route {
   return ways.byKey({
     method: "GET",
     path: "/api/pull",
@@ -44,23 +43,22 @@ function pull({ db, clock, config }: LedgerServerPorts, ways: Ways): Route {
         { name: "the newest", query: { limit: "1", since: "2020-01-01T00:00:00Z" }, status: 200 },
       ],
     },
-    async handle({ search }, { account, agentId, agentName }) {
-      const { since, limit, cursor } = queryOf(PullQuery, search);
-      const found = await addressedTo(db, account, agentId, {
+    async handle(request, { account, agentId, agentName }) {
+      const { since, limit, cursor } = queryOf(PullQuery, request.search);
+      const found = await addressedTo(ports.db, account, agentId, {
         before: cursor ?? Number.MAX_SAFE_INTEGER,
         sinceMs: since === undefined ? 0 : (parseTime(since) ?? 0),
         limit: limit + 1,
       });
       const shown = found.slice(0, fittingIn(found, limit));
-      const around = { baseUrl: config.baseUrl, nowMs: clock.now(), standing: await readStanding(db) };
-      const commits = await commitsAt(
-        db,
+      const commits = await listCommits(
+        whileWaitedFor(ports, request),
         shown.map(({ position }) => position),
       );
       return answer(200, {
         agentId,
         agentName,
-        contexts: commits.reverse().map((commit) => passportIn(commit, soundnessOf(commit), around)),
+        contexts: commits.map(({ passport }) => passport),
         count: commits.length,
         nextCursor: shown.length < found.length ? String(shown.at(-1)?.position) : undefined,
       });

@@ -36,7 +36,7 @@ export function createVerdict() {
       const fault = step.fault && { ...step.fault, id: step.id };
       if (fault) any ??= fault;
       if (fault?.isOwn) own ??= fault;
-      if (step.kind === "unreadable" || !step.soundness.envelopeHolds) steps.envelopesHold = false;
+      if (step.kind === "unreadable" || !step.found.envelopeHolds) steps.envelopesHold = false;
       if (step.kind === "unreadable") return;
       if (step.commit.forkOf !== null) forks.push(step.id);
       if (step.commit.prunedMs !== null && step.commit.payload === null) steps.pruned++;

@@ -1,8 +1,10 @@
+import { millisecondsTime } from "../../times.ts";
 import type { StoredCommit } from "../commits/commit.ts";
 import { passportOf, type Soundness } from "../commits/passport.ts";
 import { type Answerable, RawJson } from "../json-text.ts";
 import { assuranceOf, type LogStanding } from "./assurance.ts";
-import type { Step } from "./chain-step.ts";
+import type { ReadableStep, Step, UnreadableStep } from "./chain-step.ts";
+import type { SignatureFinding } from "./client-proofs.ts";
 import type { CoveringCheckpoint } from "./signed-tree.ts";
 
 /** What all passports of one answer have in common. */
@@ -12,19 +14,35 @@ export interface PassportSurroundings {
   readonly standing: LogStanding;
 }
 
+/** What was found of a commit, as far as it was looked at. */
+export type PassportFacts = Soundness & {
+  /** Where only its hashes were looked at, as it was when the commit was accepted. */
+  readonly isClientSigned?: boolean;
+  readonly isInLog?: boolean;
+  readonly signature?: SignatureFinding;
+};
+
 /** A commit's passport, as of now. */
 export function passportIn(
   commit: StoredCommit,
-  soundness: Soundness,
+  found: PassportFacts,
   { baseUrl, nowMs, standing }: PassportSurroundings,
 ) {
+  const { isClientSigned = commit.claims.clientSigned, isInLog = true } = found;
+  const isSound = found.status !== "broken";
+  const { signature } = found;
   return passportOf(commit, {
     baseUrl,
-    soundness,
+    soundness: found,
+    signatureStatus: signature?.holds === false ? signature.result : commit.claims.signatureStatus,
     verifiedAtMs: nowMs,
-    assurance: assuranceOf(commit, standing),
+    assurance: assuranceOf(commit, { isSound, isClientSigned, isInLog }, standing),
   });
 }
+
+/** A step's passport: of a commit whose way to the root of the log was followed. */
+export const stepPassport = ({ commit, found, isInLog }: ReadableStep, around: PassportSurroundings) =>
+  passportIn(commit, { ...found, isInLog }, around);
 
 /** Who committed, as the command line reads it. */
 export function agentInfoOf({ agent, agentName, role, provider, model }: StoredCommit) {
@@ -51,15 +69,15 @@ export function verifiedStep(step: Step) {
       reason: step.fault.reason,
     };
   }
-  const { soundness, attestation } = step;
+  const { found } = step;
   return {
     id: step.id,
-    payload_ok: soundness.payloadHolds,
-    chain_ok: soundness.chainHolds,
-    envelope_ok: soundness.envelopeHolds,
+    payload_ok: found.payloadHolds,
+    chain_ok: found.chainHolds,
+    envelope_ok: found.envelopeHolds,
     link_ok: step.linkHolds,
-    signature: step.signature.result,
-    attestation: attestation === undefined ? undefined : (attestation ?? "valid"),
+    signature: found.signature.result,
+    attestation: found.attestation === undefined ? undefined : (found.attestation ?? "valid"),
     in_log: step.isInLog,
     pruned: step.commit.payload === null && step.commit.prunedMs !== null ? true : undefined,
     reason: step.fault?.reason,
@@ -78,7 +96,8 @@ export function coveringView({ checkpoint, signatures, signedBy, coversTip }: Co
 
 /** One step of a lineage: without its payload, hashes bare. `depth` counts from the tip, which has 0. */
 export function lineageStep(step: Step, depth: number): Answerable {
-  if (step.kind === "unreadable") return { id: step.id, verified: false, chainValid: false, depth };
+  if (step.kind === "unreadable")
+    return { id: step.id, verified: false, chainValid: false, reason: step.fault.reason, depth };
   const { commit } = step;
   return {
     id: commit.id,
@@ -92,9 +111,28 @@ export function lineageStep(step: Step, depth: number): Answerable {
     branchKey: commit.branch,
     traceId: commit.trace,
     timestamp: commit.timestamp,
-    verified: step.soundness.status === "valid" && step.fault === null,
-    chainValid: step.soundness.chainHolds && step.linkHolds,
+    verified: step.found.status === "valid" && step.fault === null,
+    chainValid: step.found.chainHolds && step.linkHolds,
     depth,
+  };
+}
+
+/** What is said of a row that can no longer be read, beside its id. */
+export function unreadableRow(
+  { position, fault }: Pick<UnreadableStep, "position" | "fault">,
+  { nowMs }: Pick<PassportSurroundings, "nowMs">,
+) {
+  return {
+    log_position: position,
+    valid: false,
+    unreadable: true,
+    reason: fault.reason,
+    integrity: {
+      verification_status: "broken",
+      verification_reason: fault.reason,
+      verified_at: millisecondsTime(nowMs),
+      chainValid: false,
+    },
   };
 }
 
@@ -102,9 +140,9 @@ export function lineageStep(step: Step, depth: number): Answerable {
 export function replayStep(step: Step, isFull: boolean, around: PassportSurroundings): Answerable {
   const at = { step: step.index + 1, id: step.id, short_id: shortId(step.id) };
   if (step.kind === "unreadable")
-    return { ...at, integrity: { chainValid: false }, payload: isFull ? null : undefined };
+    return { ...at, ...unreadableRow(step, around), payload: isFull ? null : undefined };
   const { commit } = step;
-  const passport = passportIn(commit, step.soundness, around);
+  const passport = stepPassport(step, around);
   return {
     ...at,
     eventType: eventTypeOf(commit),

@@ -16,6 +16,8 @@ export interface Soundness {
   readonly payloadHolds: boolean | null;
   readonly chainHolds: boolean;
   readonly envelopeHolds: boolean;
+  /** The payload can be shown: its text is still JSON. */
+  readonly isLegible: boolean;
 }
 
 /** Of a commit that was just made. */
@@ -25,6 +27,7 @@ export const SOUND: Soundness = {
   payloadHolds: true,
   chainHolds: true,
   envelopeHolds: true,
+  isLegible: true,
 };
 
 /** The envelope whose hash is scheme 2, from what is stored. */
@@ -40,7 +43,8 @@ export function envelopeOf(commit: StoredCommit) {
 
 /** Recomputes the commit's hashes. Whether its parent and its place in the log hold is for whoever walks the chain. */
 export function soundnessOf(commit: StoredCommit): Soundness {
-  const payloadHolds = commit.payload === null ? null : payloadHashOf(commit.payload) === commit.payloadHash;
+  const payloadHash = commit.payload === null ? null : payloadHashOf(commit.payload);
+  const payloadHolds = payloadHash === null ? null : payloadHash === commit.payloadHash;
   const chainHolds = chainHashV1(commit.payloadHash, commit.parentChainHash) === commit.chainHash;
   const envelopeHolds = chainHashV2(envelopeText(envelopeOf(commit))) === commit.integrityHash;
   const isMissing = commit.payload === null && commit.prunedMs === null;
@@ -53,16 +57,10 @@ export function soundnessOf(commit: StoredCommit): Soundness {
         : !envelopeHolds
           ? "the envelope is not what its hash says"
           : null;
-  if (reason !== null) return { status: "broken", reason, payloadHolds, chainHolds, envelopeHolds };
-  if (payloadHolds === null)
-    return {
-      status: "unverified",
-      reason: "the payload was pruned",
-      payloadHolds,
-      chainHolds,
-      envelopeHolds,
-    };
-  return { status: "valid", reason: null, payloadHolds, chainHolds, envelopeHolds };
+  const found = { payloadHolds, chainHolds, envelopeHolds, isLegible: payloadHash !== undefined };
+  if (reason !== null) return { status: "broken", reason, ...found };
+  if (payloadHolds === null) return { status: "unverified", reason: "the payload was pruned", ...found };
+  return { status: "valid", reason: null, ...found };
 }
 
 /** H(canon-1) of a payload's text; `undefined` for a text that is no JSON any more. */
@@ -74,6 +72,10 @@ function payloadHashOf(text: string): string | undefined {
     return undefined;
   }
 }
+
+/** A payload as answers have it: `null` where it was pruned, and for a text that would end the answer's own JSON. */
+export const payloadIn = ({ payload }: StoredCommit, { isLegible }: Pick<Soundness, "isLegible">) =>
+  payload === null || !isLegible ? null : new RawJson(payload);
 
 /** Hashes of scheme 1, as answers have them. */
 export function hashesOf({ payloadHash, chainHash, parentChainHash }: StoredCommit) {
@@ -88,6 +90,7 @@ export function hashesOf({ payloadHash, chainHash, parentChainHash }: StoredComm
 export interface PassportView {
   readonly baseUrl: string;
   readonly soundness: Soundness;
+  readonly signatureStatus: string;
   readonly verifiedAtMs: number;
   readonly assurance: Assurance;
 }
@@ -121,7 +124,7 @@ export function passportOf(commit: StoredCommit, view: PassportView) {
       to_agent_name: commit.toAgentName,
       timestamp: commit.timestamp,
     },
-    payload: commit.payload === null ? null : new RawJson(commit.payload),
+    payload: payloadIn(commit, soundness),
     payload_pruned_at: commit.prunedMs === null ? undefined : millisecondsTime(commit.prunedMs),
     integrity: {
       ...hashesOf(commit),
@@ -142,7 +145,7 @@ export function passportOf(commit: StoredCommit, view: PassportView) {
       key_id: commit.keyId,
       envelope: { ...envelopeOf(commit) },
       client_match: claims.clientMatch,
-      signature_status: claims.signatureStatus,
+      signature_status: view.signatureStatus,
     },
   } satisfies Answerable;
 }

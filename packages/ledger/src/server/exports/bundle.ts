@@ -8,7 +8,7 @@ import type { ReadableStep, Step } from "../chains/chain-step.ts";
 import { anchorsOf, type Chain, openChain, walkChain } from "../chains/chains.ts";
 import { checkpointFault } from "../chains/judged.ts";
 import { createVerdict } from "../chains/verdict.ts";
-import { type PassportSurroundings, passportIn } from "../chains/views.ts";
+import { type PassportSurroundings, stepPassport } from "../chains/views.ts";
 import { type Answerable, jsonText } from "../json-text.ts";
 import { type ExportPorts, type ExportWishes, newExportId } from "./export.ts";
 import { bodyOf, commaed } from "./long-answer.ts";
@@ -87,8 +87,9 @@ function readable(step: Step): ReadableStep {
   return step;
 }
 
-function shown({ commit, soundness, index }: ReadableStep, around: PassportSurroundings): Answerable {
-  const passport = passportIn(commit, soundness, around);
+function shown(step: ReadableStep, around: PassportSurroundings): Answerable {
+  const { commit, index } = step;
+  const passport = stepPassport(step, around);
   return {
     step: index + 1,
     id: passport.id,

@@ -18,7 +18,7 @@ import { CanonicalJson } from "./canonical-text.ts";
 
 /** What `commits` has of a step beside its passport (docs/proof.md section 3). */
 export async function flatMembers(
-  { commit, signature }: ReadableStep,
+  { commit, found: { signature } }: ReadableStep,
   readNode: ReadNode,
   covering: CoveringCheckpoint | undefined,
   baseUrl: string,

@@ -16,7 +16,7 @@ import {
 import { checkpointFault } from "../chains/judged.ts";
 import type { CoveringCheckpoint } from "../chains/signed-tree.ts";
 import { createVerdict } from "../chains/verdict.ts";
-import { type PassportSurroundings, passportIn } from "../chains/views.ts";
+import { type PassportSurroundings, stepPassport } from "../chains/views.ts";
 import type { Answerable } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { canonicalText } from "./canonical-text.ts";
@@ -162,7 +162,7 @@ async function* passports(sources: Sources, onStep: (step: ReadableStep) => void
     yield steps.map((step) => {
       const readable = readableOf(step);
       onStep(readable);
-      return canonicalText(passportIn(readable.commit, readable.soundness, sources.around));
+      return canonicalText(stepPassport(readable, sources.around));
     });
   }
 }
@@ -174,7 +174,7 @@ async function* commits(sources: Sources): AsyncGenerator<string[]> {
     for (const step of steps) {
       const readable = readableOf(step);
       const flat = await flatMembers(readable, tree.readNode, covering, around.baseUrl);
-      const passport = passportIn(readable.commit, readable.soundness, around);
+      const passport = stepPassport(readable, around);
       texts.push(canonicalText({ ...passport, ...flat }));
     }
     yield texts;

@@ -1,14 +1,20 @@
 import { prefixed } from "@darkmatter/proof";
 import { millisecondsTime } from "../../times.ts";
 import { eventTypeOf } from "../chains/views.ts";
-import { envelopeOf, hashesOf } from "../commits/passport.ts";
-import { type Answerable, RawJson } from "../json-text.ts";
+import { envelopeOf, hashesOf, payloadIn } from "../commits/passport.ts";
+import type { Answerable } from "../json-text.ts";
 import type { NumberedStep, Shown } from "./shared-chain.ts";
 
 /** A step of `GET /api/chain/:shareId` (ledger.md 3.12). */
 export function replayStep({ number, step }: NumberedStep): Answerable {
   if (step.kind === "unreadable")
-    return { step: number, id: step.id, unreadable: true, integrity: { chainValid: false } };
+    return {
+      step: number,
+      id: step.id,
+      unreadable: true,
+      reason: step.fault.reason,
+      integrity: { chainValid: false },
+    };
   const { commit } = step;
   return {
     step: number,
@@ -18,7 +24,7 @@ export function replayStep({ number, step }: NumberedStep): Answerable {
     model: commit.model,
     provider: commit.provider,
     agentName: commit.agentName,
-    payload: commit.payload === null ? null : new RawJson(commit.payload),
+    payload: payloadIn(commit, step.found),
     integrity: { ...hashesOf(commit), chainValid: step.fault === null },
     timestamp: millisecondsTime(commit.acceptedMs),
     isFork: commit.forkOf !== null,
@@ -48,7 +54,7 @@ export function proofStep({ step }: NumberedStep): Answerable {
     integrity_v2: { integrity_hash: prefixed(commit.integrityHash), envelope: { ...envelopeOf(commit) } },
     log_position: commit.position,
     leaf_hash: commit.leaf,
-    payload: commit.payload === null ? null : new RawJson(commit.payload),
+    payload: payloadIn(commit, step.found),
     payload_pruned_at: commit.prunedMs === null ? undefined : millisecondsTime(commit.prunedMs),
   };
 }
@@ -59,8 +65,8 @@ export function verificationOf({ step }: NumberedStep): Answerable {
   return {
     id: step.id,
     /** `null`: the payload was pruned. */
-    payload_hash_verified: isReadable ? step.soundness.payloadHolds : false,
-    chain_verified: isReadable && step.soundness.chainHolds && step.soundness.envelopeHolds,
+    payload_hash_verified: isReadable ? step.found.payloadHolds : false,
+    chain_verified: isReadable && step.found.chainHolds && step.found.envelopeHolds,
     parent_link_verified: isReadable && step.linkHolds,
     in_log: isReadable && step.isInLog,
     reason: step.fault?.reason ?? null,
