@@ -51,6 +51,10 @@ const KINDS = {
     "The log has no key.",
     "Make one, and keep a copy where only you can read it: darkmatter keys generate --log. To try things out: --dev",
   ),
+  LOG_KEY_EXISTS: kind(
+    "The log has a key already.",
+    "Go on with it: darkmatter serve ledger. Another key would be another log; to make one for that, name its file with -o.",
+  ),
   LOG_KEY_REFUSED: kind(
     "The log's key cannot be used.",
     "It is an Ed25519 key in PEM (PKCS#8), readable by its owner alone. Put the right one there: another one would be another log.",

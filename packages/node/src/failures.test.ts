@@ -122,8 +122,10 @@ test("a node that may choose its port comes back to the one its peers know", SLO
 
 test("a second up stands by and takes over", SLOW, async () => {
   using home = testHome();
-  await using first = startProgram(home, ["up", "--json"]);
+  await using first = startProgram(home, ["up", "--json"], { DARKMATTER_LEDGER_URL: "https://ledger.test" });
   const owner = await first.firstLine();
+  // What is set and comes to nothing is said where it was typed.
+  expect(owner.warnings).toEqual([expect.stringContaining("nothing is mirrored")]);
   await using second = startProgram(home, ["up", "--json"]);
   first.child.kill("SIGKILL");
   const successor = await second.firstLine();

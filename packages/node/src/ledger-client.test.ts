@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningLedgerServer } from "./adapters/ledger-server.ts";
 import {
@@ -92,8 +92,11 @@ describe("init", () => {
     expect(keyIn(second)).not.toBe(keyIn(first));
     expect(statSync(join(second.folder, ".env")).mode & 0o777).toBe(0o600);
 
+    const named = await second.json("init", "--beside", join(first.folder, ".env"), "--env", "append");
+    expect(named.code).toBe(0);
+
     const [me, other] = [await first.json("me"), await second.json("me")];
-    expect(other.said).toMatchObject({ agentName: "second", accountId: me.said.accountId });
+    expect(other.said).toMatchObject({ agentName: basename(second.folder), accountId: me.said.accountId });
     expect((await second.json("verify", commit, "--server")).code).toBe(0);
   });
 

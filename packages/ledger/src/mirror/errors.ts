@@ -4,6 +4,10 @@ const kind = (message: string, hint: string) => ({ status: 502, retryable: true,
 
 /** What keeps a log from being mirrored. */
 export const mirrorError = errorsOf({
+  MIRROR_UNREACHABLE: kind(
+    "The ledger server cannot be reached.",
+    "Check that it runs and that DARKMATTER_LEDGER_URL is its address; what is missing there is sent once it answers.",
+  ),
   MIRROR_REFUSED: kind(
     "The ledger server refused a commit.",
     "Is DARKMATTER_LEDGER_URL the server's own address? Its log says more.",

@@ -271,7 +271,7 @@ test("while the server is away the node acts on, and is asked for more and more 
   // Five minutes: at 0, 5, 15, 35, 75, 155 s.
   expect(one.sent.length).toBeGreaterThan(3);
   expect(one.sent.length).toBeLessThan(8);
-  expect(one.reported).toEqual([expect.stringContaining("UNREACHABLE")]);
+  expect(one.reported).toEqual([expect.stringContaining("MIRROR_UNREACHABLE: The ledger server")]);
   expect(await one.state()).toMatchObject({
     next: 0,
     agentId: "",

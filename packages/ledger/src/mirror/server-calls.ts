@@ -1,7 +1,8 @@
-import { isJsonObject, type JsonObject, parseJson, SECOND_MS } from "@darkmatter/core";
+import { hasCode, isJsonObject, type JsonObject, parseJson, SECOND_MS } from "@darkmatter/core";
 import type { Wire } from "@darkmatter/net";
 import { mirrorError } from "./errors.ts";
 
+const AWAY_CODES = ["UNREACHABLE", "TIMEOUT", "CONNECTION_LOST"];
 const TIMEOUT_MS = 20 * SECOND_MS;
 /** A commit's answer repeats the payload and adds its proof. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
@@ -30,7 +31,7 @@ export function serverCalls(wire: Wire, { url, apiKey }: ServerAccess, signal: A
     idempotencyKey?: string,
   ): Promise<JsonObject> {
     // Redirects are not followed: the key is for this server alone.
-    const answer = await wire.request({
+    const request = {
       method,
       url: `${url}${path}`,
       headers: {
@@ -43,6 +44,10 @@ export function serverCalls(wire: Wire, { url, apiKey }: ServerAccess, signal: A
       reach: "private",
       maxBytes: ANSWER_BYTES_MAX,
       signal,
+    } as const;
+    const answer = await wire.request(request).catch((error: unknown) => {
+      const isAway = AWAY_CODES.some((code) => hasCode(error, code));
+      throw isAway ? mirrorError("MIRROR_UNREACHABLE", undefined, error) : error;
     });
     if (answer.status === 429) throw mirrorPause(answer.headers["retry-after"]);
     const value = parseJson(new TextDecoder().decode(answer.body));

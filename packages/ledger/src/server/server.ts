@@ -137,7 +137,11 @@ function refusalOf({ status, code, message, hint, allow }: Refused, newRequestId
   const isOurs = status >= 500;
   return answer(
     status,
-    { error: message, code, hint, request_id: isOurs ? newRequestId() : undefined },
+    { error: message, code, hint: hint ?? hintTo(status), request_id: isOurs ? newRequestId() : undefined },
     allow === undefined ? {} : { allow },
   );
 }
+
+/** Whoever calls what is not there may look at what is. */
+const hintTo = (status: number) =>
+  status === 404 || status === 405 ? "All calls of this server are at /docs." : undefined;

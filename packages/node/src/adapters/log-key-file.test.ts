@@ -37,7 +37,7 @@ test("a key that was made is read again, and is its owner's alone", () => {
   expect(modeOf(join(file, ".."))).toBe(0o700);
   // A log's key is never replaced by the way.
   const before = readFileSync(file, "utf8");
-  expect(codeOf(() => makeLogKey(file))).toBe("FILE_EXISTS");
+  expect(codeOf(() => makeLogKey(file))).toBe("LOG_KEY_EXISTS");
   expect(readFileSync(file, "utf8")).toBe(before);
 });
 

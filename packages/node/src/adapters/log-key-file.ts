@@ -41,7 +41,7 @@ export function readLogKey({ text, file }: LogKeySource): Signer {
   return signerOf(privateText(file), `The key in ${file} cannot be used.`);
 }
 
-/** Makes a key where there is none, readable by its owner alone. @throws FILE_EXISTS, LOG_KEY_REFUSED */
+/** Makes a key where there is none, readable by its owner alone. @throws LOG_KEY_EXISTS, LOG_KEY_REFUSED */
 export function makeLogKey(file: string): Signer {
   const { privateKey } = generateKeyPairSync("ed25519");
   const pem = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
@@ -50,7 +50,7 @@ export function makeLogKey(file: string): Signer {
     makeFolders(dirname(file));
     descriptor = openSync(file, "wx", 0o600);
   } catch (error) {
-    if (codeOf(error) === "EEXIST") throw nodeError("FILE_EXISTS", `There is a key in ${file} already.`);
+    if (codeOf(error) === "EEXIST") throw nodeError("LOG_KEY_EXISTS", `There is a key in ${file} already.`);
     throw nodeError("LOG_KEY_REFUSED", `The key cannot be written to ${file}.`, error);
   }
   try {

@@ -100,12 +100,15 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
   const { agentId } = agent.signer;
   const lan = lanUrls(url);
   const { stdio, http, hidden, program } = mcpConfigs(agent, url);
+  const { mirror, warnings } = parseConfig(process.env);
   const human = [
     `DarkMatter node ${agentId}`,
     `  at       ${url}`,
     ...lanLines(lan),
     `  passport ${agent.passportPath}`,
     `  log      ${agent.places.log}`,
+    ...(mirror ? [`  mirror   ${mirror.url}`] : []),
+    ...warnings.map((warning) => `  settings ${warning}`),
     "",
     "Paste into your MCP client's configuration (stdio):",
     JSON.stringify(stdio, null, 2),
@@ -133,6 +136,8 @@ function announce({ out }: CommandInput, agent: Agent, url: string): void {
     pid: process.pid,
     passport: agent.passportPath,
     log: agent.places.log,
+    ...(mirror && { mirror: mirror.url }),
+    ...(warnings.length > 0 && { warnings: [...warnings] }),
     mcp: { stdio, ...(http && { http }) } as never,
   });
 }

@@ -20,6 +20,10 @@ describe("which server", () => {
     expect(from({ env }).host).toBe("https://c.example");
     expect(from({ env: { DARKMATTER_HOST: `${A}/ledger/` } }).host).toBe(`${A}/ledger`);
     expect(() => from({ env: { DARKMATTER_HOST: "0.0.0.0" } })).toThrow("No ledger server is named");
+    const mirror = { DARKMATTER_LEDGER_URL: A, DARKMATTER_API_KEY: KEY };
+    expect(from({ env: { ...mirror, DARKMATTER_HOST: "0.0.0.0" } })).toMatchObject({ host: A, apiKey: KEY });
+    expect(from({ env: { ...mirror, DARKMATTER_HOST: B } }).host).toBe(B);
+    expect(() => from({ dotEnv: fileOf(mirror) })).toThrow("No ledger server");
     expect(() => from({ dotEnv: fileOf({ DARKMATTER_HOST: "192.168.1.2" }) })).toThrow("No ledger server");
   });
 

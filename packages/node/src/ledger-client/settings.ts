@@ -41,13 +41,16 @@ function saidIn(read: (name: string) => string | undefined): Said {
   };
 }
 
+/** Where a node of this environment mirrors its log, commands look, too; a node reads no `.env`. */
+function saidInEnvironment(env: SettingSources["env"]): Said {
+  const said = saidIn((name) => env[name]);
+  return { ...said, host: said.host ?? (env.DARKMATTER_LEDGER_URL?.trim() || undefined) };
+}
+
 /** The server that a command means, whoever this is to it. @throws SERVER_UNSET, HOST_INSECURE */
 export function serverHost({ host, dotEnv, env, fallback, isInsecure }: SettingSources): string {
   const named =
-    host ??
-    saidIn((name) => readDotEnv(dotEnv).get(name)).host ??
-    saidIn((name) => env[name]).host ??
-    fallback;
+    host ?? saidIn((name) => readDotEnv(dotEnv).get(name)).host ?? saidInEnvironment(env).host ?? fallback;
   if (named === undefined) throw clientError("SERVER_UNSET");
   return admittedHost(named, isInsecure);
 }
@@ -62,7 +65,7 @@ export function serverHost({ host, dotEnv, env, fallback, isInsecure }: SettingS
 export function serverSettings(sources: SettingSources): ServerSettings {
   const file = readDotEnv(sources.dotEnv);
   const ofFile = saidIn((name) => file.get(name));
-  const ofEnv = saidIn((name) => sources.env[name]);
+  const ofEnv = saidInEnvironment(sources.env);
   const host = serverHost(sources);
   // Whoever set the environment named its server for all folders; a folder names one for itself alone.
   const fileKey = ofFile.apiKey !== undefined && { ...ofFile, host: ofFile.host ?? ofEnv.host };

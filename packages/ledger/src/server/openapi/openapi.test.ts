@@ -143,6 +143,8 @@ test("a call that needs a credential says so in the document", async () => {
 
 test("the page shows every route, and runs and loads nothing", async () => {
   await using server = await testServer();
+  for (const call of [{ path: "/" }, { path: "/api/commit", method: "GET" }])
+    expect((await server.call(call)).json).toMatchObject({ hint: expect.stringContaining("/docs") });
   const { status, headers, text } = await server.call({ path: "/docs" });
   expect(status).toBe(200);
   for (const { method, path } of routes) expect(text).toContain(`<code>${method} ${templateOf(path)}</code>`);

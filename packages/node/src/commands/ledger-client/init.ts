@@ -71,7 +71,7 @@ async function accountMeant(input: CommandInput, sources: SettingSources): Promi
       "USAGE",
       "--email makes an account, --beside an agent of one that is there: say one of them.",
     );
-  const file = resolve(folder, ".env");
+  const file = basename(folder) === ".env" ? resolve(folder) : resolve(folder, ".env");
   const dotEnv = (await nodeFiles.read(file)) ?? "";
   if (!hasApiKey(dotEnv, {})) throw clientError("KEY_UNSET", `There is no API key in ${file}.`);
   // Only the key that was named: the environment may say which server it is for, and nothing else.

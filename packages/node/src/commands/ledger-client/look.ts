@@ -5,7 +5,7 @@ import type { Passport } from "../../ledger-client/answers.ts";
 import { brief, numberOption, textOption } from "../context.ts";
 import { RECENT_DEFAULT } from "../history-text.ts";
 import { type AtServer, atServer } from "./at-server.ts";
-import { isSoundPassport, passportLine } from "./passport-text.ts";
+import { isSoundPassport, passportLines } from "./passport-text.ts";
 
 const PAGE_MAX = 200;
 const LIST_DEFAULT = 50;
@@ -90,7 +90,7 @@ async function list(
     cursor = page.results.length === 0 ? undefined : (page.nextCursor ?? undefined);
   } while (cursor !== undefined && found.length < limit);
   const more = total !== undefined && total > found.length ? [`${found.length} of ${total} are shown.`] : [];
-  const lines = found.map((passport, at) => passportLine(passport, at + 1));
+  const lines = passportLines(found);
   const human = found.length === 0 ? empty : [...lines, ...more, "", hint].join("\n");
   const commits = found.map((passport, at) => ({
     index: at + 1,
@@ -120,7 +120,7 @@ export const pull = (input: CommandInput): Promise<ExitCode> =>
       page = await client.pull({ since, limit: left, cursor: page.nextCursor });
       contexts.push(...page.contexts);
     }
-    const lines = contexts.map((passport, at) => passportLine(passport, at + 1));
+    const lines = passportLines(contexts);
     const more = page.nextCursor ? [`There are older ones: --limit ${LIST_MAX}`] : [];
     const human =
       contexts.length === 0 ? "Nothing was committed to this agent yet." : [...lines, ...more].join("\n");

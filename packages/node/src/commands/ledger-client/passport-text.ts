@@ -3,7 +3,7 @@ import type { Passport } from "../../ledger-client/answers.ts";
 import { brief } from "../context.ts";
 import { ageText } from "../history-text.ts";
 
-const EVENT_WIDTH = 12;
+const EVENT_WIDTH_MIN = 12;
 
 export const isSoundPassport = ({ integrity }: Passport): boolean =>
   integrity.verification_status !== "broken";
@@ -13,12 +13,19 @@ function markOf({ integrity }: Passport): string {
   return { valid: "✓", broken: "✗" }[integrity.verification_status ?? ""] ?? "?";
 }
 
-/** `  1  ✓     12 s  ctx_…  commit        claude-sonnet-4  planner  trc_…` */
-export function passportLine(passport: Passport, index: number, nowMs = systemClock.now()): string {
-  const { id, event, created_by, trace_id, created_at, integrity } = passport;
+/** One line each, numbered from 1: `  1  ✓     12 s  ctx_…  commit        claude-sonnet-4  planner  trc_…` */
+export function passportLines(passports: readonly Passport[], nowMs = systemClock.now()): string[] {
+  const eventWidth = Math.max(EVENT_WIDTH_MIN, ...passports.map((passport) => eventOf(passport).length));
+  return passports.map((passport, at) => lineOf(passport, at + 1, eventWidth, nowMs));
+}
+
+const eventOf = ({ event }: Passport) => brief(event.label ?? event.type, 24);
+
+function lineOf(passport: Passport, index: number, eventWidth: number, nowMs: number): string {
+  const { id, created_by, trace_id, created_at, integrity } = passport;
   const age = ageText(nowMs - (Date.parse(created_at) || nowMs)).padStart(7);
   const words = [
-    brief(event.label ?? event.type, 24).padEnd(EVENT_WIDTH),
+    eventOf(passport).padEnd(eventWidth),
     brief(created_by.model ?? "-", 30).padEnd(14),
     brief(created_by.agent_name ?? created_by.agent_id, 30),
     brief(trace_id ?? "", 60),

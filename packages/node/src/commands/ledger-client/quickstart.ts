@@ -28,7 +28,8 @@ export async function quickstart(input: CommandInput): Promise<ExitCode> {
   const lines = [
     path,
     ...all.map((need) => `  needs  ${need}`),
-    `  run    ${run}      (Node 22.18 or newer)`,
+    `  run    ${run}`,
+    `  with   Node 22.18 or newer, such as ${process.execPath}`,
   ];
   input.out.result(lines.join("\n"), { file: path, needs: all, run });
   return EXIT_OK;
