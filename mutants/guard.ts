@@ -46,6 +46,8 @@ export async function runGuards(
       join(copy.folder, "node_modules/vitest/vitest.mjs"),
       "run",
       "--reporter=json",
+      // By what is in a file: one that a fault has changed is another.
+      "--experimental.fsModuleCache",
       `--outputFile=${reportPath}`,
       `--testTimeout=${options.testTimeoutMs}`,
       `--testNamePattern=${[...new Set(guards.map(({ test }) => escaped(test)))].join("|")}`,

@@ -69,7 +69,9 @@ function optionsFor(testTimeoutMs: number, timeoutMs: number): GuardRun {
   );
   // A test that is killed cleans nothing up: what it made goes with this folder. Short, for the sockets in it.
   const places = { DARKMATTER_HOME: join(temporary, "home"), TMPDIR: join(temporary, "t") };
-  return { env: { ...Object.fromEntries(kept), ...places }, testTimeoutMs, timeoutMs };
+  // The runner of tests is started for each fault: it is compiled once.
+  const compiled = { NODE_COMPILE_CACHE: join(temporary, "compiled") };
+  return { env: { ...Object.fromEntries(kept), ...places, ...compiled }, testTimeoutMs, timeoutMs };
 }
 
 /** Each named test on the unchanged code: what is red or missing there proves nothing. */

@@ -4,7 +4,7 @@ import { type VerifySignature, verifyBundle } from "@darkmatter/proof";
 import { makeBundle } from "@darkmatter/proof/testing";
 import { type Figures, median } from "../lib/figures.ts";
 
-const SIZES = { whole: { steps: 10_000, rounds: 5 }, short: { steps: 1500, rounds: 3 } };
+const SIZES = { whole: { steps: 10_000, rounds: 5 }, short: { steps: 600, rounds: 3 } };
 /** Steps of the conversation that are no answers. */
 const OTHER_STEPS = 7;
 const POOLED = 256;
