@@ -282,4 +282,57 @@ describe("the members of an object's text", () => {
       expect.objectContaining({ code: "too_deep" }),
     );
   });
+
+  test("are refused where they, and all that is inside them, are more than allowed", () => {
+    // Two members, one of them with two items and one with an object of one member.
+    const text = '{"a":[1,"2"],"b":[{"c":null}]}';
+    expect(readMemberTexts(text, { maxValues: 6 }).members.size).toBe(2);
+    expect(() => readMemberTexts(text, { maxValues: 5 })).toThrow(
+      expect.objectContaining({
+        code: "too_many_values",
+        status: 413,
+        message: expect.stringContaining("5 "),
+      }),
+    );
+  });
+
+  test("take no longer for a long text at the bottom of many levels than for one at the top", () => {
+    const long = `"${"x".repeat(1_000_000)}"`;
+    const deep = `${'{"b":1,"a":[1,'.repeat(120)}${long}${"]}".repeat(120)}`;
+    const timeOf = (text: string) => {
+      const took = Array.from({ length: 5 }, () => {
+        const began = performance.now();
+        utf8(readMemberTexts(text).canon1);
+        return performance.now() - began;
+      });
+      return Math.min(...took);
+    };
+    // Copied at each level it takes some forty times as long.
+    expect(timeOf(deep) / timeOf(`{"a":${long}}`)).toBeLessThan(20);
+  });
+
+  test("stand in the order of code points, however long, many and alike their names are", () => {
+    const ends = ["", "a", "z", "\ud7ff", "\ue000", "\uffff", "😀", "\u{10ffff}"];
+    const names = [
+      "",
+      "k",
+      "k".repeat(63),
+      "k".repeat(64),
+      "k".repeat(65),
+      "k".repeat(200),
+      `${"k".repeat(70)}😀`,
+    ]
+      .flatMap((begin) => ends.map((end) => begin + end))
+      .filter((name, at, all) => all.indexOf(name) === at);
+    const sorted = names.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+    const keysOf = (chosen: readonly string[]) =>
+      Object.keys(JSON.parse(canon1OfText(`{${chosen.map((name) => `${JSON.stringify(name)}:0`).join()}}`)));
+    expect(keysOf(names.toReversed())).toEqual(sorted);
+    const plain = (name: string) => !/[\ud800-\udfff]/.test(name);
+    expect(keysOf(names.filter(plain).toReversed())).toEqual(sorted.filter(plain));
+    for (const one of names)
+      for (const other of names)
+        if (one !== other)
+          expect(keysOf([one, other])).toEqual(sorted.filter((name) => name === one || name === other));
+  });
 });

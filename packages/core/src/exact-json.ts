@@ -42,7 +42,7 @@ const exactBuilder: JsonBuilder<ExactJson, readonly [string, ExactJson]> = {
  * 400 and the position in the text, in UTF-16 units
  */
 export function readExactJson(text: string, options?: { readonly maxDepth?: number }): ExactJson {
-  return readJson(text, exactBuilder, options?.maxDepth);
+  return readJson(text, exactBuilder, options);
 }
 
 /** Reads the text of an object as `readExactJson` does. @throws not_an_object too */

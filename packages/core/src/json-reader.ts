@@ -1,4 +1,4 @@
-import { refuseAt } from "./json-errors.ts";
+import { refuseAt, refuseMore } from "./json-errors.ts";
 
 /** Levels of arrays and objects. */
 export const EXACT_DEPTH_MAX = 256;
@@ -53,11 +53,22 @@ interface Cursor<Value, Member> {
   readonly text: string;
   readonly build: JsonBuilder<Value, Member>;
   readonly maxDepth: number;
+  readonly maxValues: number;
+  /** Values that may still be read. */
+  left: number;
   readonly isWellFormed: boolean;
   at: number;
   depth: number;
   /** Of the string passed last. */
   escapes: Escapes;
+}
+
+/** How much may be read. */
+export interface JsonBounds {
+  /** Levels of arrays and objects; 256 unless told. */
+  readonly maxDepth?: number;
+  /** Members of objects and items of arrays, all together: each takes time, however short it is. No bound unless told. */
+  readonly maxValues?: number;
 }
 
 /**
@@ -68,13 +79,16 @@ interface Cursor<Value, Member> {
 export function readJson<Value, Member>(
   text: string,
   build: JsonBuilder<Value, Member>,
-  maxDepth = EXACT_DEPTH_MAX,
+  { maxDepth = EXACT_DEPTH_MAX, maxValues = Number.POSITIVE_INFINITY }: JsonBounds = {},
 ): Value {
   const isWellFormed = text.isWellFormed();
   const cursor: Cursor<Value, Member> = {
     text,
     build,
     maxDepth,
+    maxValues,
+    // The whole is neither member nor item.
+    left: maxValues + 1,
     isWellFormed,
     at: 0,
     depth: 0,
@@ -94,6 +108,7 @@ export function stringValue(text: string, start: number, end: number, escapes: E
 
 function readValue<Value, Member>(cursor: Cursor<Value, Member>): Value {
   const { text, build, at } = cursor;
+  if (--cursor.left < 0) refuseMore(cursor.maxValues);
   switch (text.charCodeAt(at)) {
     case QUOTE:
       passString(cursor);
@@ -231,9 +246,15 @@ function isShortEscape(unit: number): boolean {
 function passLongEscape(text: string, start: number): number {
   const unit = text.charCodeAt(start + 1);
   if (unit === 0x2f) return start + 2;
-  const digits = text.slice(start + 2, start + 6);
-  if (unit !== LETTER_U || !/^[0-9a-f]{4}$/i.test(digits)) refuseAt("invalid_json", start);
+  if (unit !== LETTER_U) refuseAt("invalid_json", start);
+  for (let at = start + 2; at < start + 6; at++)
+    if (!isHexDigit(text.charCodeAt(at))) refuseAt("invalid_json", start);
   return start + 6;
+}
+
+function isHexDigit(unit: number): boolean {
+  const letter = unit | 0x20;
+  return (unit >= ZERO && unit <= NINE) || (letter >= 0x61 && letter <= LETTER_F);
 }
 
 function readNumber<Value, Member>(cursor: Cursor<Value, Member>): Value {

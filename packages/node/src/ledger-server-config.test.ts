@@ -25,6 +25,7 @@ test("each limit has a variable; -1 is none", () => {
     failuresPerEmail: "FAILURES",
     provisionsAnHour: "PROVISIONS",
     payloadBytes: "PAYLOAD_BYTES",
+    payloadValues: "PAYLOAD_VALUES",
     agentBytesAnHour: "AGENT_BYTES",
     publicCallsAMinute: "PUBLIC_CALLS",
   };

@@ -14,6 +14,7 @@ const LIMIT_VARIABLES: Readonly<Record<keyof LedgerServerLimits, string>> = {
   failuresPerEmail: "DARKMATTER_LEDGER_LIMIT_FAILURES",
   provisionsAnHour: "DARKMATTER_LEDGER_LIMIT_PROVISIONS",
   payloadBytes: "DARKMATTER_LEDGER_LIMIT_PAYLOAD_BYTES",
+  payloadValues: "DARKMATTER_LEDGER_LIMIT_PAYLOAD_VALUES",
   agentBytesAnHour: "DARKMATTER_LEDGER_LIMIT_AGENT_BYTES",
   publicCallsAMinute: "DARKMATTER_LEDGER_LIMIT_PUBLIC_CALLS",
 };

@@ -70,6 +70,8 @@ export interface LedgerServerLimits {
   readonly failuresPerEmail: number;
   readonly provisionsAnHour: number;
   readonly payloadBytes: number;
+  /** Members of objects and items of arrays in one body: others wait while it is read. */
+  readonly payloadValues: number;
   readonly agentBytesAnHour: number;
   readonly publicCallsAMinute: number;
 }
@@ -98,6 +100,7 @@ export const DEFAULT_LIMITS: LedgerServerLimits = {
   failuresPerEmail: 5,
   provisionsAnHour: 10,
   payloadBytes: 10_000_000,
+  payloadValues: 100_000,
   agentBytesAnHour: 100_000_000,
   publicCallsAMinute: 120,
 };

@@ -142,6 +142,8 @@ export function chainTamperSuite(opened: Opened): void {
     const { contexts } = await readChain(server, bo, "/api/pull");
     const status = { verification_status: "broken", verification_reason: expect.stringContaining("payload") };
     expect((contexts as Json[])[2]).toMatchObject({ id: ids[AT], payload: null, integrity: status });
+    const diff = await readChain(server, bo, `/api/diff/${tip}/${ids[AT]}`);
+    expect(diff.steps[AT]).toMatchObject({ a: { payload: null }, b: { payload: null } });
   });
 
   test("a changed, unreadable or missing payload is named, wherever it lies", async (context) => {

@@ -74,7 +74,7 @@ export function readCanonically(text: string, maxDepth?: number): CanonicalReadi
     },
   };
 
-  const value = readJson(text, builder, maxDepth);
+  const value = readJson(text, builder, { maxDepth });
   return { value, isCanonical: isPlain && length === text.length, members };
 }
 

@@ -1,5 +1,6 @@
 import { inclusionProof, type ReadNode } from "@darkmatter/proof";
 import { readCommits, UNREADABLE_ROW } from "../commits/read-commits.ts";
+import { createPace } from "../pace.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { type Anchor, type Step, stepOf } from "./chain-step.ts";
 import { type Link, linksFrom, positionOf } from "./chains.store.ts";
@@ -78,6 +79,7 @@ export async function* walkChain(
   const proofs = createClientProofs(db, verifier);
   const root = chain.links[0]?.position ?? 0;
   const anchorAt = anchors(wishes);
+  const pace = createPace(ports);
   let before: Step | undefined;
   let index = 0;
   for (const links of pagesOf(chain.links)) {
@@ -99,6 +101,7 @@ export async function* walkChain(
       before = commit ? await stepOf(commit, index, around) : unreadable(link, index);
       steps.push(before);
       index++;
+      await pace(link.payloadBytes);
     }
     yield { steps, tree };
     await clock.turn();

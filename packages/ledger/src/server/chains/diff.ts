@@ -1,8 +1,10 @@
-import { readExactObject, writeExactJson } from "@darkmatter/core";
+import { isExactObject, readExactJson, writeExactJson } from "@darkmatter/core";
 import type { StoredCommit } from "../commits/commit.ts";
 import { commitsAt } from "../commits/commits.store.ts";
+import { payloadIn, soundnessOf } from "../commits/passport.ts";
 import { serverError } from "../errors.ts";
 import { type Answerable, RawJson } from "../json-text.ts";
+import { createPace, type Pace } from "../pace.ts";
 import { type Chain, type ChainPorts, openChain } from "./chains.ts";
 import { eventTypeOf } from "./views.ts";
 
@@ -10,10 +12,15 @@ import { eventTypeOf } from "./views.ts";
 const DIFF_BYTES_MAX = 16_000_000;
 const STEPS_AT_ONCE = 128;
 
+/** A commit, and its payload as it may be shown. */
+interface ComparedCommit extends StoredCommit {
+  readonly shown: RawJson | null;
+}
+
 interface Pair {
   readonly step: number;
-  readonly a: StoredCommit | undefined;
-  readonly b: StoredCommit | undefined;
+  readonly a: ComparedCommit | undefined;
+  readonly b: ComparedCommit | undefined;
 }
 
 /**
@@ -31,7 +38,8 @@ export async function diffOf(
   const bytes = [...chainA.links, ...chainB.links].reduce((sum, { payloadBytes }) => sum + payloadBytes, 0);
   if (bytes > DIFF_BYTES_MAX)
     throw serverError("payload_too_large", "These chains are too large to be shown beside each other.");
-  const [a, b] = [await commitsOf(ports, chainA), await commitsOf(ports, chainB)];
+  const pace = createPace(ports);
+  const [a, b] = [await commitsOf(ports, chainA, pace), await commitsOf(ports, chainB, pace)];
   const pairs = Array.from(
     { length: Math.max(a.length, b.length) },
     (_, at): Pair => ({ step: at + 1, a: a[at], b: b[at] }),
@@ -63,31 +71,43 @@ export async function diffOf(
     })),
     chainA: a.map((commit, at) => ({ step: at + 1, ...sideOf(commit) })),
     chainB: b.map((commit, at) => ({ step: at + 1, ...sideOf(commit) })),
-    diffs: changed.map((pair) => ({
+    diffs: await differencesOf(changed, pace),
+  };
+}
+
+async function differencesOf(changed: readonly Pair[], pace: Pace): Promise<Answerable[]> {
+  const differences: Answerable[] = [];
+  for (const pair of changed) {
+    const { payloadChanged, modelChanged } = flagsOf(pair);
+    differences.push({
       step: pair.step,
       modelA: pair.a?.model ?? null,
       modelB: pair.b?.model ?? null,
-      payloadChanged: flagsOf(pair).payloadChanged,
-      modelChanged: flagsOf(pair).modelChanged,
+      payloadChanged,
+      modelChanged,
       outputA: outputOf(pair.a),
       outputB: outputOf(pair.b),
-    })),
-  };
+    });
+    await pace(sizeOf(pair.a) + sizeOf(pair.b));
+  }
+  return differences;
 }
+
+const sizeOf = (commit: ComparedCommit | undefined) => commit?.payload?.length ?? 0;
 
 async function commitsOf(
   { db, clock }: Pick<ChainPorts, "db" | "clock">,
   { links }: Chain,
-): Promise<StoredCommit[]> {
-  const commits: StoredCommit[] = [];
+  pace: Pace,
+): Promise<ComparedCommit[]> {
+  const commits: ComparedCommit[] = [];
   for (let from = 0; from < links.length; from += STEPS_AT_ONCE) {
     const page = links.slice(from, from + STEPS_AT_ONCE);
-    commits.push(
-      ...(await commitsAt(
-        db,
-        page.map(({ position }) => position),
-      )),
-    );
+    const positions = page.map(({ position }) => position);
+    for (const commit of await commitsAt(db, positions)) {
+      commits.push({ ...commit, shown: payloadIn(commit, soundnessOf(commit)) });
+      await pace(commit.payload?.length ?? 0);
+    }
     await clock.turn();
   }
   return commits;
@@ -104,12 +124,12 @@ function flagsOf({ a, b }: Pair) {
   };
 }
 
-const sideOf = (commit: StoredCommit) => ({
+const sideOf = (commit: ComparedCommit) => ({
   id: commit.id,
   model: commit.model,
   provider: commit.provider,
   eventType: eventTypeOf(commit),
-  payload: commit.payload === null ? null : new RawJson(commit.payload),
+  payload: commit.shown,
   timestamp: commit.timestamp,
 });
 
@@ -118,8 +138,9 @@ const modelsOf = (commits: readonly StoredCommit[]): string[] => [
 ];
 
 /** What a step put out: its `output`, or all of it where it names none. */
-function outputOf(commit: StoredCommit | undefined): Answerable {
-  if (!commit || commit.payload === null) return null;
-  const output = readExactObject(commit.payload).get("output");
-  return new RawJson(output === undefined ? commit.payload : writeExactJson(output));
+function outputOf(commit: ComparedCommit | undefined): Answerable {
+  if (!commit?.shown) return null;
+  const payload = readExactJson(commit.shown.text);
+  const output = isExactObject(payload) ? payload.get("output") : undefined;
+  return output === undefined ? commit.shown : new RawJson(writeExactJson(output));
 }

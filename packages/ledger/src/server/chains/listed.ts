@@ -1,6 +1,7 @@
 import type { StoredCommit } from "../commits/commit.ts";
 import { idsAt } from "../commits/commits.store.ts";
 import { readCommits, UNREADABLE_ROW } from "../commits/read-commits.ts";
+import { createPace } from "../pace.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { readStanding } from "./assurance.ts";
 import { createClientProofs } from "./client-proofs.ts";
@@ -22,8 +23,6 @@ export interface UnreadableCommit {
 
 /** Commits that are read together. */
 const READ_AT_ONCE = 64;
-/** Payloads that are hashed before others have their turn, but for a single larger one. */
-const BYTES_A_TURN = 500_000;
 
 /** The commits at these positions, in their order. Other work has its turn in between. */
 export async function listCommits(
@@ -31,6 +30,7 @@ export async function listCommits(
   positions: readonly number[],
 ): Promise<(ListedCommit | UnreadableCommit)[]> {
   const { db, clock } = ports;
+  const pace = createPace(ports);
   const around = {
     baseUrl: ports.config.baseUrl,
     nowMs: clock.now(),
@@ -38,7 +38,6 @@ export async function listCommits(
   };
   const proofs = createClientProofs(db, ports.verifier);
   const listed: (ListedCommit | UnreadableCommit)[] = [];
-  let bytes = 0;
   for (let from = 0; from < positions.length; from += READ_AT_ONCE) {
     const page = positions.slice(from, from + READ_AT_ONCE);
     const commits = await readCommits(db, page);
@@ -56,10 +55,7 @@ export async function listCommits(
         const row = { position, fault: { reason: UNREADABLE_ROW, isOwn: true } };
         listed.push({ kind: "unreadable", passport: { id, payload: null, ...unreadableRow(row, around) } });
       }
-      bytes += commit?.payload?.length ?? 0;
-      if (bytes <= BYTES_A_TURN) continue;
-      bytes = 0;
-      await clock.turn();
+      await pace(commit?.payload?.length ?? 0);
     }
     await clock.turn();
   }

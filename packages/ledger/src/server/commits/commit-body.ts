@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { EXACT_DEPTH_MAX, type MemberText, readMemberTexts } from "@darkmatter/core";
-import type { RouteRequest } from "@darkmatter/surface";
+import { type RouteRequest, UNLIMITED } from "@darkmatter/surface";
 import { serverError } from "../errors.ts";
 
 /** The members of a body, each as it was sent. */
@@ -13,9 +13,10 @@ export const COMMIT_BODY_BYTES_MAX = 12_000_000;
 const CONTROL = /\p{Cc}/u;
 
 /** The members of a request's body as they were sent, and the canon-1 of all. @throws the codes of ledger.md 2.1 */
-export function bodyMembers(request: Pick<RouteRequest, "body">) {
+export function bodyMembers(request: Pick<RouteRequest, "body">, valuesMax: number) {
   // What is inside a member may itself have as many levels as any JSON here.
-  return readMemberTexts(bodyText(request), { maxDepth: EXACT_DEPTH_MAX + 1 });
+  const bounds = { maxDepth: EXACT_DEPTH_MAX + 1, ...(valuesMax !== UNLIMITED && { maxValues: valuesMax }) };
+  return readMemberTexts(bodyText(request), bounds);
 }
 
 function bodyText({ body }: Pick<RouteRequest, "body">): string {

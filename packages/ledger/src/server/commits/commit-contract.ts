@@ -1,4 +1,6 @@
+import { UNLIMITED } from "@darkmatter/surface";
 import { z } from "zod";
+import type { PayloadLimits } from "./commit-request.ts";
 
 const Text = z.string().max(200);
 
@@ -33,3 +35,10 @@ export const CommitBody = z.looseObject({
   share: z.boolean().nullish().describe("also makes a share"),
   idempotencyKey: z.string().max(255).nullish().describe("or as the header `Idempotency-Key`"),
 });
+
+/** What a body may not exceed, in the words of the API page. */
+export function tooLarge({ payloadBytes, payloadValues }: PayloadLimits): string {
+  const bytes = `more than ${payloadBytes} bytes of canonical payload`;
+  if (payloadValues === UNLIMITED) return bytes;
+  return `${bytes}, or (\`too_many_values\`) more than ${payloadValues} members of objects and items of arrays in the body`;
+}

@@ -1,6 +1,7 @@
 import { canon1OfText, type MemberText, readMemberTexts, sha256Hex } from "@darkmatter/core";
 import type { RouteRequest } from "@darkmatter/surface";
 import { serverError } from "../errors.ts";
+import type { LedgerServerLimits } from "../ports.ts";
 import type { Idempotency } from "./append.ts";
 import { anyTextOf, bodyMembers, flagOf, lineOf, type Members, memberOf, objectOf } from "./commit-body.ts";
 
@@ -51,10 +52,12 @@ export interface CommitRequest {
   readonly idempotency: Idempotency | undefined;
 }
 
-/** @throws the codes of ledger.md 2.1, payload_required, payload_too_large, invalid_request */
-export function readCommitRequest(request: RouteRequest, payloadBytesMax: number): CommitRequest {
-  const { members, canon1 } = bodyMembers(request);
-  const payload = payloadOf(members, payloadBytesMax);
+export type PayloadLimits = Pick<LedgerServerLimits, "payloadBytes" | "payloadValues">;
+
+/** @throws the codes of ledger.md 2.1, too_many_values, payload_required, payload_too_large, invalid_request */
+export function readCommitRequest(request: RouteRequest, limits: PayloadLimits): CommitRequest {
+  const { members, canon1 } = bodyMembers(request, limits.payloadValues);
+  const payload = payloadOf(members, limits.payloadBytes);
   if (!payload) throw serverError("payload_required");
   return {
     payload,

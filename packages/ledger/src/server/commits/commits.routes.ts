@@ -2,10 +2,11 @@ import { HOUR_MS } from "@darkmatter/core";
 import type { Job, Route } from "@darkmatter/surface";
 import type { Ways } from "../callers.ts";
 import { answer } from "../json-text.ts";
+import { createPace } from "../pace.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { type Appender, KEPT_MS } from "./append.ts";
 import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
-import { CommitBody } from "./commit-contract.ts";
+import { CommitBody, tooLarge } from "./commit-contract.ts";
 import { readCommitRequest } from "./commit-request.ts";
 import { createCommits } from "./commits.ts";
 import { forkRoute } from "./forks.routes.ts";
@@ -15,6 +16,7 @@ import { auditing } from "./refusals.ts";
 export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: Appender): Route[] {
   const commits = createCommits(ports, appender);
   const { limits } = ports.config;
+  const pace = createPace(ports);
   return [
     ways.byKey({
       method: "POST",
@@ -30,7 +32,7 @@ export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: App
           400: { says: "the body, a signature or an attestation does not hold; `code` says what" },
           404: { says: "the recipient or the parent is not of this account" },
           409: { says: "the idempotency key was used for another request" },
-          413: { says: "more than 10 MB of payload" },
+          413: { says: tooLarge(limits) },
           429: { says: "more bytes than an agent may send in an hour" },
         },
         examples: [
@@ -59,7 +61,8 @@ export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: App
       handle: (request, caller) =>
         auditing(ports, caller, async () => {
           await commits.countBytes(caller, request.body.byteLength);
-          const wanted = readCommitRequest(request, limits.payloadBytes);
+          const wanted = readCommitRequest(request, limits);
+          await pace(request.body.byteLength);
           const committed = await commits.commit(caller, wanted);
           return answer(200, { ...commits.shown(committed), verify_public: wanted.isShared });
         }),

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { type Committed, post, serverCommitSuite, vectors } from "../../testing/server-commit-suite.ts";
 import { expectSoundLog } from "../../testing/server-log-checks.ts";
 import { testServer } from "../../testing/test-server.ts";
+import { DEFAULT_LIMITS } from "../ports.ts";
 import { ledgerServerMigrations } from "../schema.ts";
 import { countRejections } from "./rejections.store.ts";
 
@@ -95,6 +96,25 @@ test("a payload has a largest size of canonical text; 10 MB unless told", async 
   expect([over.status, over.json]).toEqual([413, expect.objectContaining({ code: "payload_too_large" })]);
   expect((await post(server, ana, " ".repeat(12_000_001))).status).toBe(413);
   await expectSoundLog(server, 1);
+});
+
+test("a body has a largest number of members and items, since short ones take long; 100,000 unless told", async () => {
+  expect(DEFAULT_LIMITS.payloadValues).toBe(100_000);
+  await using server = await testServer({ limits: { payloadValues: 10 } });
+  const ana = await server.account();
+  const sized = (items: number) => ({ payload: { a: Array.from({ length: items }, () => 0) } });
+  const { status, json } = await post(server, ana, sized(8));
+  expect(status).toBe(200);
+  const forkPath = `/api/fork/${(json as { id: string }).id}`;
+  expect((await server.call({ path: forkPath, body: sized(8) }, ana)).status).toBe(200);
+  for (const path of ["/api/commit", forkPath]) {
+    const over = await server.call({ path, body: sized(9) }, ana);
+    const code = { code: "too_many_values", error: expect.stringContaining("10 "), hint: expect.any(String) };
+    expect([over.status, over.json]).toEqual([413, code]);
+  }
+  const around = await post(server, ana, { payload: {}, ...Object.fromEntries([..."abcdefghij"].entries()) });
+  expect(around.status).toBe(413);
+  await expectSoundLog(server, 2);
 });
 
 test("an agent sends so many bytes an hour; the next ones wait", async () => {

@@ -4,9 +4,10 @@ import { whileWaitedFor } from "../caller-gone.ts";
 import type { KeyCaller, Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
 import { answer } from "../json-text.ts";
+import { createPace } from "../pace.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
-import { SentAgentBody } from "./commit-contract.ts";
+import { SentAgentBody, tooLarge } from "./commit-contract.ts";
 import { commitOfAccount } from "./commits.store.ts";
 import type { Commits, Committed } from "./commits.ts";
 import { BROKEN_SOURCE, type ForkRequest, forkDraft, forkedChain, readForkRequest } from "./forks.ts";
@@ -28,6 +29,7 @@ const ForkBody = z.looseObject({
 
 export function forkRoute(ports: LedgerServerPorts, ways: Ways, commits: Commits): Route {
   const { limits } = ports.config;
+  const pace = createPace(ports);
   return ways.byKey({
     method: "POST",
     path: "/api/fork/:id",
@@ -42,6 +44,7 @@ export function forkRoute(ports: LedgerServerPorts, ways: Ways, commits: Commits
         200: { says: "the fork's first commit, and the proof that it is in the log" },
         400: { says: "the fork point is not on the chain, or does not verify" },
         404: { says: "no such commit, or no such recipient, in this account" },
+        413: { says: tooLarge(limits) },
       },
       examples: [
         { name: "at a chain's tip", params: { id: "{ctx}" }, status: 200 },
@@ -62,7 +65,8 @@ export function forkRoute(ports: LedgerServerPorts, ways: Ways, commits: Commits
     handle: (request, caller) =>
       auditing(ports, caller, async () => {
         await commits.countBytes(caller, request.body.byteLength);
-        const wanted = readForkRequest(request, limits.payloadBytes);
+        const wanted = readForkRequest(request, limits);
+        await pace(request.body.byteLength);
         const id = request.params.id ?? "";
         return answer(200, await fork(whileWaitedFor(ports, request), commits, caller, { id, wanted }));
       }),

@@ -9,7 +9,14 @@ import { serverError } from "../errors.ts";
 import type { Idempotency } from "./append.ts";
 import { type CommitDraft, NO_CLAIMS, type StoredCommit } from "./commit.ts";
 import { bodyMembers, lineOf, type Members, memberOf } from "./commit-body.ts";
-import { agentOf, idempotencyOf, payloadOf, type SentAgent, type SentPayload } from "./commit-request.ts";
+import {
+  agentOf,
+  idempotencyOf,
+  type PayloadLimits,
+  payloadOf,
+  type SentAgent,
+  type SentPayload,
+} from "./commit-request.ts";
 import { chainPositions, commitsAt } from "./commits.store.ts";
 import { draftOf } from "./new-commit.ts";
 import { soundnessOf } from "./passport.ts";
@@ -26,16 +33,16 @@ export interface ForkRequest {
   readonly idempotency: Idempotency | undefined;
 }
 
-/** @throws the codes of ledger.md 2.1, payload_too_large, invalid_request */
-export function readForkRequest(request: RouteRequest, payloadBytesMax: number): ForkRequest {
-  const { members, canon1 } = bodyMembers(request);
+/** @throws the codes of ledger.md 2.1, too_many_values, payload_too_large, invalid_request */
+export function readForkRequest(request: RouteRequest, limits: PayloadLimits): ForkRequest {
+  const { members, canon1 } = bodyMembers(request, limits.payloadValues);
   const agent = agentOf(members);
   return {
     from: lineOf(members, ["fromCheckpoint", "fromCtxId"]) ?? stepOf(members),
     branch: lineOf(members, "branchKey"),
     to: lineOf(members, "toAgentId"),
     trace: lineOf(members, "traceId"),
-    payload: payloadOf(members, payloadBytesMax),
+    payload: payloadOf(members, limits.payloadBytes),
     agent: { ...agent, model: agent.model ?? lineOf(members, "suggestedModel") ?? null },
     idempotency: idempotencyOf(request, members, canon1),
   };

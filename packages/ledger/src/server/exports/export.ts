@@ -18,6 +18,7 @@ import type { CoveringCheckpoint } from "../chains/signed-tree.ts";
 import { createVerdict } from "../chains/verdict.ts";
 import { type PassportSurroundings, stepPassport } from "../chains/views.ts";
 import type { Answerable } from "../json-text.ts";
+import { createPace } from "../pace.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { canonicalText } from "./canonical-text.ts";
 import { flatMembers, planOwnTree } from "./export-step.ts";
@@ -158,24 +159,32 @@ function walk({ ports, chain, anchors }: Sources): AsyncGenerator<StepPage> {
 }
 
 async function* passports(sources: Sources, onStep: (step: ReadableStep) => void): AsyncGenerator<string[]> {
+  const pace = createPace(sources.ports);
   for await (const { steps } of walk(sources)) {
-    yield steps.map((step) => {
+    const texts: string[] = [];
+    for (const step of steps) {
       const readable = readableOf(step);
       onStep(readable);
-      return canonicalText(stepPassport(readable, sources.around));
-    });
+      const text = canonicalText(stepPassport(readable, sources.around));
+      texts.push(text);
+      await pace(text.length);
+    }
+    yield texts;
   }
 }
 
 async function* commits(sources: Sources): AsyncGenerator<string[]> {
-  const { covering, around } = sources;
+  const { covering, around, ports } = sources;
+  const pace = createPace(ports);
   for await (const { steps, tree } of walk(sources)) {
     const texts: string[] = [];
     for (const step of steps) {
       const readable = readableOf(step);
       const flat = await flatMembers(readable, tree.readNode, covering, around.baseUrl);
       const passport = stepPassport(readable, around);
-      texts.push(canonicalText({ ...passport, ...flat }));
+      const text = canonicalText({ ...passport, ...flat });
+      texts.push(text);
+      await pace(text.length);
     }
     yield texts;
   }

@@ -1,0 +1,21 @@
+import type { Clock } from "@darkmatter/core";
+
+/** Characters of payloads that are looked at in one go: some 20 ms for the most laborious JSON. */
+const CHARACTERS_A_TURN = 256_000;
+
+export type Pace = (characters: number) => Promise<void>;
+
+/** Gives other work its turn after so much of one's own, to be told of in characters. */
+export function createPace({
+  clock,
+}: {
+  readonly clock: Pick<Clock, "turn">;
+}): (characters: number) => Promise<void> {
+  let done = 0;
+  return async (characters) => {
+    done += characters;
+    if (done <= CHARACTERS_A_TURN) return;
+    done = 0;
+    await clock.turn();
+  };
+}
