@@ -311,6 +311,31 @@ describe("the members of an object's text", () => {
     expect(timeOf(deep) / timeOf(`{"a":${long}}`)).toBeLessThan(20);
   });
 
+  test("stand in the order of their UTF-8, whatever and however many they are", () => {
+    const letter = fc.constantFrom(
+      "a",
+      "b",
+      "\u007f",
+      "\u0080",
+      "é",
+      "\ud7ff",
+      "\ue000",
+      "\uffff",
+      "😀",
+      "𝕏",
+    );
+    const name = fc.array(letter, { maxLength: 12 }).map((letters) => letters.join(""));
+    const names = fc.uniqueArray(name, { minLength: 17, maxLength: 60 });
+    const ofBytes = (one: string, other: string) => Buffer.compare(Buffer.from(one), Buffer.from(other));
+    fc.assert(
+      fc.property(names, fc.constantFrom("", "aaaaaaaaa", "é"), (some, begin) => {
+        const all = some.map((one) => begin + one);
+        const text = canon1OfText(`{${all.map((one) => `${JSON.stringify(one)}:0`).join()}}`);
+        expect(Object.keys(JSON.parse(text))).toEqual(all.toSorted(ofBytes));
+      }),
+    );
+  });
+
   test("stand in the order of code points, however long, many and alike their names are", () => {
     const ends = ["", "a", "z", "\ud7ff", "\ue000", "\uffff", "😀", "\u{10ffff}"];
     const names = [

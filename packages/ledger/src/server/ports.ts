@@ -100,7 +100,7 @@ export const DEFAULT_LIMITS: LedgerServerLimits = {
   failuresPerEmail: 5,
   provisionsAnHour: 10,
   payloadBytes: 10_000_000,
-  payloadValues: 100_000,
+  payloadValues: 50_000,
   agentBytesAnHour: 100_000_000,
   publicCallsAMinute: 120,
 };
