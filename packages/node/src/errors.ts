@@ -47,6 +47,10 @@ const KINDS = {
     "Another process serves this ledger.",
     "Stop that one first, give this one another state folder with --home, or let both use one PostgreSQL database.",
   ),
+  PUBLISH_UNUSABLE: kind(
+    "Checkpoints cannot be published there.",
+    "Name with --publish a folder that this user may write, or leave it out.",
+  ),
   LOG_KEY_MISSING: kind(
     "The log has no key.",
     "Make one, and keep a copy where only you can read it: darkmatter keys generate --log. To try things out: --dev",

@@ -107,6 +107,20 @@ test("a port that is taken and a database that is not there are said, and nothin
   expect(readdirSync(server.folder)).toContain("ledger.db");
 });
 
+test("a folder that nothing can be published in is told at the start", async () => {
+  const options = optionsFor("published");
+  const file = join(folder, "no-folder");
+  writeFileSync(file, "");
+  const refused = await refusalOf({ ...options, publish: join(file, "checkpoints") });
+  expect(refused.code).toBe("PUBLISH_UNUSABLE");
+  expect(refused.text).toContain(file);
+
+  const publish = join(folder, "public");
+  await using server = await startLedgerServer({ ...options, publish });
+  expect(readFileSync(join(publish, "pubkey.pem"), "utf8")).toContain("BEGIN PUBLIC KEY");
+  expect(server.madeKey).toBeUndefined();
+});
+
 test("links in answers begin with the URL that others reach it by", async () => {
   const options = optionsFor("based", { baseUrl: "https://ledger.example.org" });
   await using server = await startLedgerServer(options);

@@ -12,6 +12,7 @@ import {
   scryptPasswords,
 } from "@darkmatter/ledger/server";
 import { createUndiciWire } from "@darkmatter/net";
+import { spkiPem } from "@darkmatter/proof";
 import { type Database, migrate, openPostgres, openSqlite, storeMigrations } from "@darkmatter/store";
 import { runJobs, serveHttp } from "@darkmatter/surface";
 import { nodeError } from "../errors.ts";
@@ -83,9 +84,11 @@ export async function startLedgerServer(options: LedgerServerOptions): Promise<R
   const closing = once(() => http.close());
   undo.defer(closing);
   const baseUrl = options.baseUrl ?? http.url;
-  const server = createLedgerServer(portsOf(options, { db, wire, key, formerLogKeys, baseUrl, log }));
+  const ports = portsOf(options, { db, wire, key, formerLogKeys, baseUrl, log });
+  const server = createLedgerServer(ports);
   await server.start();
   undo.defer(() => server.stop());
+  await requirePublishable(ports, options.publish);
   // Undone in reverse: no new requests while the log is signed for the last time.
   undo.defer(closing);
   undo.use(
@@ -119,6 +122,18 @@ async function own(folder: string, undo: AsyncDisposableStack): Promise<void> {
 function openDatabase(home: string, url: string | undefined, log: Log): Promise<Database> {
   const report = (error: unknown) => log.warn("database", { reason: reasonOf(error) });
   return url === undefined ? openSqlite({ path: ledgerFile(home), report }) : openPostgres({ url, report });
+}
+
+/** A folder that cannot be written is told where it was named. @throws PUBLISH_UNUSABLE */
+async function requirePublishable(
+  { publisher, logKey }: LedgerServerPorts,
+  folder: string | undefined,
+): Promise<void> {
+  try {
+    await publisher?.replace("pubkey.pem", spkiPem(logKey.agentId));
+  } catch (error) {
+    throw nodeError("PUBLISH_UNUSABLE", `${folder} cannot be written: ${reasonOf(error)}`, error);
+  }
 }
 
 /** The keys of the environment or the home; in development one is made. @throws LOG_KEY_MISSING, LOG_KEY_REFUSED */
