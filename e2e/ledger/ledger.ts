@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Checks } from "../checks.ts";
 import { pythonMissing } from "../mutations/python-verifier.ts";
 import { VERIFIER } from "../stranger/opinion.ts";
-import { createWorld, freePorts, type World } from "../world.ts";
+import { createWorld, freePorts, type Home, type World } from "../world.ts";
 import { type Any, call, curl, curlMissing } from "./calls.ts";
 import { checkMirror } from "./mirror.ts";
 import { runPrograms } from "./programs.ts";
@@ -222,6 +222,20 @@ const CHAPTERS: Readonly<Record<string, (story: Story) => Promise<void>>> = {
     await call(`${url(story, 0)}/r/${tipOf(story).id}?format=json`, { status: 404 });
     const page = await fetch(`${url(story, 1)}/r/${story.commits[2].id}`);
     assert.equal(page.status, 200);
+  },
+
+  "init, and another agent of the account beside it": async (story) => {
+    const [first, second] = ["first", "second"].map((name) =>
+      story.world.home(`${story.servers.engine}-${name}`, 0),
+    ) as [Home, Home];
+    const email = ["--host", url(story, 1), "--email", "first@example.test"];
+    const made = await story.world.command(first, "init", ...email, "--agent", "first", "--no-test");
+    assert.equal(made.code, 0, made.stderr);
+    const beside = await story.world.command(second, "init", "--beside", first.project, "--agent", "second");
+    assert.deepEqual([beside.code, beside.json.test.ok], [0, true], beside.stderr);
+    // What one commits the other reads: an account of its own would not.
+    const { json: read } = await story.world.command(first, "verify", beside.json.test.commit, "--server");
+    assert.equal(read.chain_intact, true);
   },
 
   "a node mirrors its log": async (story) =>

@@ -31,7 +31,7 @@ export async function generateKey(input: CommandInput): Promise<ExitCode> {
   await place(secret, pair.privatePem, 0o600, isForced);
   await place(open, pair.publicPem, PUBLIC_MODE, isForced);
   const lines = [
-    `${secret}  (readable by you alone; whoever has it signs in your name)`,
+    `${secret}  (readable by you alone; whoever has it signs in your name: keep it out of git)`,
     open,
     `Make it known to the server: darkmatter keys register ${name}`,
   ];
