@@ -46,8 +46,8 @@ export async function runGuards(
       join(copy.folder, "node_modules/vitest/vitest.mjs"),
       "run",
       "--reporter=json",
-      // By what is in a file: one that a fault has changed is another.
-      "--experimental.fsModuleCache",
+      // As Node loads it and keeps it compiled, by what is in a file: one that a fault has changed is another.
+      "--experimental.viteModuleRunner=false",
       `--outputFile=${reportPath}`,
       `--testTimeout=${options.testTimeoutMs}`,
       `--testNamePattern=${[...new Set(guards.map(({ test }) => escaped(test)))].join("|")}`,

@@ -69,7 +69,7 @@ function optionsFor(testTimeoutMs: number, timeoutMs: number): GuardRun {
   );
   // A test that is killed cleans nothing up: what it made goes with this folder. Short, for the sockets in it.
   const places = { DARKMATTER_HOME: join(temporary, "home"), TMPDIR: join(temporary, "t") };
-  // The runner of tests is started for each fault: it is compiled once.
+  // The runner of tests is started for each fault: it and the code are compiled once.
   const compiled = { NODE_COMPILE_CACHE: join(temporary, "compiled") };
   return { env: { ...Object.fromEntries(kept), ...places, ...compiled }, testTimeoutMs, timeoutMs };
 }

@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
-import { command, typed } from "../testing/commands.ts";
+import { command, real, typed } from "../testing/commands.ts";
 import { testHome } from "../testing/program.ts";
 
 const SLOW = { timeout: 60_000 };
 
 test("the owner lists, adds, changes and removes rules, and chooses the mode", SLOW, async () => {
   using home = testHome();
+  // A node that stands, so that each command need not start one.
+  await using node = real(home, ["up", "--json"]);
+  await node.firstLine();
   const added = await command(home, "rules", "add", "drop", "--keyword", "Buy now", "--priority", "5");
   expect(added).toMatchObject({ code: 0, said: { rule: { rule_id: "r1", action: "drop", priority: 5 } } });
   await command(

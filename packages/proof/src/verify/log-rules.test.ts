@@ -43,8 +43,8 @@ describe("leaves", () => {
         });
         put(bundle, `${proof}.leaf_hash`, leaf);
         put(bundle, `${proof}.log_position`, before);
-        for (const of of ["inclusion_proof", "checkpoint_inclusion"])
-          put(bundle, `${proof}.${of}.leaf_index`, before);
+        for (const one of ["inclusion_proof", "checkpoint_inclusion"])
+          put(bundle, `${proof}.${one}.leaf_index`, before);
         for (const holder of [proof, `${proof}.inclusion_proof`])
           put(bundle, `${holder}.tree_size`, before + 1);
       },
