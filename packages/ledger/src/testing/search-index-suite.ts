@@ -74,7 +74,11 @@ function indexSuite(opened: Opened): void {
     await indexAll(server);
     const { dialect } = server.db;
     const holding = (text: string) =>
-      searchEngine(dialect).find(server.db, { all: [...gramsOf(text)], or: "xyz" }, 9, 9);
+      searchEngine(dialect).find(
+        server.db,
+        { all: [...gramsOf(text)], or: "xyz" },
+        { account: ana.account, before: 9, limit: 9 },
+      );
     expect(await holding("abcde")).toEqual([1]);
     expect(await holding("abcd")).toEqual([2, 1]);
     expect(await holding("b\u{10428}de")).toEqual([3]);
@@ -104,7 +108,8 @@ function indexSuite(opened: Opened): void {
 
 /** What the index itself says of an account's commits. */
 async function indexedPositions({ db }: TestServer, { account }: TestAgent): Promise<number[]> {
-  return searchEngine(db.dialect).find(db, { all: [accountGram(account)], or: "xyz" }, 1e9, 1e4);
+  const range = { account, before: 1e9, limit: 1e4 };
+  return searchEngine(db.dialect).find(db, { all: [accountGram(account)], or: "xyz" }, range);
 }
 
 /** Characters no two of which follow each other twice: more grams than an index takes. */

@@ -166,9 +166,10 @@ function textSuite(opened: Opened): void {
     await indexAll(server);
     const engine = searchEngine(server.db.dialect);
     const query = { all: ["for", accountGram(ana.account)], or: "xyz" };
-    expect(await engine.find(server.db, query, 9, 9)).toEqual([0]);
+    const range = { account: ana.account, before: 9, limit: 9 };
+    expect(await engine.find(server.db, query, range)).toEqual([0]);
     await server.db.write((tx) => prunePayloads(tx, [0], 1));
-    expect(await engine.find(server.db, query, 9, 9)).toEqual([]);
+    expect(await engine.find(server.db, query, range)).toEqual([]);
     expect((await search(server, ana, { q: "forgotten" })).total).toBe(0);
     expect((await search(server, ana, { q: "f" })).total).toBe(0);
     expect(await search(server, ana, {})).toMatchObject({ total: 1, results: [{ payload: null }] });

@@ -1,6 +1,6 @@
 import type { Clock } from "@darkmatter/core";
 import type { Read } from "@darkmatter/store";
-import { addGrams, attributeGrams, hashOf, indexable } from "./grams.ts";
+import { attributeGrams, eachGram, hashOf, indexable } from "./grams.ts";
 import { payloadsFrom } from "./search.store.ts";
 import { searchedText } from "./searched-text.ts";
 
@@ -25,8 +25,6 @@ const GRAMS_ASKED = 12;
 const GRAMS_KNOWN = 24;
 /** Looking at a payload costs as much as reading so many entries of a gram's list. */
 const LOOK = 400;
-/** Seeing that a payload is another account's costs this share of looking at it. */
-const FOREIGN = 0.2;
 /** Grams of one word come together: where too few samples are left to tell, a gram rules out this root of its share. */
 const KINSHIP = 3;
 /** Samples that such a guess counts as much as. */
@@ -36,8 +34,8 @@ const UNSEEN = 0.5;
 
 /** Knows from a sample which grams are rare together, so that an index is asked for those that rule out most. */
 export interface GramRarity {
-  /** Those of some grams that a list of an account's candidates is best made of; the account's own among them. */
-  rarest(grams: ReadonlySet<string>, own: string): string[];
+  /** Those of some grams that a list of candidates is best made of. */
+  rarest(grams: ReadonlySet<string>): string[];
   /** Takes a sample, when the log has grown enough since the last one; gives others their turn. */
   learn(read: Read, size: number): Promise<void>;
 }
@@ -54,7 +52,7 @@ export function createGramRarity(clock: Pick<Clock, "turn">): GramRarity {
   let sample: Sample = { size: 0, holdersOf: () => NO_HOLDERS };
   let learnedAt = COMMITS_MIN / GROWTH;
   return {
-    rarest: (grams, own) => rarestOf(sample, grams, own),
+    rarest: (grams) => rarestOf(sample, grams),
     async learn(read, size) {
       if (size < learnedAt * GROWTH) return;
       sample = await take(read, size, clock);
@@ -70,20 +68,18 @@ interface KnownGram {
   readonly share: number;
 }
 
-function rarestOf({ size, holdersOf }: Sample, grams: ReadonlySet<string>, own: string): string[] {
+function rarestOf({ size, holdersOf }: Sample, grams: ReadonlySet<string>): string[] {
   const known = (gram: string): KnownGram => {
     const held = holdersOf(gram);
     return { gram, holders: held, share: size === 0 ? 1 / LOOK : Math.max(UNSEEN, held.length) / size };
   };
-  const account = known(own);
-  const choices = [...[...grams].map(known), account].sort((one, other) => one.share - other.share);
+  const choices = [...grams].map(known).sort((one, other) => one.share - other.share);
   choices.length = Math.min(choices.length, GRAMS_KNOWN);
   const isLeft = new Uint8Array(size).fill(1);
   let left = { share: 1, samples: size, cost: Number.POSITIVE_INFINITY };
   const asked: string[] = [];
   while (asked.length < GRAMS_ASKED && choices.length > 0) {
-    const isOwn = asked.includes(own);
-    const outcomes = choices.map((choice) => outcomeOf(choice, left, isLeft, isOwn ? undefined : account));
+    const outcomes = choices.map((choice) => outcomeOf(choice, left, isLeft));
     const best = outcomes.reduce((one, other) => (other.worth < one.worth ? other : one));
     if (best.worth >= left.cost) break;
     asked.push(best.choice.gram);
@@ -99,14 +95,12 @@ function outcomeOf(
   choice: KnownGram,
   left: { readonly share: number; readonly samples: number },
   isLeft: Uint8Array,
-  account: KnownGram | undefined,
 ) {
   let samples = 0;
   for (const at of choice.holders) samples += isLeft[at] ?? 0;
   const guess = GUESS * choice.share ** (1 / KINSHIP);
   const share = (left.share * (samples + guess)) / (left.samples + GUESS);
-  const own = account === undefined || account === choice ? 1 : account.share;
-  const cost = LOOK * share * (FOREIGN + (1 - FOREIGN) * own);
+  const cost = LOOK * share;
   return { choice, share, samples, cost, worth: cost + choice.share };
 }
 
@@ -125,9 +119,9 @@ async function take(read: Read, log: number, clock: Pick<Clock, "turn">): Promis
     const [commit] = await payloadsFrom(read, Math.floor(at), 1);
     const payload = commit?.payload;
     if (!commit || payload == null) continue;
-    const grams = new Set(attributeGrams(commit));
-    addGrams(grams, indexable(searchedText(payload.slice(0, SAMPLE_CHARACTERS))));
-    for (const gram of grams) add(gram, size);
+    for (const gram of attributeGrams(commit)) add(size, gram, 0, gram.length);
+    const text = indexable(searchedText(payload.slice(0, SAMPLE_CHARACTERS)));
+    eachGram(text, (of, from, to) => add(size, of, from, to));
     if (++size % SAMPLES_A_TURN === 0) await clock.turn();
   }
   return { size, holdersOf: await finish(clock) };
@@ -138,11 +132,10 @@ function createHolders() {
   const lasts = new Int32Array(BUCKETS);
   let [holders, befores] = [new Uint16Array(ROOM), new Int32Array(ROOM)];
   let end = 1;
-  const bucketOf = (gram: string) => hashOf(gram, 0, gram.length) & (BUCKETS - 1);
   return {
     /** Samples come one after the other. */
-    add(gram: string, sample: number): void {
-      const bucket = bucketOf(gram);
+    add(sample: number, text: string, from: number, to: number): void {
+      const bucket = hashOf(text, from, to) & (BUCKETS - 1);
       const last = lasts[bucket] ?? 0;
       if (last > 0 && holders[last] === sample) return;
       if (end === holders.length) [holders, befores] = [grown(holders), grown(befores)];
@@ -162,7 +155,7 @@ function createHolders() {
       }
       [holders, befores] = [NO_HOLDERS, new Int32Array()];
       return (gram) => {
-        const bucket = bucketOf(gram);
+        const bucket = hashOf(gram, 0, gram.length) & (BUCKETS - 1);
         return lists.subarray(ends[bucket - 1] ?? 0, ends[bucket]);
       };
     },

@@ -46,19 +46,24 @@ export function hashOf(text: string, from: number, to: number): number {
 
 /** Adds the grams of an indexable text, long ones too, and returns its last characters: put them before what follows. */
 export function addGrams(grams: Set<string>, text: string): string {
-  addShortGrams(grams, text);
-  for (const size of LONG_GRAMS) addShortGrams(grams, hashed(text, size - GRAM + 1));
+  eachGram(text, (of, from, to) => grams.add(of.slice(from, to)));
   const last = 1 - Math.max(...LONG_GRAMS);
   return text.slice(isLowSurrogate(text.at(last)) ? last - 1 : last);
 }
 
+/** Tells where the grams of an indexable text are, long ones in a text of their own. They repeat as they do in it. */
+export function eachGram(text: string, visit: (of: string, from: number, to: number) => void): void {
+  eachShortGram(text, visit);
+  for (const size of LONG_GRAMS) eachShortGram(hashed(text, size - GRAM + 1), visit);
+}
+
 const isLowSurrogate = (unit = "") => unit >= "\udc00" && unit <= "\udfff";
 
-function addShortGrams(grams: Set<string>, text: string): void {
+function eachShortGram(text: string, visit: (of: string, from: number, to: number) => void): void {
   let [first, second, at] = [-1, -1, 0];
   while (at < text.length) {
     const next = at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
-    if (first >= 0) grams.add(text.slice(first, next));
+    if (first >= 0) visit(text, first, next);
     [first, second, at] = [second, at, next];
   }
 }

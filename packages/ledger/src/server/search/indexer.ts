@@ -99,7 +99,7 @@ export function createSearchIndexer({
     return db.write(async (tx) => {
       // Whoever indexed them first has moved the mark in the same transaction.
       if ((await lockMark(tx)) !== mark) return 0;
-      for (const document of documents) await engine.insert(tx, document);
+      for (const document of documents.sort(byPlace)) await engine.insert(tx, document);
       await writeMark(tx, next);
       return next - mark;
     });
@@ -141,6 +141,10 @@ function createBusyCheck(db: Read, clock: Pick<Clock, "monotonic">): () => Promi
     return isBusy;
   };
 }
+
+/** As FTS5 numbers its rows: it gathers what comes in order, and writes out all it has before a step back. */
+const byPlace = (one: SearchDocument, other: SearchDocument) =>
+  one.account - other.account || one.position - other.position;
 
 function wholeDocument(place: Pick<SearchDocument, "position" | "account">): SearchDocument {
   return { ...place, grams: new Set([wholeGram(place.account)]), text: undefined };

@@ -6,6 +6,10 @@ const MARK = [
   "INSERT INTO ledger_search_mark (one, indexed) VALUES (1, 0)",
 ];
 
+/** Of a row's number in FTS5; the account is above them, so that what an account has lies together. */
+const POSITION_BITS = 36;
+const ROW = `CAST(? AS INTEGER) << ${POSITION_BITS} | CAST(? AS INTEGER)`;
+
 // What is pruned leaves the index with it, whoever prunes.
 export const searchMigrations: readonly Migration[] = [
   {
@@ -20,7 +24,9 @@ export const searchMigrations: readonly Migration[] = [
       "INSERT INTO ledger_search (ledger_search, rank) VALUES ('automerge', 8)",
       "INSERT INTO ledger_search (ledger_search, rank) VALUES ('hashsize', 4194304)",
       `CREATE TRIGGER ledger_search_pruned AFTER DELETE ON ledger_payloads
-       BEGIN DELETE FROM ledger_search WHERE rowid = OLD.position; END`,
+       BEGIN DELETE FROM ledger_search WHERE rowid = (
+         SELECT account << ${POSITION_BITS} | position FROM ledger_commits WHERE position = OLD.position
+       ); END`,
       ...MARK,
     ],
   },
@@ -53,8 +59,12 @@ export interface SearchEngine {
   readonly takesGrams: boolean;
   /** Leaves out what was pruned meanwhile. */
   insert(tx: Write, document: SearchDocument): Promise<void>;
-  /** Positions of documents below `before` that may match, newest first. */
-  find(read: Read, query: GramQuery, before: number, limit: number): Promise<number[]>;
+  /** Positions of an account's documents below `before` that may match, newest first. */
+  find(
+    read: Read,
+    query: GramQuery,
+    range: { readonly account: number; readonly before: number; readonly limit: number },
+  ): Promise<number[]>;
 }
 
 export const searchEngine = (dialect: Database["dialect"]): SearchEngine =>
@@ -77,25 +87,30 @@ const positionsOf = (rows: Positions) => rows.map(({ position }) => position);
 
 const fts5: SearchEngine = {
   takesGrams: false,
-  async insert(tx, { position, grams, text }) {
+  async insert(tx, { account, position, grams, text }) {
     const attributes = await attributeGramsAt(tx, position);
     if (attributes === undefined) return;
     // Grams in a row make more grams where they meet; that costs space and nothing else. One row by its values, not by
     // a SELECT, for which FTS5 would write out all it has gathered.
     const own = text === undefined ? [...grams].join("") : text + longText(text);
     await tx.run(
-      "INSERT INTO ledger_search (rowid, text) VALUES (?, ?)",
+      `INSERT INTO ledger_search (rowid, text) VALUES (${ROW}, ?)`,
+      account,
       position,
       own + attributes.join(""),
     );
   },
-  async find(read, { all, or }, before, limit) {
+  async find(read, { all, or }, { account, before, limit }) {
     const quoted = (gram: string) => `"${gram.replaceAll('"', '""')}"`;
     return positionsOf(
       await read.all(
-        `SELECT rowid AS position FROM ledger_search WHERE ledger_search MATCH ? AND rowid < ?
+        `SELECT rowid & ((1 << ${POSITION_BITS}) - 1) AS position FROM ledger_search
+         WHERE ledger_search MATCH ? AND rowid >= (${ROW}) AND rowid < (${ROW})
          ORDER BY rowid DESC LIMIT +?`,
         `(${all.map(quoted).join(" AND ")}) OR ${quoted(or)}`,
+        account,
+        0,
+        account,
         before,
         limit,
       ),
@@ -120,7 +135,7 @@ const tsvector: SearchEngine = {
       position,
     );
   },
-  async find(read, { all, or }, before, limit) {
+  async find(read, { all, or }, { before, limit }) {
     // Found first, ordered then: else the planner may read the whole table backwards for a query that finds little.
     return positionsOf(
       await read.all(

@@ -89,7 +89,8 @@ export function createSearch({
     yield* pages(size, (before) =>
       accountPositions(db, account, { from: indexed, before, limit: pageSize }, wishes),
     );
-    if (query) yield* pages(indexed, (before) => engine.find(db, query, before, pageSize));
+    if (query)
+      yield* pages(indexed, (before) => engine.find(db, query, { account, before, limit: pageSize }));
   }
 
   async function* pages(end: number, read: (before: number) => Promise<number[]>) {
@@ -196,7 +197,7 @@ function gramQuery(
   if (grams.size === 0) return undefined;
   for (const [kind, value] of Object.entries({ agent, model, event } as const))
     if (value !== undefined) grams.add(attributeGram(kind as "agent" | "model" | "event", value));
-  return { all: rarity.rarest(grams, accountGram(account)), or: wholeGram(account) };
+  return { all: [...rarity.rarest(grams), accountGram(account)], or: wholeGram(account) };
 }
 
 const NARROWING = ["model", "provider", "event", "trace", "agent", "fromMs", "beforeMs"] as const;
