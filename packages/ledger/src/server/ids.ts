@@ -5,6 +5,9 @@ export function newCommitId(nowMs: number, random: Random): string {
   return `ctx_${Math.floor(nowMs)}_${toHex(random.bytes(6))}`;
 }
 
+/** With 8 hex, too, as other ledgers made them. */
+export const COMMIT_ID = /^ctx_\d+_(?:[0-9a-f]{8}|[0-9a-f]{12})$/;
+
 export function newAgentId(random: Random): string {
   return `dm_${toHex(random.bytes(8))}`;
 }

@@ -1,3 +1,4 @@
+import { canon1OfText, DarkMatterError } from "@darkmatter/core";
 import type { Answer } from "@darkmatter/surface";
 
 /** JSON text that goes into an answer as it stands: payloads keep every token of a number (ledger.md 2.1). */
@@ -6,6 +7,17 @@ export class RawJson {
 
   constructor(text: string) {
     this.text = text;
+  }
+}
+
+/** A text that was kept as JSON; `null` where something else became of it, which would end the answer's own. */
+export function rawOrNull(text: string): RawJson | null {
+  try {
+    canon1OfText(text);
+    return new RawJson(text);
+  } catch (error) {
+    if (error instanceof DarkMatterError) return null;
+    throw error;
   }
 }
 

@@ -196,6 +196,32 @@ function exportSuite(opened: Opened): void {
     });
   });
 
+  test("what a client sent and is no JSON any more takes no answer along", async (context) => {
+    await using server = await opened(context);
+    const { ana, ids, tip } = await chainWorld(server);
+    const row = await server.db.get<{ was: string }>(
+      `SELECT claims AS was FROM ledger_commits WHERE position = ${SIGNED_STEP}`,
+    );
+    const claims = JSON.stringify({
+      ...JSON.parse(row?.was ?? ""),
+      metadata: "{",
+      attestation: "]",
+      envelope: '"',
+    });
+    const change = `UPDATE ledger_commits SET claims = ? WHERE position = ${SIGNED_STEP}`;
+    await tamperServer(server, "ledger_commits", change, claims);
+    const text = await exportText(server, ana, tip);
+    expect((JSON.parse(text) as Exported).integrity.chain_intact).toBe(false);
+    expect((await verifyBundle(text, verify)).verdict).toBe("failed");
+    const { status, json } = await server.call({ path: `/api/commits/${ids[SIGNED_STEP]}/signature` }, ana);
+    const found = {
+      client_envelope: null,
+      client_attestation: null,
+      attestation_result: "invalid_signature",
+    };
+    expect([status, json]).toMatchObject([200, { result: "invalid", ...found }]);
+  });
+
   test("two exports of one chain have one chain_hash and ids of their own", async (context) => {
     await using server = await opened(context);
     const { ana, tip } = await chainWorld(server);

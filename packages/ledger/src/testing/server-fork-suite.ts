@@ -1,5 +1,6 @@
 import { describe, expect, type TestContext, test } from "vitest";
 import { countRejections } from "../server/commits/rejections.store.ts";
+import { tamperServer } from "./server-chain-world.ts";
 import type { OpenServerDatabase } from "./server-checkpoint-suite.ts";
 import { expectSoundLog } from "./server-log-checks.ts";
 import { type TestAgent, type TestServer, testServer } from "./test-server.ts";
@@ -144,6 +145,19 @@ function forkSuite(opened: (context: TestContext) => Promise<TestServer>): void 
       warning: expect.any(String),
       payload: { memory: { source_intact: false } },
     });
+  });
+
+  test("a step that can no longer be read is one that does not verify", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const [root = "", middle = "", tip = ""] = await chainOf(server, ana, 3);
+    await tamperServer(server, "ledger_commits", "UPDATE ledger_commits SET claims = '{' WHERE position = 1");
+    for (const fromCtxId of [middle, tip])
+      expect((await fork(server, ana, tip, { fromCtxId })).json).toMatchObject({
+        code: "fork_point_invalid",
+      });
+    const early = await fork(server, ana, tip, { fromCtxId: root });
+    expect(early.json).toMatchObject({ source_chain_intact: false, warning: expect.any(String) });
   });
 
   test("a fork that is repeated under its key is one fork", async (context) => {

@@ -291,6 +291,21 @@ function lifeTests(opened: Opened): void {
     expect((await seen(server, theirs.shareId)).ids).toHaveLength(1);
   });
 
+  test("a trace that is named like another account's commit tells nothing of it", async (context) => {
+    await using server = await opened(context);
+    const [ana, bo] = [await server.account(), await server.account()];
+    const [theirs = ""] = await chainOf(server, bo, 1);
+    for (const traceId of [theirs, "ctx_1_000000000000"]) {
+      await chainOf(server, ana, 1, { traceId });
+      const { shareId } = await share(server, ana, `trace/${traceId}`);
+      expect([(await proof(server, traceId)).status, (await seen(server, shareId)).status]).toEqual([
+        404, 200,
+      ]);
+    }
+    await share(server, bo, theirs);
+    expect((await proof(server, theirs)).json).toMatchObject({ commits: [{ id: theirs }] });
+  });
+
   test("looks at a share are counted, and written now and then", async (context) => {
     await using server = await opened(context);
     const ana = await server.account();

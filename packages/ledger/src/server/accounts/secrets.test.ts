@@ -8,6 +8,7 @@ import { PASSWORD, signedUp } from "../../testing/sessions.ts";
 import { type TestServer, type TestServerOptions, testServer } from "../../testing/test-server.ts";
 import { sealedSecrets } from "../agents/adapters/sealed-secrets.ts";
 import { createWays } from "../callers.ts";
+import { serverError } from "../errors.ts";
 import { answer } from "../json-text.ts";
 import { createPasswordReset } from "./accounts.ts";
 import { scryptPasswords } from "./adapters/scrypt-passwords.ts";
@@ -307,6 +308,25 @@ test("of more log-ins than can wait, the last are sent away and the others answe
   expect(refused).toHaveLength(50 - 18);
   expect(refused[0]).toMatchObject({ reason: { code: "overloaded", status: 503 } });
   expect(await passwords.verify("password", await passwords.hash("password"))).toBe(true);
+});
+
+test("a log-in that was sent away unlooked at is no failure; a wrong password is one", async () => {
+  let isBusy = true;
+  const passwords = {
+    hash: async (password: string) => password,
+    async verify(password: string, hash: string | undefined) {
+      if (isBusy) throw serverError("overloaded");
+      return password === hash;
+    },
+  };
+  await using server = await testServer({ ports: { passwords }, limits: { failuresPerEmail: 2 } });
+  const logIn = async (password: string) =>
+    (await server.call({ path: "/auth/login", body: { email: "ana@example.test", password } })).status;
+  await server.call({ path: "/auth/signup", body: { email: "ana@example.test", password: PASSWORD } });
+  for (let time = 0; time < 3; time++) expect(await logIn(PASSWORD)).toBe(503);
+  isBusy = false;
+  expect([await logIn(PASSWORD), await logIn("wrong"), await logIn("wrong")]).toEqual([200, 400, 400]);
+  expect(await logIn(PASSWORD)).toBe(429);
 });
 
 test("a sealed secret opens for its owner under its key, and for nothing else", () => {

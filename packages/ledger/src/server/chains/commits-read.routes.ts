@@ -8,7 +8,7 @@ import type { Ways } from "../callers.ts";
 import { commitOfAccount } from "../commits/commits.store.ts";
 import { serverError } from "../errors.ts";
 import { queryOf } from "../input.ts";
-import { answer, RawJson } from "../json-text.ts";
+import { answer, rawOrNull } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import { addressedTo, retentionOf } from "./chains.store.ts";
 import { createClientProofs, VERIFIED } from "./client-proofs.ts";
@@ -143,8 +143,8 @@ function signature({ db, verifier }: LedgerServerPorts, ways: Ways): Route {
         public_key_pem: publicKey === undefined ? null : spkiPem(publicKey),
         signature_status: claims.signatureStatus,
         client_match: claims.clientMatch,
-        client_envelope: claims.envelope === undefined ? null : new RawJson(claims.envelope),
-        client_attestation: claims.attestation === undefined ? null : new RawJson(claims.attestation),
+        client_envelope: claims.envelope === undefined ? null : rawOrNull(claims.envelope),
+        client_attestation: claims.attestation === undefined ? null : rawOrNull(claims.attestation),
         attestation_result: attested === undefined ? "none" : (attested ?? "valid"),
       });
     },

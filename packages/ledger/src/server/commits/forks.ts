@@ -6,6 +6,7 @@ import { secondsTime } from "../../times.ts";
 import type { AgentIdentity } from "../agents/agents.store.ts";
 import type { KeyCaller } from "../callers.ts";
 import { serverError } from "../errors.ts";
+import { createPace } from "../pace.ts";
 import type { Idempotency } from "./append.ts";
 import { type CommitDraft, NO_CLAIMS, type StoredCommit } from "./commit.ts";
 import { bodyMembers, lineOf, type Members, memberOf } from "./commit-body.ts";
@@ -17,9 +18,10 @@ import {
   type SentAgent,
   type SentPayload,
 } from "./commit-request.ts";
-import { chainPositions, commitsAt } from "./commits.store.ts";
+import { chainPositions } from "./commits.store.ts";
 import { draftOf } from "./new-commit.ts";
 import { soundnessOf } from "./passport.ts";
+import { readCommits } from "./read-commits.ts";
 
 /** `POST /api/fork/:id`, read (ledger.md 3.4). */
 export interface ForkRequest {
@@ -70,13 +72,18 @@ export async function forkedChain(
   from: ForkRequest["from"],
 ): Promise<ForkedChain> {
   const positions = await chainPositions(db, source.position);
+  const pace = createPace({ clock });
   const steps = { next: 0, broken: Number.POSITIVE_INFINITY };
   let found: { readonly commit: StoredCommit; readonly step: number } | undefined;
   for (let at = 0; at < positions.length; at += PAGE) {
-    for (const commit of await commitsAt(db, positions.slice(at, at + PAGE))) {
+    const page = positions.slice(at, at + PAGE);
+    const commits = await readCommits(db, page);
+    for (const position of page) {
       const step = steps.next++;
-      if (!isSoundStep(commit, positions, step)) steps.broken = Math.min(steps.broken, step);
-      if (isPoint(commit, step, from ?? source.id)) found = { commit, step };
+      const commit = commits.get(position);
+      if (!commit || !isSoundStep(commit, positions, step)) steps.broken = Math.min(steps.broken, step);
+      if (commit && isPoint(commit, step, from ?? source.id)) found = { commit, step };
+      await pace(commit?.payload?.length ?? 0);
     }
     // A long chain is a lot of hashing: others have their turn in between.
     await clock.turn();

@@ -13,7 +13,7 @@ import type { ReadableStep } from "../chains/chain-step.ts";
 import type { CoveringCheckpoint } from "../chains/signed-tree.ts";
 import type { StoredCommit } from "../commits/commit.ts";
 import { envelopeOf } from "../commits/passport.ts";
-import { RawJson } from "../json-text.ts";
+import { rawOrNull } from "../json-text.ts";
 import { CanonicalJson } from "./canonical-text.ts";
 
 /** What `commits` has of a step beside its passport (docs/proof.md section 3). */
@@ -25,8 +25,9 @@ export async function flatMembers(
 ) {
   const { claims } = commit;
   const stored = envelopeText(envelopeOf(commit));
-  const differs = claims.envelope !== undefined && canon1OfText(claims.envelope) !== stored;
-  const raw = (text: string | undefined) => (text === undefined ? undefined : new RawJson(text));
+  const raw = (text: string | undefined) => (text === undefined ? undefined : rawOrNull(text));
+  const envelope = raw(claims.envelope);
+  const differs = envelope && canon1OfText(envelope.text) !== stored;
   return {
     agent_id: commit.agent,
     key_id: commit.keyId,
@@ -37,7 +38,7 @@ export async function flatMembers(
     // A signature over another envelope than the stored one proves nothing of this commit.
     agent_signature: signature.publicKey === undefined ? undefined : claims.agentSignature,
     agent_public_key: signature.publicKey === undefined ? undefined : spkiPem(signature.publicKey),
-    client_envelope: differs ? raw(claims.envelope) : undefined,
+    client_envelope: differs ? envelope : undefined,
     client_attestation: raw(claims.attestation),
     metadata: raw(claims.metadata),
     _proof: await logProof(commit, readNode, covering, baseUrl),

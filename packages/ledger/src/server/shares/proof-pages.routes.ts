@@ -4,6 +4,7 @@ import { z } from "zod";
 import { whileWaitedFor } from "../caller-gone.ts";
 import type { Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
+import { COMMIT_ID } from "../ids.ts";
 import { queryOf } from "../input.ts";
 import { answer } from "../json-text.ts";
 import { pageAnswer } from "../pages/page.ts";
@@ -25,11 +26,12 @@ export function proofPageRoutes(ports: LedgerServerPorts, ways: Ways, views: Vie
   async function publicProof(request: RouteRequest, id: string, from: ShownFrom): Promise<Shown | undefined> {
     const nowMs = ports.clock.now();
     const walking = whileWaitedFor(ports, request);
-    const commit = await placeOfCommit(ports.db, id);
-    if (commit)
-      return (await isCovered(ports.db, commit, nowMs))
-        ? showChain(walking, commit.account, id, from)
-        : undefined;
+    // A trace that somebody named like a commit has no address here: it would tell which commits there are.
+    if (COMMIT_ID.test(id)) {
+      const commit = await placeOfCommit(ports.db, id);
+      const isShown = commit !== undefined && (await isCovered(ports.db, commit, nowMs));
+      return isShown ? showChain(walking, commit.account, id, from) : undefined;
+    }
     const share = await activeTraceShare(ports.db, id, nowMs);
     return share && showShare(walking, share, from);
   }
