@@ -152,6 +152,7 @@ describe("reading a server", () => {
       { input: "ask 2", output: "say 2" },
       { input: "ask 3", output: "say 3" },
     ]);
+    expect((await at.typed("replay", "1", "--from", "9")).out).toContain("It has no step 9.");
     expect(await at.json("verify", tip ?? "")).toMatchObject({
       code: 0,
       said: { verified: true, length: 3 },
@@ -165,11 +166,13 @@ describe("reading a server", () => {
     for (const command of ["search", "pull"]) {
       expect((await at.json(command, "--since", "2026-11-21")).code).toBe(0);
       expect((await at.json(command, "--since", "2026-11-21T09:30:00Z")).code).toBe(0);
-      const { code, said } = await at.json(command, "--since", "yesterday");
-      expect({ code, error: said.error }).toEqual({
-        code: 2,
-        error: expect.stringContaining("--since takes"),
-      });
+      for (const time of ["yesterday", "2026-13-45"]) {
+        const { code, said } = await at.json(command, "--since", time);
+        expect({ code, error: said.error }).toEqual({
+          code: 2,
+          error: expect.stringContaining("--since takes"),
+        });
+      }
     }
 
     const { out } = await at.typed("verify", "1");

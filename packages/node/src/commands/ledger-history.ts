@@ -134,8 +134,9 @@ async function replay(input: CommandInput, main: MainOptions): Promise<ExitCode>
   });
   const steps = chain.map((step, at) => ({ ...step, number: at + 1 })).slice(from - 1);
   const lines = steps.flatMap((step) => [stepLine(step), ...(isFull ? fieldLines(step) : [])]);
-  const human = [`${brief(chain[0]?.commit.trace, 128)}: ${stepsText(chain.length)}`, ...lines].join("\n");
-  input.out.result(human, {
+  const missing = steps.length === 0 ? [`It has no step ${from}.`] : [];
+  const human = [`${brief(chain[0]?.commit.trace, 128)}: ${stepsText(chain.length)}`, ...lines, ...missing];
+  input.out.result(human.join("\n"), {
     trace: chain[0]?.commit.trace ?? null,
     length: chain.length,
     steps: steps.map((step) => ({

@@ -28,6 +28,7 @@ export async function replayAtServer(input: CommandInput, at: AtServer, named: s
   const human = [
     `${brief(answer.contextId, 40)}: ${stepsText(answer.totalSteps)}, ${answer.chainIntact ? "chain intact" : "CHAIN BROKEN"}`,
     ...lines,
+    ...(steps.length === 0 ? [`It has no step ${from}.`] : []),
   ];
   const url = isOpened ? await publish(input, at, id) : undefined;
   input.out.result([...human, ...(url ? [url] : [])].join("\n"), {

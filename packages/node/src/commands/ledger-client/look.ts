@@ -64,7 +64,7 @@ const TIME = /^\d{4}-\d\d-\d\d(T\S+)?$/;
 /** The server says more exactly what it takes, under names of its own. @throws USAGE */
 function timeOption({ options }: CommandInput, name: "since" | "until"): string | undefined {
   const said = textOption(options[name]);
-  if (said === undefined || TIME.test(said)) return said;
+  if (said === undefined || (TIME.test(said) && !Number.isNaN(Date.parse(said)))) return said;
   throw nodeError("USAGE", `--${name} takes a date or a time: 2026-11-21, or 2026-11-21T09:30:00Z.`);
 }
 
