@@ -26,9 +26,17 @@ const split = (count: number) => {
   while (k * 2 < count) k *= 2;
   return k;
 };
+/** Leaves are runs of `LEAVES`, no two of which are alike: first and count name them. */
+const hashed = new Map<string, string>();
 function mth(leaves: string[]): string {
   const [only] = leaves;
   if (only !== undefined && leaves.length === 1) return only;
+  const name = `${only} ${leaves.length}`;
+  const hash = hashed.get(name) ?? mthOfTwo(leaves);
+  hashed.set(name, hash);
+  return hash;
+}
+function mthOfTwo(leaves: string[]): string {
   const k = split(leaves.length);
   const children = [mth(leaves.slice(0, k)), mth(leaves.slice(k))].map((hash) => Buffer.from(hash, "hex"));
   return sha(Buffer.of(1), ...children).toString("hex");
