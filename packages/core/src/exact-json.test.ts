@@ -155,7 +155,7 @@ describe("reading", () => {
   });
 
   test("time grows with the text, whatever the text is", () => {
-    const size = 4_000_000;
+    const size = 1_000_000;
     const repeated = (part: string) => part.repeat(size / part.length);
     const texts = [
       `"${repeated("a")}"`,
