@@ -1,3 +1,4 @@
+import { isJsonObject } from "@darkmatter/core";
 import { z } from "zod";
 
 /**
@@ -8,7 +9,7 @@ const text = z.string();
 const maybe = z.string().nullish();
 
 /** A Context Passport (ledger.md 1.2). */
-export const Passport = z.looseObject({
+const WholePassport = z.looseObject({
   id: text,
   parent_id: maybe,
   trace_id: maybe,
@@ -30,9 +31,24 @@ export const Passport = z.looseObject({
   }),
   created_at: text,
 });
+
+/** Of a row that the server can no longer read, lists tell the id and why; the rest is shown as nothing. */
+const UNREADABLE = {
+  created_by: { agent_id: "-" },
+  event: { type: "unreadable" },
+  created_at: "",
+  integrity: { payload_hash: "", integrity_hash: "" },
+};
+const filled = (value: unknown): unknown => {
+  if (!isJsonObject(value) || value.unreadable !== true) return value;
+  const integrity = isJsonObject(value.integrity) ? value.integrity : {};
+  return { ...UNREADABLE, ...value, integrity: { ...UNREADABLE.integrity, ...integrity } };
+};
+
+export const Passport = z.preprocess(filled, WholePassport);
 export type Passport = z.infer<typeof Passport>;
 
-export const Committed = Passport.extend({ verify_url: maybe });
+export const Committed = WholePassport.extend({ verify_url: maybe });
 export const Me = z.looseObject({ agentId: text, agentName: text });
 export const SearchPage = z.looseObject({
   results: z.array(Passport),
@@ -45,7 +61,7 @@ export const Pulled = z.looseObject({ contexts: z.array(Passport), nextCursor: m
 export const ReplayStep = z.looseObject({
   step: z.number(),
   id: text,
-  eventType: text,
+  eventType: text.default("unreadable"),
   model: maybe,
   timestamp: maybe,
   createdBy: z.looseObject({ agent_name: maybe, model: maybe }).nullish(),
