@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
+/** Two programs that start one after the other, on a busy machine. */
+const START_MS = 10_000;
 /** As on an older Node, which cannot replace a process by another. */
 const WITHOUT_EXECVE = `process.execve = undefined;`;
 
@@ -33,7 +35,7 @@ for (const [name, before] of [
   test(`${name}: a signal reaches the program, which ends as it likes`, async () => {
     const code = `process.on("SIGINT", () => process.exit(6)); setInterval(() => {}, 1e6); console.log("up");`;
     const { child, seen } = become(code, before);
-    await expect.poll(() => seen.output).toBe("up\n");
+    await expect.poll(() => seen.output, { timeout: START_MS }).toBe("up\n");
     child.kill("SIGINT");
     expect(await once(child, "close")).toEqual([6, null]);
   });
@@ -50,7 +52,7 @@ test("with a child: the lifeline ends when the parent is killed", async () => {
     lifeline.on("close", () => { console.log("alone"); process.exit(); }).resume();
     console.log("up");`;
   const { child, seen } = become(code, WITHOUT_EXECVE);
-  await expect.poll(() => seen.output).toBe("up\n");
+  await expect.poll(() => seen.output, { timeout: START_MS }).toBe("up\n");
   child.kill("SIGKILL");
   await once(child, "close");
   expect(seen.output).toBe("up\nalone\n");
