@@ -173,18 +173,21 @@ function integerText(token: string): string {
   return token === "-0" ? "0" : token;
 }
 
-// Joined by `+`, which copies nothing before all is there: `join` would copy a long text again at each level around it.
-
 function arrayText(items: readonly string[]): string {
-  let text = "[";
-  for (let at = 0; at < items.length; at++) text += at === 0 ? items[at] : `,${items[at]}`;
-  return `${text}]`;
+  return `[${joined(items)}]`;
 }
 
 function objectText(members: readonly Member[]): string {
-  let text = "{";
-  for (let at = 0; at < members.length; at++) text += at === 0 ? members[at]!.text : `,${members[at]!.text}`;
-  return `${text}}`;
+  return `{${joined(members.map(({ text }) => text))}}`;
+}
+
+/** Characters of a text that is not copied once more by each array and object around it. */
+const LONG_CHARACTERS = 1000;
+
+/** `join` is quick, but copies; `+` copies nothing before all is there. */
+function joined(texts: readonly string[]): string {
+  if (!texts.some(({ length }) => length > LONG_CHARACTERS)) return texts.join();
+  return texts.reduce((begun, text) => `${begun},${text}`);
 }
 
 /** Above this, inserting one by one is slower than the library's sort. */
