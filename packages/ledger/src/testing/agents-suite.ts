@@ -207,8 +207,8 @@ function handMade(open: OpenShared): void {
     expect(await listed(server, ana)).toHaveLength(4);
     // Each account has its own, and what agents register is counted apart.
     await makeAgent(server, bo, "theirs");
-    const { apiKey: key, agentId: id } = answers.find(({ status }) => status === 200)?.json as Made;
-    const agent = { id, key, name: "", account: ana.account };
+    const made = answers.find(({ status }) => status === 200)?.json as Made | undefined;
+    const agent = { id: made?.agentId ?? "", key: made?.apiKey ?? "", name: "", account: ana.account };
     const spawned = await server.call({ path: "/api/agents/register", body: { agentName: "x" } }, agent);
     expect(spawned.status).toBe(201);
     await server.clock.advance(14 * 60 * MINUTE_MS);

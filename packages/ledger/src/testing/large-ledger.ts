@@ -95,6 +95,7 @@ async function indexAll(db: Database, clock: LedgerServerPorts["clock"]): Promis
   const indexer = createSearchIndexer({ db, clock, rarity: createGramRarity(clock) });
   while ((await indexer.step({ commits: INDEXED_AT_ONCE, bytes: Number.POSITIVE_INFINITY })) > 0)
     await clock.turn();
+  while (await indexer.tidy()) await clock.turn();
 }
 
 async function makeAccounts(db: Database, random: Random): Promise<TestAgent[][]> {

@@ -141,7 +141,9 @@ function textSuite(opened: Opened): void {
   test("another account's words are nobody else's", async (context) => {
     await using server = await opened(context);
     const [ana, bo] = [await server.account(), await server.account()];
-    const theirs = await server.commit(bo, { payload: { output: "their secret word" }, traceId: "trc_x" });
+    // The index takes the mark for Ana's own.
+    const output = `their secret word ${accountGram(ana.account)}`;
+    const theirs = await server.commit(bo, { payload: { output }, traceId: "trc_x" });
     await server.commit(ana, { payload: { output: "mine" } });
     for (const indexed of [false, true]) {
       if (indexed) await indexAll(server);

@@ -132,6 +132,12 @@ export function chainTamperSuite(opened: Opened): void {
       const { contexts } = await readChain(server, bo, "/api/pull");
       const sound = (at: number) => ({ id: ids[at], integrity: { verification_status: "valid" } });
       expect(contexts).toMatchObject([sound(7), sound(5), named, sound(1)]);
+      for (const path of ["/api/search", "/api/search?verified=false"]) {
+        const { results } = await readChain(server, bo, path);
+        expect(results).toContainEqual(expect.objectContaining(named));
+      }
+      const { results } = await readChain(server, bo, "/api/search?verified=true");
+      expect(results).toHaveLength(7);
       const { replay } = await readChain(server, bo, `/api/replay/${tip}`);
       expect((replay as Json[])[AT]).toMatchObject(named);
       expect((replay as Json[]).length).toBe(8);
@@ -277,8 +283,10 @@ async function listed(server: TestServer, { bo, ids, tip, ana }: ChainWorld, at 
   const by = at === AT ? bo : ana;
   const { contexts } = await readChain(server, by, "/api/pull");
   const { replay } = await readChain(server, by, `/api/replay/${tip}`);
+  const { results } = await readChain(server, by, "/api/search");
   const of = (list: unknown) => (list as Passport[]).find(({ id }) => id === ids[at]);
   const [pulled, replayed] = [of(contexts), of(replay)];
+  expect(of(results)).toMatchObject(pulled ?? {});
   return [
     pulled && [
       pulled.integrity.verification_status,

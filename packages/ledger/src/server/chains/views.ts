@@ -16,8 +16,8 @@ export interface PassportSurroundings {
 
 /** What was found of a commit, as far as it was looked at. */
 export type PassportFacts = Soundness & {
-  /** Where only its hashes were looked at, as it was when the commit was accepted. */
-  readonly isClientSigned?: boolean;
+  /** Found by looking again, but for a commit that was accepted just now. */
+  readonly isClientSigned: boolean;
   readonly isInLog?: boolean;
   readonly signature?: SignatureFinding;
 };
@@ -28,7 +28,7 @@ export function passportIn(
   found: PassportFacts,
   { baseUrl, nowMs, standing }: PassportSurroundings,
 ) {
-  const { isClientSigned = commit.claims.clientSigned, isInLog = true } = found;
+  const { isClientSigned, isInLog = true } = found;
   const isSound = found.status !== "broken";
   const { signature } = found;
   return passportOf(commit, {

@@ -130,7 +130,7 @@ export function createCommits(ports: LedgerServerPorts, appender: Appender): Com
       // As of its acceptance, so that a repeated request hears the same.
       const around = { baseUrl: config.baseUrl, nowMs: commit.acceptedMs, standing: NOT_STANDING };
       return {
-        ...passportIn(commit, SOUND, around),
+        ...passportIn(commit, { ...SOUND, isClientSigned: commit.claims.clientSigned }, around),
         verify_url: `${config.baseUrl}/r/${commit.id}`,
         ...appendReceipt(commit, proof, config.baseUrl),
         timestamp_skew_warning: isSkewed,

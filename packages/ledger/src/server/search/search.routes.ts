@@ -1,11 +1,10 @@
-import type { Route } from "@darkmatter/surface";
+import type { Route, RouteRequest } from "@darkmatter/surface";
 import { z } from "zod";
 import { millisecondsTime } from "../../times.ts";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { Ways } from "../callers.ts";
-import { readStanding } from "../chains/assurance.ts";
-import { agentInfoOf, passportIn } from "../chains/views.ts";
-import type { StoredCommit } from "../commits/commit.ts";
-import { soundnessOf } from "../commits/passport.ts";
+import { listCommits } from "../chains/listed.ts";
+import { agentInfoOf } from "../chains/views.ts";
 import { answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import type { Search } from "./search.ts";
@@ -14,12 +13,8 @@ import { cursorText, SearchQuery, wishesOf } from "./search-query.ts";
 const Passports = z.array(z.looseObject({ id: z.string() }));
 
 export function searchRoutes(ports: LedgerServerPorts, ways: Ways, search: Search): Route[] {
-  const { db, clock, config } = ports;
-
-  async function passportsOf(commits: readonly StoredCommit[]) {
-    const around = { baseUrl: config.baseUrl, nowMs: clock.now(), standing: await readStanding(db) };
-    return commits.map((commit) => ({ commit, passport: passportIn(commit, soundnessOf(commit), around) }));
-  }
+  const listed = (request: RouteRequest, positions: readonly number[]) =>
+    listCommits(whileWaitedFor(ports, request), positions);
 
   return [
     ways.byKey({
@@ -51,11 +46,13 @@ export function searchRoutes(ports: LedgerServerPorts, ways: Ways, search: Searc
       },
       async handle(request, { account }) {
         const { q, wishes } = wishesOf(request.search);
-        const { commits, total, next } = await search.find(account, wishes, request.signal);
-        const results = (await passportsOf(commits)).map(({ commit, passport }) => ({
-          ...passport,
-          timestamp: millisecondsTime(commit.acceptedMs),
-          agent_info: agentInfoOf(commit),
+        const { positions, total, next } = await search.find(account, wishes, request.signal);
+        const results = (await listed(request, positions)).map((one) => ({
+          ...one.passport,
+          ...(one.kind === "readable" && {
+            timestamp: millisecondsTime(one.commit.acceptedMs),
+            agent_info: agentInfoOf(one.commit),
+          }),
         }));
         const nextCursor = next ? cursorText(next) : null;
         return answer(200, { results, count: results.length, total, query: q, nextCursor });
@@ -82,13 +79,13 @@ export function searchRoutes(ports: LedgerServerPorts, ways: Ways, search: Searc
       },
       async handle(request, { account }) {
         const { wishes } = wishesOf(request.search);
-        const { commits, total, next } = await search.find(account, wishes, request.signal);
-        const rows = (await passportsOf(commits)).map(({ commit, passport }) => ({
-          ...passport,
-          from: commit.agentName,
-          fromId: commit.agent,
-          to: commit.toAgentName,
-          toId: commit.toAgent,
+        const { positions, total, next } = await search.find(account, wishes, request.signal);
+        const rows = (await listed(request, positions)).map((one) => ({
+          ...one.passport,
+          from: one.kind === "readable" ? one.commit.agentName : "",
+          fromId: one.kind === "readable" ? one.commit.agent : "",
+          to: one.kind === "readable" ? one.commit.toAgentName : "",
+          toId: one.kind === "readable" ? one.commit.toAgent : "",
         }));
         return answer(200, rows, {
           "x-total-count": String(total),

@@ -59,6 +59,8 @@ export interface SearchEngine {
   readonly takesGrams: boolean;
   /** Leaves out what was pruned meanwhile. */
   insert(tx: Write, document: SearchDocument): Promise<void>;
+  /** Merges some of the parts that indexing left, which searches read one by one; whether there was anything to do. */
+  readonly merge?: (tx: Write) => Promise<boolean>;
   /** Positions of an account's documents below `before` that may match, newest first. */
   find(
     read: Read,
@@ -85,6 +87,9 @@ async function attributeGramsAt(tx: Write, position: number): Promise<string[] |
 type Positions = { position: number }[];
 const positionsOf = (rows: Positions) => rows.map(({ position }) => position);
 
+/** Some milliseconds. */
+const PAGES_MERGED_AT_ONCE = 16;
+
 const fts5: SearchEngine = {
   takesGrams: false,
   async insert(tx, { account, position, grams, text }) {
@@ -99,6 +104,12 @@ const fts5: SearchEngine = {
       position,
       own + attributes.join(""),
     );
+  },
+  async merge(tx) {
+    const before = await changesOf(tx);
+    await tx.run("INSERT INTO ledger_search (ledger_search, rank) VALUES ('merge', ?)", PAGES_MERGED_AT_ONCE);
+    // The statement itself counts as one (sqlite.org/fts5, "The merge Command").
+    return (await changesOf(tx)) - before > 1;
   },
   async find(read, { all, or }, { account, before, limit }) {
     const quoted = (gram: string) => `"${gram.replaceAll('"', '""')}"`;
@@ -117,6 +128,10 @@ const fts5: SearchEngine = {
     );
   },
 };
+
+async function changesOf(tx: Write): Promise<number> {
+  return (await tx.get<{ changes: number }>("SELECT total_changes() AS changes"))?.changes ?? 0;
+}
 
 /** A gram as a word of letters and digits, which no language of queries reads anything into. */
 const wordOf = (gram: string) => Buffer.from(gram).toString("hex");
@@ -266,24 +281,12 @@ export const POSITIONS_AT_ONCE = 256;
 const PREPARED = [8, 64, POSITIONS_AT_ONCE];
 const NOWHERE = -1;
 
-/** The payloads of those of the given commits that are the account's and pass the filter. */
-export async function payloadsOf(
-  read: Read,
-  account: number,
-  positions: readonly number[],
-  filter: CommitFilter,
-): Promise<PlacedPayload[]> {
+/** The payloads of the given commits, whoever's they are; those that were pruned are left out. */
+export async function payloadsAt(read: Read, positions: readonly number[]): Promise<PlacedPayload[]> {
   const places = placesFor(positions);
-  const { sql, values } = conditionsOf(filter);
-  // Whose a commit is stands in the account's index: without a filter no row is read for it. With one, rows are found
-  // by their places, which the plus makes SQLite do.
   return read.all<PlacedPayload>(
-    `SELECT y.position, ${SMALL_PAYLOAD}
-     FROM ledger_commits c JOIN ledger_payloads y ON y.position = c.position
-     WHERE ${sql === "" ? "" : "+"}c.account = ? AND c.position IN (${marks(places)})${sql}`,
-    account,
+    `SELECT y.position, ${SMALL_PAYLOAD} FROM ledger_payloads y WHERE y.position IN (${marks(places)})`,
     ...places,
-    ...values,
   );
 }
 
@@ -306,13 +309,14 @@ export async function filtered(
 ): Promise<number[]> {
   const places = placesFor(positions);
   const { sql, values } = conditionsOf(filter);
-  // The plus keeps SQLite from going by the account's index: it knows the places already.
+  // Whose a commit is stands in the account's index: without a filter no row is read for it. With one, rows are found
+  // by their places, which the plus makes SQLite do.
   return positionsOf(
     await read.all(
       `SELECT c.position FROM ledger_commits c
-       WHERE c.position IN (${marks(places)}) AND +c.account = ?${sql}`,
-      ...places,
+       WHERE ${sql === "" ? "" : "+"}c.account = ? AND c.position IN (${marks(places)})${sql}`,
       account,
+      ...places,
       ...values,
     ),
   );

@@ -51,6 +51,26 @@ test("filters that the index knows find in it what they found before", async () 
   }
 });
 
+test("what many steps of indexing left apart is merged once nothing else is to do", async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  const clock = { ...server.ports.clock, sleep: async () => undefined };
+  const indexer = createSearchIndexer({ db: server.db, clock, rarity: createGramRarity(clock) });
+  for (let at = 0; at < 7; at++) {
+    await server.commit(ana, { payload: { output: `part ${at}` } });
+    await indexer.step();
+  }
+  // Pages are numbered within their segment (sqlite.org, fts5_index.c): the segment is in the bits above 37.
+  const segments = async () =>
+    (await server.db.all("SELECT DISTINCT id >> 37 AS part FROM ledger_search_data WHERE id >> 37 > 0"))
+      .length;
+  expect(await segments()).toBe(7);
+  await indexer.job.run();
+  expect(await segments()).toBe(1);
+  expect((await search(server, ana, { q: "part" })).total).toBe(7);
+  expect(await indexer.tidy()).toBe(false);
+});
+
 test("a page ends before its payloads are too much, and the next one goes on", async () => {
   await using server = await testServer();
   const ana = await server.account();

@@ -1,8 +1,9 @@
 import type { Clock } from "@darkmatter/core";
+import type { Verifier } from "@darkmatter/identity";
 import type { Database } from "@darkmatter/store";
-import type { StoredCommit } from "../commits/commit.ts";
-import { commitsAt } from "../commits/commits.store.ts";
-import { soundnessOf } from "../commits/passport.ts";
+import { createClientProofs } from "../chains/client-proofs.ts";
+import { findingsOf } from "../chains/findings.ts";
+import { readCommits } from "../commits/read-commits.ts";
 import type { GramRarity } from "./gram-rarity.ts";
 import { accountGram, attributeGram, type GramQuery, gramsOf, wholeGram } from "./grams.ts";
 import {
@@ -14,7 +15,7 @@ import {
   POSITIONS_AT_ONCE,
   payloadAt,
   payloadSizes,
-  payloadsOf,
+  payloadsAt,
   readMark,
   searchEngine,
 } from "./search.store.ts";
@@ -36,8 +37,8 @@ export interface SearchWishes extends CommitFilter {
 }
 
 export interface Found {
-  /** Newest first. */
-  readonly commits: readonly StoredCommit[];
+  /** Places in the log, newest first. */
+  readonly positions: readonly number[];
   /** Of all pages. */
   readonly total: number;
   readonly next: Cursor | undefined;
@@ -60,10 +61,12 @@ const SHORT_NEEDLE = 200;
 export function createSearch({
   db,
   clock,
+  verifier,
   rarity,
 }: {
   readonly db: Database;
   readonly clock: Clock;
+  readonly verifier: Verifier;
   readonly rarity: GramRarity;
 }): Search {
   const engine = searchEngine(db.dialect);
@@ -113,8 +116,10 @@ export function createSearch({
   }
 
   async function isSound(position: number): Promise<boolean> {
-    const [commit] = await commitsAt(db, [position]);
-    return commit !== undefined && soundnessOf(commit).status === "valid";
+    const commit = (await readCommits(db, [position])).get(position);
+    return (
+      commit !== undefined && (await findingsOf(commit, createClientProofs(db, verifier))).status === "valid"
+    );
   }
 
   /** Those of the positions that are the account's, pass the filter, and whose payloads hold the text. */
@@ -124,10 +129,22 @@ export function createSearch({
     wishes: SearchWishes,
     { needle, isIn }: { readonly needle: string; readonly isIn: ReturnType<typeof createFinder> },
   ) {
+    const isShort = (payload: string | null) => payload !== null && needle.length <= SHORT_NEEDLE;
+    // Payloads first: the index was mostly right about the rest, and a commit's row is dearer to read.
+    const left = (await payloadsAt(db, positions)).filter(
+      ({ payload }) => payload === null || !isShort(payload) || searchedText(payload).includes(needle),
+    );
+    const passing = new Set(
+      await filtered(
+        db,
+        account,
+        left.map(({ position }) => position),
+        wishes,
+      ),
+    );
     const found: number[] = [];
-    for (const { position, payload } of await payloadsOf(db, account, positions, wishes)) {
-      const isShort = payload !== null && needle.length <= SHORT_NEEDLE;
-      if (isShort ? searchedText(payload).includes(needle) : await isLargeHolding(position, isIn))
+    for (const { position, payload } of left) {
+      if (passing.has(position) && (isShort(payload) || (await isLargeHolding(position, isIn))))
         found.push(position);
     }
     return found;
@@ -162,7 +179,7 @@ export function createSearch({
 
   return {
     async find(account, wishes, signal) {
-      if (isImpossible(wishes)) return { commits: [], total: 0, next: undefined };
+      if (isImpossible(wishes)) return { positions: [], total: 0, next: undefined };
       const size = wishes.cursor?.size ?? (await logSize(db));
       const before = Math.min(size, wishes.cursor?.before ?? size);
       const wanted: number[] = [];
@@ -179,10 +196,9 @@ export function createSearch({
         total = await countOfAccount(db, account, size);
       }
       const page = await fitting(wanted.slice(0, wishes.limit));
-      const commits = (await commitsAt(db, page)).reverse();
       const last = page.at(-1);
       const isLast = page.length === wanted.length || last === undefined;
-      return { commits, total, next: isLast ? undefined : { size, before: last } };
+      return { positions: page, total, next: isLast ? undefined : { size, before: last } };
     },
   };
 }

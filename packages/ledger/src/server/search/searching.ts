@@ -11,8 +11,16 @@ export interface Searching extends Search {
   stop(): void;
 }
 
-export function createSearching({ db, clock }: Pick<LedgerServerPorts, "db" | "clock">): Searching {
+export function createSearching({
+  db,
+  clock,
+  verifier,
+}: Pick<LedgerServerPorts, "db" | "clock" | "verifier">): Searching {
   const rarity = createGramRarity(clock);
   const indexer = createSearchIndexer({ db, clock, rarity });
-  return { ...createSearch({ db, clock, rarity }), jobs: [indexer.job], stop: () => indexer.stop() };
+  return {
+    ...createSearch({ db, clock, verifier, rarity }),
+    jobs: [indexer.job],
+    stop: () => indexer.stop(),
+  };
 }
