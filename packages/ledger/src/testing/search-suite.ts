@@ -168,7 +168,7 @@ function textSuite(opened: Opened): void {
     await indexAll(server);
     const engine = searchEngine(server.db.dialect);
     const query = { all: ["for", accountGram(ana.account)], or: "xyz" };
-    const range = { account: ana.account, before: 9, limit: 9 };
+    const range = { account: ana.account, from: 0, before: 9, limit: 9 };
     expect(await engine.find(server.db, query, range)).toEqual([0]);
     await server.db.write((tx) => prunePayloads(tx, [0], 1));
     expect(await engine.find(server.db, query, range)).toEqual([]);

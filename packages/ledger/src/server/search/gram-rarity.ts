@@ -24,7 +24,7 @@ const GRAMS_ASKED = 12;
 /** Grams that are chosen from: the rarest of a query. */
 const GRAMS_KNOWN = 24;
 /** Looking at a payload costs as much as reading so many entries of a gram's list. */
-const LOOK = 400;
+const LOOK = 200;
 /** Grams of one word come together: where too few samples are left to tell, a gram rules out this root of its share. */
 const KINSHIP = 3;
 /** Samples that such a guess counts as much as. */

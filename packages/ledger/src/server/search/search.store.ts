@@ -53,6 +53,13 @@ export interface SearchDocument {
   readonly text: string | undefined;
 }
 
+/** Positions in `[from, before)`, so many at most. */
+export interface Range {
+  readonly from: number;
+  readonly before: number;
+  readonly limit: number;
+}
+
 /** The engine of a database: keeps which payloads hold which grams. It only says where to look. */
 export interface SearchEngine {
   /** It wants grams; the other one finds them by itself. */
@@ -61,12 +68,8 @@ export interface SearchEngine {
   insert(tx: Write, document: SearchDocument): Promise<void>;
   /** Merges some of the parts that indexing left, which searches read one by one; whether there was anything to do. */
   readonly merge?: (tx: Write) => Promise<boolean>;
-  /** Positions of an account's documents below `before` that may match, newest first. */
-  find(
-    read: Read,
-    query: GramQuery,
-    range: { readonly account: number; readonly before: number; readonly limit: number },
-  ): Promise<number[]>;
+  /** The first positions of an account's documents in a range that may match, oldest first. */
+  find(read: Read, query: GramQuery, range: Range & { readonly account: number }): Promise<number[]>;
 }
 
 export const searchEngine = (dialect: Database["dialect"]): SearchEngine =>
@@ -111,16 +114,16 @@ const fts5: SearchEngine = {
     // The statement itself counts as one (sqlite.org/fts5, "The merge Command").
     return (await changesOf(tx)) - before > 1;
   },
-  async find(read, { all, or }, { account, before, limit }) {
+  async find(read, { all, or }, { account, from, before, limit }) {
     const quoted = (gram: string) => `"${gram.replaceAll('"', '""')}"`;
     return positionsOf(
       await read.all(
         `SELECT rowid & ((1 << ${POSITION_BITS}) - 1) AS position FROM ledger_search
          WHERE ledger_search MATCH ? AND rowid >= (${ROW}) AND rowid < (${ROW})
-         ORDER BY rowid DESC LIMIT +?`,
+         ORDER BY rowid LIMIT +?`,
         `(${all.map(quoted).join(" AND ")}) OR ${quoted(or)}`,
         account,
-        0,
+        from,
         account,
         before,
         limit,
@@ -150,15 +153,19 @@ const tsvector: SearchEngine = {
       position,
     );
   },
-  async find(read, { all, or }, { before, limit }) {
-    // Found first, ordered then: else the planner may read the whole table backwards for a query that finds little.
+  async find(read, { all, or }, { account, from, before, limit }) {
+    // A payload may hold another account's mark. Found first, ordered then: else the planner may read the whole table in order for a query that finds little.
     return positionsOf(
       await read.all(
         `WITH found AS MATERIALIZED (
-           SELECT position FROM ledger_search WHERE grams @@ CAST(? AS tsquery) AND position < ?
-         ) SELECT position FROM found ORDER BY position DESC LIMIT CAST(? AS BIGINT)`,
+           SELECT position FROM ledger_search
+           WHERE grams @@ CAST(? AS tsquery) AND position >= ? AND position < ?
+         ) SELECT c.position FROM found JOIN ledger_commits c ON c.position = found.position
+         WHERE c.account = ? ORDER BY c.position LIMIT CAST(? AS BIGINT)`,
         `(${all.map(wordOf).join(" & ")}) | ${wordOf(or)}`,
+        from,
         before,
+        account,
         limit,
       ),
     );
@@ -245,18 +252,18 @@ function conditionsOf(filter: CommitFilter): { readonly sql: string; readonly va
   };
 }
 
-/** Positions of an account's commits in `[from, before)`, newest first; of one trace where the filter names it. */
+/** The first positions of an account's commits in a range, of one trace where it is named. */
 export async function accountPositions(
   read: Read,
   account: number,
-  range: { readonly from: number; readonly before: number; readonly limit: number },
-  { trace }: CommitFilter,
+  range: Range,
+  { trace, order }: { readonly trace?: string | undefined; readonly order: "oldest first" | "newest first" },
 ): Promise<number[]> {
   return positionsOf(
     await read.all(
       `SELECT position FROM ledger_commits
        WHERE account = ? AND position >= ? AND position < ?${trace === undefined ? "" : " AND trace = ?"}
-       ORDER BY position DESC LIMIT CAST(? AS BIGINT)`,
+       ORDER BY position ${order === "newest first" ? "DESC" : "ASC"} LIMIT CAST(? AS BIGINT)`,
       account,
       range.from,
       range.before,
@@ -300,7 +307,7 @@ export async function payloadSizes(read: Read, positions: readonly number[]): Pr
   return new Map(rows.map(({ position, bytes }) => [position, bytes]));
 }
 
-/** Those of the given commits that are the account's and pass the filter. */
+/** Those of the given commits that are the account's and pass a filter. */
 export async function filtered(
   read: Read,
   account: number,
@@ -309,12 +316,11 @@ export async function filtered(
 ): Promise<number[]> {
   const places = placesFor(positions);
   const { sql, values } = conditionsOf(filter);
-  // Whose a commit is stands in the account's index: without a filter no row is read for it. With one, rows are found
-  // by their places, which the plus makes SQLite do.
+  // The plus keeps SQLite from going by the account's index: it knows the places already.
   return positionsOf(
     await read.all(
       `SELECT c.position FROM ledger_commits c
-       WHERE ${sql === "" ? "" : "+"}c.account = ? AND c.position IN (${marks(places)})${sql}`,
+       WHERE +c.account = ? AND c.position IN (${marks(places)})${sql}`,
       account,
       ...places,
       ...values,

@@ -16,6 +16,7 @@ import {
   payloadAt,
   payloadSizes,
   payloadsAt,
+  type Range,
   readMark,
   searchEngine,
 } from "./search.store.ts";
@@ -53,6 +54,8 @@ export interface Search {
 const POSITIONS_A_PAGE = { sqlite: 4096, postgres: 32_768 };
 /** Payloads of one answer, in bytes; a page of large ones is shorter than was asked for. */
 const PAGE_BYTES_MAX = 4_000_000;
+/** Positions that are remembered before those that no page needs are dropped. */
+const WANTED_MAX = 4096;
 /** Of a trace: so many are looked at without asking an index. */
 const FEW = 1024;
 /** Longer queries are compared by a way that no repetition slows down. */
@@ -72,36 +75,40 @@ export function createSearch({
   const engine = searchEngine(db.dialect);
   const pageSize = POSITIONS_A_PAGE[db.dialect];
 
-  /** Where matches may be, newest first: the commits that are not indexed yet, then what the index says. */
+  /** An account's commits that may match: what the index says, then what it does not hold. Oldest first is read fastest. */
   async function* candidates(
     account: number,
     wishes: SearchWishes,
     size: number,
     needle: string | undefined,
   ) {
-    if (wishes.trace !== undefined) {
-      const few = await accountPositions(db, account, { from: 0, before: size, limit: FEW }, wishes);
+    const { trace } = wishes;
+    const order = "oldest first";
+    if (trace !== undefined) {
+      const few = await accountPositions(
+        db,
+        account,
+        { from: 0, before: size, limit: FEW },
+        { trace, order },
+      );
       if (few.length < FEW) {
         yield few;
         return;
       }
     }
     const query = needle === undefined ? undefined : gramQuery(account, needle, wishes, rarity);
-    // Read before the index is: what is indexed from here on is in both, and taken from the first.
+    // Read before the index is: what is indexed from here on is in both, and taken from the second.
     const indexed = query ? Math.min(size, await readMark(db)) : 0;
-    yield* pages(size, (before) =>
-      accountPositions(db, account, { from: indexed, before, limit: pageSize }, wishes),
-    );
-    if (query)
-      yield* pages(indexed, (before) => engine.find(db, query, { account, before, limit: pageSize }));
+    if (query) yield* pages(0, indexed, (range) => engine.find(db, query, { account, ...range }));
+    yield* pages(indexed, size, (range) => accountPositions(db, account, range, { trace, order }));
   }
 
-  async function* pages(end: number, read: (before: number) => Promise<number[]>) {
-    for (let before = end; ; ) {
-      const page = await read(before);
+  async function* pages(start: number, before: number, read: (range: Range) => Promise<number[]>) {
+    for (let from = start; ; ) {
+      const page = await read({ from, before, limit: pageSize });
       yield page;
       if (page.length < pageSize) return;
-      before = page.at(-1) ?? 0;
+      from = (page.at(-1) ?? before) + 1;
     }
   }
 
@@ -122,32 +129,30 @@ export function createSearch({
     );
   }
 
-  /** Those of the positions that are the account's, pass the filter, and whose payloads hold the text. */
+  /** Those of an account's commits that pass the filter. */
+  async function passing(account: number, positions: readonly number[], wishes: SearchWishes) {
+    const isEach = positions.length === 0 || !isNarrowed(wishes);
+    return isEach ? [...positions] : filtered(db, account, positions, wishes);
+  }
+
+  /** Those of an account's commits that pass the filter and whose payloads hold the text. */
   async function holding(
     account: number,
     positions: readonly number[],
     wishes: SearchWishes,
     { needle, isIn }: { readonly needle: string; readonly isIn: ReturnType<typeof createFinder> },
   ) {
-    const isShort = (payload: string | null) => payload !== null && needle.length <= SHORT_NEEDLE;
-    // Payloads first: the index was mostly right about the rest, and a commit's row is dearer to read.
-    const left = (await payloadsAt(db, positions)).filter(
-      ({ payload }) => payload === null || !isShort(payload) || searchedText(payload).includes(needle),
-    );
-    const passing = new Set(
-      await filtered(
-        db,
-        account,
-        left.map(({ position }) => position),
-        wishes,
-      ),
-    );
+    const large: number[] = [];
     const found: number[] = [];
-    for (const { position, payload } of left) {
-      if (passing.has(position) && (isShort(payload) || (await isLargeHolding(position, isIn))))
-        found.push(position);
+    // Payloads first: the index is mostly right about the filter, and a commit's row is dearer to read.
+    for (const { position, payload } of await payloadsAt(db, positions)) {
+      if (payload === null || needle.length > SHORT_NEEDLE) large.push(position);
+      else if (searchedText(payload).includes(needle)) found.push(position);
     }
-    return found;
+    const left = await passing(account, found, wishes);
+    for (const position of await passing(account, large, wishes))
+      if (await isLargeHolding(position, isIn)) left.push(position);
+    return left;
   }
 
   async function* matches(account: number, wishes: SearchWishes, size: number, signal: AbortSignal) {
@@ -156,10 +161,11 @@ export function createSearch({
     for await (const page of candidates(account, wishes, size, needle)) {
       for (let from = 0; from < page.length; from += POSITIONS_AT_ONCE) {
         signal.throwIfAborted();
-        let left = page.slice(from, from + POSITIONS_AT_ONCE);
-        if (needle !== undefined) left = await holding(account, left, wishes, { needle, isIn });
-        else if (isNarrowed(wishes)) left = await filtered(db, account, left, wishes);
-        for (const position of left.sort((one, other) => other - one))
+        const some = page.slice(from, from + POSITIONS_AT_ONCE);
+        const left = await (needle === undefined
+          ? passing(account, some, wishes)
+          : holding(account, some, wishes, { needle, isIn }));
+        for (const position of left.sort((one, other) => one - other))
           if (wishes.verified === undefined || (await isSound(position)) === wishes.verified) yield position;
         await clock.turn();
       }
@@ -182,17 +188,19 @@ export function createSearch({
       if (isImpossible(wishes)) return { positions: [], total: 0, next: undefined };
       const size = wishes.cursor?.size ?? (await logSize(db));
       const before = Math.min(size, wishes.cursor?.before ?? size);
-      const wanted: number[] = [];
+      let wanted: number[] = [];
       let total = 0;
       if (isNarrowed(wishes) || wishes.text || wishes.verified !== undefined) {
         for await (const position of matches(account, wishes, size, signal)) {
           total++;
-          if (position < before && wanted.length <= wishes.limit) wanted.push(position);
+          if (position < before) wanted.push(position);
+          if (wanted.length > WANTED_MAX) wanted = wanted.slice(-1 - wishes.limit);
         }
+        wanted = wanted.slice(-1 - wishes.limit).reverse();
       } else {
-        wanted.push(
-          ...(await accountPositions(db, account, { from: 0, before, limit: wishes.limit + 1 }, {})),
-        );
+        const order = "newest first";
+        const range = { from: 0, before, limit: wishes.limit + 1 };
+        wanted = await accountPositions(db, account, range, { order });
         total = await countOfAccount(db, account, size);
       }
       const page = await fitting(wanted.slice(0, wishes.limit));
