@@ -11,6 +11,7 @@ import { float17, floatShortest } from "./float-text.ts";
 import type { Json } from "./json.ts";
 import { exactJsonError } from "./json-errors.ts";
 import { type Escapes, type JsonBounds, type JsonBuilder, readJson, stringValue } from "./json-reader.ts";
+import { sortByKey } from "./key-order.ts";
 
 /** A member of an object, on its way into the object's text. */
 interface Member {
@@ -27,12 +28,12 @@ interface PlacedMember extends Member {
 
 /** canon-1 (ledger.md 2.2): the text whose UTF-8 is hashed and signed. */
 export function canon1(value: ExactJson): string {
-  return textOf(value, canon1Number, sortedMembers);
+  return textOf(value, canon1Number, sortByKey);
 }
 
 /** canon-E (ledger.md 2.3): canon-1 with the shortest floats, as client attestations have it. */
 export function canonE(value: ExactJson): string {
-  return textOf(value, canonENumber, sortedMembers);
+  return textOf(value, canonENumber, sortByKey);
 }
 
 /** The value as it was read: members in their order, numbers with their tokens. */
@@ -116,7 +117,7 @@ const canon1Builder: JsonBuilder<string, Member> = {
     return { key, text: `${canonicalString(text, keyStart, keyEnd, escapes)}:${value}` };
   },
   object(members) {
-    const sorted = sortedMembers(members);
+    const sorted = sortByKey(members);
     const isTwice = sorted.some(({ key }, at) => key === sorted[at - 1]?.key);
     return isTwice ? undefined : objectText(sorted);
   },
@@ -156,7 +157,7 @@ function textOfJson(value: Json, depth: number): string {
   for (const key of Object.keys(value)) {
     members.push({ key, text: `${JSON.stringify(wellFormed(key))}:${textOfJson(value[key]!, inside)}` });
   }
-  return objectText(sortedMembers(members));
+  return objectText(sortByKey(members));
 }
 
 const FLOAT = /[.eE]/;
@@ -188,81 +189,4 @@ const LONG_CHARACTERS = 1000;
 function joined(texts: readonly string[]): string {
   if (!texts.some(({ length }) => length > LONG_CHARACTERS)) return texts.join();
   return texts.reduce((begun, text) => `${begun},${text}`);
-}
-
-/** Above this, inserting one by one is slower than the library's sort. */
-const FEW_MEMBERS = 16;
-
-/** Sorts in place. */
-function sortedMembers(members: Member[]): Member[] {
-  if (members.length > FEW_MEMBERS) return sortedByRank(members);
-  for (let at = 1; at < members.length; at++) {
-    const member = members[at]!;
-    let place = at;
-    for (; place > 0 && compareCodePoints(members[place - 1]!.key, member.key) > 0; place--) {
-      members[place] = members[place - 1]!;
-    }
-    members[place] = member;
-  }
-  return members;
-}
-
-/** Sorts in place. Comparing numbers is what makes it quick; of a hundred thousand keys it is most of the reading. */
-function sortedByRank(members: Member[]): Member[] {
-  const from = commonUnits(members);
-  const ranked = members.map((member) => ({ member, rank: rankOf(member.key, from) }));
-  ranked.sort((one, other) => one.rank - other.rank || compareCodePoints(one.member.key, other.member.key));
-  for (let at = 0; at < members.length; at++) members[at] = ranked[at]!.member;
-  return members;
-}
-
-/** How many units all keys begin with alike. */
-function commonUnits(members: readonly Member[]): number {
-  const first = members[0]?.key ?? "";
-  let common = first.length;
-  for (const { key } of members) {
-    let at = 0;
-    while (at < common && key.charCodeAt(at) === first.charCodeAt(at)) at++;
-    common = at;
-  }
-  return common;
-}
-
-/** Digits of a rank, most significant first: 0 for the key's end, 1 to 128 for ASCII, 129 for all beyond; 130^7 < 2^53. */
-const RANK_UNITS = 7;
-const RANK_BASE = 130;
-const BEYOND_ASCII = 129;
-
-/** A number that stands in the order of the keys, as far as it tells them apart. */
-function rankOf(key: string, from: number): number {
-  let rank = 0;
-  let isTold = true;
-  for (let at = from; at < from + RANK_UNITS; at++) {
-    const unit = isTold && at < key.length ? key.charCodeAt(at) : -1;
-    rank = rank * RANK_BASE + Math.min(unit + 1, BEYOND_ASCII);
-    // What follows a unit that is only known to be beyond must not count.
-    if (unit >= BEYOND_ASCII - 1) isTold = false;
-  }
-  return rank;
-}
-
-/** Keys that are equal this far are compared by the engine, if they hold no surrogates. */
-const LOOKED_AT_UNITS = 8;
-const SURROGATE = /[\ud800-\udfff]/;
-
-function compareCodePoints(one: string, other: string): number {
-  const length = Math.min(one.length, other.length);
-  for (let at = 0; at < length; at++) {
-    const unit = one.charCodeAt(at);
-    const otherUnit = other.charCodeAt(at);
-    if (unit !== otherUnit) return rank(unit) - rank(otherUnit);
-    if (at === LOOKED_AT_UNITS && !SURROGATE.test(one) && !SURROGATE.test(other))
-      return one < other ? -1 : one > other ? 1 : 0;
-  }
-  return one.length - other.length;
-}
-
-/** Surrogates stand for code points above all that one unit can hold. */
-function rank(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

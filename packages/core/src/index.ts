@@ -26,6 +26,7 @@ export * from "./files.ts";
 export * from "./hash.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
+export { exactJsonError } from "./json-errors.ts";
 export { EXACT_DEPTH_MAX, type JsonBuilder, readJson, stringValue } from "./json-reader.ts";
 export * from "./keys.ts";
 export * from "./random.ts";
