@@ -18,6 +18,7 @@ const SETUP = /^(actpass|active|passive)$/;
 const NUMBER = /^(\d{1,10})$/;
 /** What every library knows its certificate by. */
 const FINGERPRINT = /^sha-256 ([0-9a-f]{2}(?::[0-9a-f]{2}){31})$/i;
+const END_OF_CANDIDATES = "a=end-of-candidates";
 const MEDIA = /^application \d{1,5} UDP\/DTLS\/SCTP webrtc-datachannel$/;
 const CANDIDATE = new RegExp(
   `^(${ICE}{1,32}) 1 udp (\\d{1,10}) ([0-9a-f.:]{2,45}) (\\d{1,5}) typ (host|srflx|prflx|relay)( .*)?$`,
@@ -62,9 +63,30 @@ export function cleanDescription(sdp: string): string | undefined {
     // 0 stands for no limit.
     `a=max-message-size:${Math.min(bytes || MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX)}`,
     ...candidates.map((candidate) => `a=candidate:${candidate}`),
-    "a=end-of-candidates",
+    END_OF_CANDIDATES,
     "",
   ].join("\r\n");
+}
+
+export interface Candidate {
+  /** `a=candidate:…` */
+  readonly line: string;
+  /** The medium it leads to. */
+  readonly mid: string;
+}
+
+/** What `cleanDescription` wrote, without its candidates, and those. */
+export function candidatesApart(description: string): {
+  readonly bare: string;
+  readonly candidates: readonly Candidate[];
+} {
+  const lines = description.split("\r\n");
+  const isCandidate = (line: string) => line.startsWith("a=candidate:");
+  const mid = attribute(lines, "mid", MID) ?? "";
+  return {
+    bare: lines.filter((line) => !isCandidate(line) && line !== END_OF_CANDIDATES).join("\r\n"),
+    candidates: lines.filter(isCandidate).map((line) => ({ line, mid })),
+  };
 }
 
 /** Whether a description of our own holds any way to reach us. */

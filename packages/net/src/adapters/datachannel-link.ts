@@ -1,13 +1,20 @@
 import type { DataChannel as NativeChannel } from "node-datachannel";
 import { netError } from "../errors.ts";
 import { CHANNEL_LABEL, type DataChannel, GATHERING_MS, OPENING_MS } from "../web-rtc.ts";
-import { fingerprintIn, hasCandidates } from "../web-rtc-sdp.ts";
+import { type Candidate, candidatesApart, fingerprintIn, hasCandidates } from "../web-rtc-sdp.ts";
 import { type ClosableChannel, MESSAGE_BYTES_MAX, wrapChannel } from "./datachannel-channel.ts";
 
 export type Native = typeof import("node-datachannel");
 
 /** A server that said nothing for so long, asked again and again, is not waited for where there is another way. */
 const STUN_SILENT_MS = 3000;
+
+/**
+ * For our answer to arrive before we look for the offering side, which looks for us as soon as it has the answer. Its
+ * library may be the one we use, which takes an answer in two steps: what comes from us in between begins a handshake
+ * before there is anything to compare it with, and the channel fails, now and then.
+ */
+const ANSWER_TRAVELS_MS = 500;
 
 /** One peer connection with its only data channel, from its description to its end. */
 export interface Link {
@@ -38,6 +45,7 @@ export function createLink(native: Native, stunServers: readonly string[], onEnd
   opened.promise.catch(() => undefined);
   let channel: ClosableChannel | undefined;
   let closing = false;
+  let seeking: NodeJS.Timeout | undefined;
 
   function take(nativeChannel: NativeChannel): void {
     channel = wrapChannel(nativeChannel, { onOpen: opened.resolve, close });
@@ -46,15 +54,26 @@ export function createLink(native: Native, stunServers: readonly string[], onEnd
   function close(): void {
     if (closing) return;
     closing = true;
+    clearTimeout(seeking);
     opened.reject(netError("CHANNEL_FAILED"));
     channel?.end();
     pc.close();
     onEnd();
   }
 
+  /** Looks for the other side where its offer says it may be, if it has not found us by now. */
+  function seek(candidates: readonly Candidate[]): void {
+    try {
+      for (const { line, mid } of candidates) pc.addRemoteCandidate(line, mid);
+    } catch {
+      close();
+    }
+  }
+
   /** The channel, once it is open and leads to whoever wrote the description. */
   async function own(description: string): Promise<DataChannel> {
     const ready = await opened.promise;
+    clearTimeout(seeking);
     const told = fingerprintIn(description.split("\r\n"));
     const { algorithm, value } = guarded(() => pc.remoteFingerprint());
     if (told !== undefined && algorithm === "sha-256" && value.toUpperCase() === told) return ready;
@@ -66,7 +85,7 @@ export function createLink(native: Native, stunServers: readonly string[], onEnd
     if (state === "closed" || state === "failed" || state === "disconnected") close();
   });
   pc.onDataChannel((incoming) => {
-    if (channel || closing || incoming.getLabel() !== CHANNEL_LABEL) incoming.close();
+    if (channel || closing || incoming.getLabel() !== CHANNEL_LABEL) refuse(incoming);
     else take(incoming);
   });
 
@@ -80,11 +99,27 @@ export function createLink(native: Native, stunServers: readonly string[], onEnd
       return inTime(own(answer));
     },
     async answer(offer) {
-      guarded(() => pc.setRemoteDescription(offer, "offer"));
-      return { sdp: await gather(pc, "answer"), channel: inTime(own(offer)) };
+      const { bare, candidates } = candidatesApart(offer);
+      guarded(() => pc.setRemoteDescription(bare, "offer"));
+      const sdp = await gather(pc, "answer");
+      if (!closing) seeking = setTimeout(() => seek(candidates), ANSWER_TRAVELS_MS);
+      return { sdp, channel: inTime(own(offer)) };
     },
     close,
   };
+}
+
+/** Channels that are not ours, until they are closed. */
+const refused = new Set<NativeChannel>();
+
+/**
+ * Closes a channel. The native library forgets one only where its end is heard, and at `cleanup` takes hold of all that
+ * it has not forgotten, collected or not: that would end the process.
+ */
+function refuse(incoming: NativeChannel): void {
+  refused.add(incoming);
+  incoming.onClosed(() => refused.delete(incoming));
+  incoming.close();
 }
 
 type PeerConnection = InstanceType<Native["PeerConnection"]>;

@@ -41,15 +41,23 @@ interface Library {
  * Loaded by the first request: most commands make none. The two files that are used load 44 modules, the whole library
  * 223, which takes a tenth of the time a node takes to start.
  */
-let library: Library | undefined;
+let library: Promise<Library> | undefined;
 
-async function loadLibrary(): Promise<Library> {
+function loadLibrary(): Promise<Library> {
+  library ??= importLibrary().catch((error: unknown) => {
+    // What was short then, as files that may be open, need not be at the next request.
+    library = undefined;
+    throw error;
+  });
+  return library;
+}
+
+async function importLibrary(): Promise<Library> {
   const [agent, connect] = await Promise.all([
     import("undici/lib/dispatcher/agent.js"),
     import("undici/lib/core/connect.js"),
   ]);
-  library ??= { Agent: agent.default, buildConnector: connect.default };
-  return library;
+  return { Agent: agent.default, buildConnector: connect.default };
 }
 
 /** HTTP to other nodes. Each name is resolved once per connection, checked, and connected to as checked. */
@@ -87,7 +95,7 @@ export function createUndiciWire({
 
   return {
     async request(request) {
-      const loaded = library ?? (await loadLibrary());
+      const loaded = await loadLibrary();
       let exchange: Exchange | undefined;
       let gaveUp: DarkMatterError | undefined;
       let hasBegun = false;
@@ -120,7 +128,7 @@ export function createUndiciWire({
       }
     },
     async stream(request) {
-      const loaded = library ?? (await loadLibrary());
+      const loaded = await loadLibrary();
       const exchange = new StreamedExchange(
         lineOf(loaded, request.reach),
         dispatched(request),

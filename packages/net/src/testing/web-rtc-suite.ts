@@ -16,6 +16,7 @@ export interface OpenPair {
 }
 
 const FRAMES = 200;
+const OPENED = 10;
 /** The longest frame of the first generation (mesh.md 10.2). */
 const FRAME_BYTES = 16_384;
 const WAIT_MS = 5_000;
@@ -109,6 +110,13 @@ function frameCases(on: On): readonly SuiteCase[] {
         "every frame taken",
         until(() => heard === taken + 1),
       );
+    }),
+    on("one channel after the other opens, and soon", async (net) => {
+      for (let n = 0; n < OPENED; n++) {
+        const { one, other } = await soon(`channel ${n}`, connect(net));
+        one.close();
+        other.close();
+      }
     }),
     on("channels of the same two machines do not mix", async (net) => {
       const pairs = await Promise.all(Array.from({ length: 4 }, () => connect(net)));
