@@ -44,6 +44,12 @@ export const storeError = errorsOf({
     message: "The database cannot be reached.",
     hint: "Check that its server runs and that the address is right, then try again.",
   },
+  DATABASE_URL_REFUSED: {
+    status: 500,
+    retryable: false,
+    message: "The database's URL is not understood.",
+    hint: "Write it as postgresql://user:password@host:port/database.",
+  },
   DATABASE_CLOSED: {
     status: 503,
     retryable: false,
@@ -84,7 +90,7 @@ export const storeError = errorsOf({
     status: 500,
     retryable: false,
     message: "The file cannot be written.",
-    hint: "Make it and its folder writable for this user, or choose another home with --home.",
+    hint: "Make the folder writable for this user, or choose another.",
   },
   FILE_FORBIDDEN: {
     status: 500,

@@ -3,9 +3,10 @@ import { onceMigrations } from "./once.ts";
 import { seenMigrations } from "./seen.ts";
 
 export { actingAs } from "./adapters/acting.ts";
-export { nodeFiles } from "./adapters/node-files.ts";
+export { makeFolders } from "./adapters/folders.ts";
+export { nodeFiles, removeHalfWritten } from "./adapters/node-files.ts";
 export { openPostgres, type PostgresOptions } from "./adapters/postgres.ts";
-export { openSqlite, type SqliteOptions } from "./adapters/sqlite.ts";
+export { isSqliteWhole, openSqlite, type SqliteOptions } from "./adapters/sqlite.ts";
 export * from "./database.ts";
 export * from "./journal.ts";
 export * from "./migrate.ts";

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { access, link, mkdir, open, readdir, readFile, rename, rm, unlink } from "node:fs/promises";
+import { access, link, open, readdir, readFile, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Files, hasCode } from "@darkmatter/core";
+import type { Files } from "@darkmatter/core";
 import { storeError } from "../errors.ts";
-import { fileError, systemCode } from "./file-errors.ts";
+import { fileError, isReadOnly, systemCode } from "./file-errors.ts";
+import { makeFolders } from "./folders.ts";
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -18,7 +19,7 @@ export const nodeFiles: Files = {
       return await readFile(path, "utf8");
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw readError(error);
+      throw readError(error, path);
     }
   },
 
@@ -28,19 +29,19 @@ export const nodeFiles: Files = {
       return true;
     } catch (error) {
       if (isMissing(error)) return false;
-      throw readError(error);
+      throw readError(error, path);
     }
   },
 
   replace: (path, text, mode = FILE_MODE) =>
-    translated(async () => {
+    translated(path, async () => {
       const written = await writeBeside(path, text, mode);
       await orRemove(written, () => rename(written, path));
       await syncFolder(dirname(path));
     }),
 
   create: (path, text, mode = FILE_MODE) =>
-    translated(async () => {
+    translated(path, async () => {
       const written = await writeBeside(path, text, mode);
       // A link, unlike a rename, refuses to take another's place; and nobody ever sees half a file.
       const created = await orRemove(written, () => linkNew(written, path));
@@ -50,21 +51,18 @@ export const nodeFiles: Files = {
     }),
 
   remove: (path) =>
-    translated(async () => {
+    translated(path, async () => {
       await rm(path, { force: true });
     }),
 
-  makeFolder: (path) =>
-    translated(async () => {
-      await mkdir(path, { recursive: true, mode: FOLDER_MODE });
-    }),
+  makeFolder: (path) => translated(path, () => makeFolders(path, FOLDER_MODE)),
 
   async list(path) {
     try {
       return (await readdir(path)).sort();
     } catch (error) {
       if (isMissing(error)) return [];
-      throw readError(error);
+      throw readError(error, path);
     }
   },
 };
@@ -72,7 +70,7 @@ export const nodeFiles: Files = {
 /** A synced file in the same folder, hence on the same disk as the one it is to become. */
 async function writeBeside(path: string, text: string, mode: number): Promise<string> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  await makeFolders(folder, FOLDER_MODE);
   const written = join(folder, `.${randomUUID()}.tmp`);
   await using file = await open(written, "wx", mode);
   await orRemove(written, async () => {
@@ -82,6 +80,13 @@ async function writeBeside(path: string, text: string, mode: number): Promise<st
     await file.sync();
   });
   return written;
+}
+
+const HALF_WRITTEN = /^\.[0-9a-f-]{36}\.tmp$/;
+
+/** Removes what processes that were killed while they wrote left in a folder, which nobody else may use meanwhile. */
+export async function removeHalfWritten(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (HALF_WRITTEN.test(name)) await rm(join(folder, name));
 }
 
 async function linkNew(from: string, to: string): Promise<boolean> {
@@ -110,18 +115,19 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync();
 }
 
-async function translated<T>(act: () => Promise<T>): Promise<T> {
+async function translated<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    throw fileError(error);
+    throw fileError(error, path);
   }
 }
 
 /** A refusal to read is about permission to read. */
-function readError(error: unknown): Error {
-  const refused = fileError(error);
-  return hasCode(refused, "FILE_READ_ONLY") ? storeError("FILE_FORBIDDEN", undefined, error) : refused;
+function readError(error: unknown, path: string): Error {
+  return isReadOnly(error)
+    ? storeError("FILE_FORBIDDEN", `The file cannot be read: ${path}`, error)
+    : fileError(error, path);
 }
 
 function isMissing(error: unknown): boolean {

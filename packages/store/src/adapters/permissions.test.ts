@@ -22,14 +22,15 @@ test.skipIf(process.platform === "win32")(
     const said = JSON.parse(execFileSync(process.execPath, [CHILD, folder.path], { encoding: "utf8" }));
 
     chmodSync(folder.path, 0o700);
+    const nothing = `FILE_READ_ONLY Nothing can be written in ${folder.path}.`;
     expect(said).toEqual({
-      newDatabase: "DATABASE_READ_ONLY",
-      oldDatabase: "DATABASE_READ_ONLY",
+      newDatabase: `DATABASE_READ_ONLY The database ${join(folder.path, "new.db")} cannot be written.`,
+      oldDatabase: `DATABASE_READ_ONLY The database ${join(folder.path, "old.db")} cannot be written.`,
       reading: "ok",
-      replace: "FILE_READ_ONLY",
-      create: "FILE_READ_ONLY",
-      makeFolder: "FILE_READ_ONLY",
-      readForbidden: "FILE_FORBIDDEN",
+      replace: nothing,
+      create: nothing,
+      makeFolder: nothing,
+      readForbidden: `FILE_FORBIDDEN The file cannot be read: ${join(folder.path, "secret")}`,
     });
   },
 );

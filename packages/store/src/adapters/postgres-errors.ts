@@ -1,5 +1,6 @@
-import { DarkMatterError } from "@darkmatter/core";
+import { DarkMatterError, hasCode } from "@darkmatter/core";
 import { storeError } from "../errors.ts";
+import { unreachableReason } from "./postgres-target.ts";
 
 /** SQLSTATE codes of two transactions in each other's way: the loser may simply run again. */
 const RETRYABLE_STATES = new Set(["40001", "40P01"]);
@@ -29,6 +30,17 @@ export function translate(error: unknown): Error {
     return storeError("DATABASE_UNREACHABLE", undefined, error);
   }
   return storeError("DATABASE_FAILED", undefined, error);
+}
+
+/** What kept a database from being opened, in our words, with where it was looked for. */
+export function openingError(error: unknown, where: string): Error {
+  const refused = translate(error);
+  if (!hasCode(refused, "DATABASE_UNREACHABLE")) return refused;
+  if (sqlState(error) === undefined) {
+    const message = `The database at ${where} cannot be reached: ${unreachableReason(error)}.`;
+    return storeError("DATABASE_UNREACHABLE", message, error);
+  }
+  return storeError("DATABASE_UNREACHABLE", `${refused.message} It was asked for at ${where}.`, error);
 }
 
 /** The five characters of a server's refusal; none when the connection itself failed. */

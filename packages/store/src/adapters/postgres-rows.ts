@@ -34,7 +34,7 @@ export const columnTypes: CustomTypesConfig = {
 function exactNumber(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value))
-    throw storeError("DATABASE_FAILED", "An integer is too large for a number.");
+    throw storeError("DATABASE_DAMAGED", "An integer is too large for a number.");
   return value;
 }
 

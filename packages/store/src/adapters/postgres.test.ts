@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, type TestContext, test } from "vitest";
 import type { Database } from "../database.ts";
@@ -10,6 +12,7 @@ import { startPrivatePostgres } from "../testing/private-postgres.ts";
 import { tablesSuite } from "../testing/tables-suite.ts";
 import { openPostgres } from "./postgres.ts";
 import { numberParameters } from "./postgres-sql.ts";
+import { postgresTarget, unreachableReason } from "./postgres-target.ts";
 
 const CHILD = join(import.meta.dirname, "../testing/children/postgres-writer.ts");
 const PROCESSES = 2;
@@ -146,7 +149,7 @@ test("a database or a user that the server does not have is named as what is wro
   const refused = { code: "DATABASE_UNREACHABLE" };
   expect(await other({ pathname: "/nosuch" })).toMatchObject({
     ...refused,
-    message: expect.stringContaining("no database of this name"),
+    message: expect.stringMatching(/no database of this name\. It was asked for at .*\.s\.PGSQL\.\d+\./),
   });
   expect(await other({ username: "nosuch" })).toMatchObject({
     ...refused,
@@ -154,10 +157,83 @@ test("a database or a user that the server does not have is named as what is wro
   });
 });
 
+/** Something that listens and is no PostgreSQL: it answers what a client says first. */
+async function stranger(answer: (socket: Socket) => void) {
+  const listening = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => answer(socket));
+  });
+  await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+  const { port } = listening.address() as AddressInfo;
+  return { port, [Symbol.dispose]: () => void listening.close() };
+}
+
+/** What a URL is refused with, and whether its password is anywhere in it. */
+async function refusalOf(url: string) {
+  const error = await openPostgres({ url }).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  const { code, message } = error as { code: string; message: string };
+  expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/hunter|2secret/);
+  return `${code} ${message}`;
+}
+
+test("what keeps a database from being reached is said, with host and port and without the password", async () => {
+  const to = (port: number, query = "") => `postgresql://tester:hunter2secret@127.0.0.1:${port}/db${query}`;
+  let free: number;
+  {
+    using closing = await stranger((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    const { port } = closing;
+    free = port;
+    expect(await refusalOf(to(port))).toBe(
+      `DATABASE_UNREACHABLE The database at 127.0.0.1:${port} cannot be reached: what answers there may be no PostgreSQL.`,
+    );
+  }
+  expect(await refusalOf(to(free))).toContain(
+    `at 127.0.0.1:${free} cannot be reached: nothing listens there.`,
+  );
+  using plainOnly = await stranger((socket) => socket.end("N"));
+  for (const mode of ["require", "prefer", "verify-ca", "verify-full", "no-verify"]) {
+    const refused = await refusalOf(to(plainOnly.port, `?sslmode=${mode}`));
+    expect(refused, mode).toContain(`at 127.0.0.1:${plainOnly.port} cannot be reached: it offers no TLS`);
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  // The library would warn that these modes will mean something else one day.
+  expect(warnings).toEqual([]);
+
+  const coded = (code: string) => Object.assign(new Error("said by the other side"), { code });
+  expect(unreachableReason(coded("ENOTFOUND"))).toBe("no host of this name is known");
+  expect(unreachableReason(coded("DEPTH_ZERO_SELF_SIGNED_CERT"))).toMatch(/certificate.*sslrootcert/);
+  expect(unreachableReason(coded("ELSE"))).not.toContain("other side");
+});
+
+test("a URL that is cut by a sign in its password is refused before anything is asked for", async () => {
+  for (const password of [
+    "12#hunter2secret",
+    "hunter#2secret",
+    "12/hunter2secret",
+    "12?hunter2secret",
+    "hunter/2secret",
+  ]) {
+    const refused = await refusalOf(`postgresql://tester:${password}@127.0.0.1:1/db`);
+    expect(refused, password).toMatch(/^DATABASE_URL_REFUSED The database's URL is .*# as %23/);
+  }
+  const named = await refusalOf(
+    "postgresql://tester:hunter2secret@127.0.0.1:1/db?sslrootcert=/nonexistent/ca.pem",
+  );
+  expect(named).toContain("names the file /nonexistent/ca.pem, which cannot be read");
+  const strict = (query: string) =>
+    postgresTarget(`postgresql://h/d${query}`, () => ({ host: "h", port: 1 })).url;
+  expect(strict("?sslmode=require&x=1")).toBe("postgresql://h/d?sslmode=verify-full&x=1");
+  expect(strict("?uselibpqcompat=true&sslmode=require")).toMatch(/sslmode=require$/);
+  expect(strict("?sslmode=no-verify")).toMatch(/no-verify$/);
+});
+
 test("an integer that no number holds exactly is refused", async (context) => {
   await using db = await open(context);
   await expect(db.get("SELECT 9007199254740993 ::BIGINT AS n")).rejects.toMatchObject({
-    code: "DATABASE_FAILED",
+    code: "DATABASE_DAMAGED",
   });
 });
 

@@ -4,9 +4,10 @@ import type { Database, Row, SqlValue, Write } from "../database.ts";
 import { storeError } from "../errors.ts";
 import { actingAs, actorNow } from "./acting.ts";
 import { BodyScope, BodyScopes } from "./body-scope.ts";
-import { isRetryable, translate } from "./postgres-errors.ts";
+import { isRetryable, openingError, translate } from "./postgres-errors.ts";
 import { columnTypes, parameter } from "./postgres-rows.ts";
 import { numberParameters } from "./postgres-sql.ts";
+import { postgresTarget } from "./postgres-target.ts";
 import { type Follow, PostgresWrite } from "./postgres-write.ts";
 import { warn } from "./report.ts";
 
@@ -34,7 +35,7 @@ export interface PostgresOptions {
  * Opens a PostgreSQL database: each body is its own READ COMMITTED transaction over a pool, so bodies do run side by
  * side; what must be serial takes `tx.lock(name)`. Unlike on SQLite a failed statement ends its transaction.
  *
- * @throws DATABASE_UNREACHABLE, DATABASE_READ_ONLY
+ * @throws DATABASE_UNREACHABLE, naming host and port; DATABASE_URL_REFUSED, DATABASE_READ_ONLY
  */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const schema = options.schema ?? "public";
@@ -43,8 +44,13 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   const report = options.report ?? warn;
   // Only servers come this way: a laptop's start does not pay for the library.
   const pg = await import("pg");
+  // A client that is never connected: what the library makes of a URL.
+  const { url, where } = postgresTarget(
+    options.url,
+    (read) => new pg.default.Client({ connectionString: read }),
+  );
   const pool = new pg.default.Pool({
-    connectionString: options.url,
+    connectionString: url,
     max: options.connections ?? CONNECTIONS_MAX,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     options: `-c search_path=${schema}`,
@@ -55,7 +61,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     await prepareSchema(pool, schema);
   } catch (error) {
     await pool.end();
-    throw translate(error);
+    throw openingError(error, where);
   }
   return new PostgresDatabase(pool, report);
 }

@@ -159,6 +159,9 @@ function translated<T>(act: () => T): T {
 
 function translate(error: unknown): Error {
   if (error instanceof DarkMatterError) return error;
+  // An integer that no number holds: none was ever written.
+  if (error instanceof Error && "code" in error && error.code === "ERR_OUT_OF_RANGE")
+    return storeError("DATABASE_DAMAGED", undefined, error);
   const code = primaryCode(error);
   return storeError(code === undefined ? "DATABASE_FAILED" : CODES[code], undefined, error);
 }

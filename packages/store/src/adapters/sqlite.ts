@@ -5,7 +5,7 @@ import { hasCode } from "@darkmatter/core";
 import type { Database, Row, SqlValue, Write } from "../database.ts";
 import { storeError } from "../errors.ts";
 import { BodyScopes } from "./body-scope.ts";
-import { fileError } from "./file-errors.ts";
+import { fileError, isReadOnly } from "./file-errors.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { warn } from "./report.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
@@ -53,6 +53,24 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
     ? openForReading(options.path, busyTimeoutMs, options.evenDamaged ?? false)
     : openForWriting(options, busyTimeoutMs);
   return new SqliteDatabase(connection, options.readOnly ?? false, busyTimeoutMs, options.report ?? warn);
+}
+
+/**
+ * Whether SQLite finds a file whole, tables and indices: more than `openSqlite` asks of it. Reads all of it, and holds
+ * the event loop meanwhile. Others may use it.
+ *
+ * @throws DATABASE_MISSING, DATABASE_READ_ONLY, DATABASE_BUSY, DATABASE_UNREACHABLE
+ */
+export function isSqliteWhole(path: string): boolean {
+  const connection = openForReading(path, BUSY_TIMEOUT_MS, true);
+  try {
+    return connection.pragma("integrity_check(1)")?.integrity_check === "ok";
+  } catch (error) {
+    if (hasCode(error, "DATABASE_DAMAGED")) return false;
+    throw error;
+  } finally {
+    connection.close();
+  }
 }
 
 class SqliteDatabase implements Database {
@@ -158,8 +176,8 @@ function prepareFile(path: string): void {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     closeSync(openSync(path, "a", 0o600));
   } catch (error) {
-    const refused = fileError(error);
-    throw hasCode(refused, "FILE_READ_ONLY") ? storeError("DATABASE_READ_ONLY", undefined, error) : refused;
+    if (!isReadOnly(error)) throw fileError(error, path);
+    throw storeError("DATABASE_READ_ONLY", `The database ${path} cannot be written.`, error);
   }
 }
 

@@ -1,4 +1,4 @@
-// Tries to open and to write in a folder that it may not write, and prints the codes it met.
+// Tries to open and to write in a folder that it may not write, and prints what it met.
 import { join } from "node:path";
 import { nodeFiles } from "../../adapters/node-files.ts";
 import { openSqlite } from "../../adapters/sqlite.ts";
@@ -13,25 +13,25 @@ if (process.getuid?.() === 0) {
   process.setuid?.(NOBODY);
 }
 
-async function codeOf(act: () => Promise<unknown>): Promise<string> {
+async function metBy(act: () => Promise<unknown>): Promise<string> {
   try {
     await act();
     return "ok";
   } catch (error) {
-    return error instanceof Error && "code" in error ? String(error.code) : String(error);
+    return error instanceof Error && "code" in error ? `${error.code} ${error.message}` : String(error);
   }
 }
 
-const codes = {
-  newDatabase: await codeOf(() => openSqlite({ path: join(folder, "new.db") })),
-  oldDatabase: await codeOf(() => openSqlite({ path: join(folder, "old.db") })),
-  reading: await codeOf(async () => {
+const met = {
+  newDatabase: await metBy(() => openSqlite({ path: join(folder, "new.db") })),
+  oldDatabase: await metBy(() => openSqlite({ path: join(folder, "old.db") })),
+  reading: await metBy(async () => {
     await using db = await openSqlite({ path: join(folder, "old.db"), readOnly: true });
     await db.get("SELECT * FROM notes");
   }),
-  replace: await codeOf(() => nodeFiles.replace(join(folder, "file"), "x")),
-  create: await codeOf(() => nodeFiles.create(join(folder, "file"), "x")),
-  makeFolder: await codeOf(() => nodeFiles.makeFolder(join(folder, "inner"))),
-  readForbidden: await codeOf(() => nodeFiles.read(join(folder, "secret"))),
+  replace: await metBy(() => nodeFiles.replace(join(folder, "file"), "x")),
+  create: await metBy(() => nodeFiles.create(join(folder, "file"), "x")),
+  makeFolder: await metBy(() => nodeFiles.makeFolder(join(folder, "inner"))),
+  readForbidden: await metBy(() => nodeFiles.read(join(folder, "secret"))),
 };
-process.stdout.write(JSON.stringify(codes));
+process.stdout.write(JSON.stringify(met));
