@@ -15,7 +15,7 @@ const CALL = { timeoutMs: 10_000, reach: "private" } as const;
 const wire = createUndiciWire();
 const ARGS = ["serve", "anchor", "--port", "0", "--trust-proxy", "--json"];
 
-/** How long an anchor takes to say where one of 10,000 agents is, as its caller sees it, after a restart. */
+/** How long an anchor takes to say where one of so many agents is, as its caller sees it, after a restart. */
 export async function measureAnchor(figures: Figures, { short }: { readonly short: boolean }): Promise<void> {
   await using home = makeHome({});
   const registered = short ? REGISTERED.short : REGISTERED.whole;

@@ -83,7 +83,7 @@ checkpoint server: server_pubkey sha: export_hash log: log? [earlier]: consisten
 [witnessed]: witnessed? [evidence]: evidence? sig: export_sig?) range (time: from to) spec (=3.0:
 bundle_version text: spec_url verifier_url verify_command [text]: phases ...) metadata (text: ctx_id
 lineage_root exported_at exported_by text?: trace_id =1.0: export_version export: export_id count:
-chain_length ...) summary (true: chain_intact =sha256: algorithm sha: root_hash tip_hash chain_hash range:
+chain_length ...) summary (bool: chain_intact =sha256: algorithm sha: root_hash tip_hash chain_hash range:
 timestamp_range) passport (text: $schema branch_key created_at text?: trace_id payload_pruned_at? =1.0:
 schema_version ctx: id ctx?: parent_id author: created_by event: event object?: payload v1: integrity v2:
 integrity_v2 lineage: lineage level: assurance_level bool?: completeness_claim ...) lineage (text?: fork_of
@@ -131,14 +131,15 @@ def read_bundle(data):
     need(b.chain and len(b.chain) == len(b.commits) == len({c.id for c in b.chain}), "chain: its ids")
     need(len(b) in (8, len(OBJECTS["bundle"])), "log: not with all its members")
     for passport, c in zip(b.chain, b.commits):
-        v2, p, log, who = c.integrity_v2, c._proof, b.server_pubkey, c.id
+        v1, v2, p, log, who = c.integrity, c.integrity_v2, c._proof, b.server_pubkey, c.id
+        need(b.integrity.chain_intact or v1.verification_status != "broken", f"{who}: said to be broken")
         need(canon_1(passport) == canon_1(c.without(*OBJECTS["commit"].keys() - {"..."})), f"{who}: chain")
         need(c.payload_pruned_at is not None or c.payload is not None, f"{who}: no payload")
         need((p.checkpoint_inclusion is None) == (b.checkpoint is None), f"{who}: checkpoint_inclusion")
         fixed = (c.branch_key, c.event.type, log.use, c.key_id, v2.key_id, v2.envelope.key_id, log.pubkey_url,
                  v2.client_match, c.completeness_claim, p.pubkey_url, p.checkpoint_url, p.verify_url)
         need(not b.log or fixed == OF_NODE and fit(c.payload, "payload?", "payload"), f"{who}: no node's")
-    return b
+    return need(b.integrity.chain_intact, "integrity.chain_intact: not true", b)
 # ---- The phases of section 4, claim by claim: (phase, id, whether it holds; None: cannot be checked)
 def holds(check, *subject):
     try: return check(*subject)
@@ -207,10 +208,9 @@ def claims(b):
         key, b.export_sig, "darkmatter.export.v1\n" + H(canon_1(b.without("export_hash", "export_sig"))))
     ends = {"ctx_id": tip.id, "lineage_root": first.id, "chain_length": len(b.commits),
             "root_hash": first.integrity.integrity_hash, "tip_hash": tip.integrity.integrity_hash}
-    chain_hash = prefixed(canon_1({**ends, "chain_ids": [c.id for c in b.commits]}))
-    ends.update(chain_hash=chain_hash, timestamp_range={"from": first.timestamp, "to": tip.timestamp})
-    ends["trace_id"], last = tip.trace_id, Object(integrity=Object(), _proof=Object(log_position=-1))
-    for last, c in zip([last, *b.commits], b.commits):
+    ends.update(timestamp_range={"from": first.timestamp, "to": tip.timestamp}, trace_id=tip.trace_id,
+                chain_hash=prefixed(canon_1({**ends, "chain_ids": [c.id for c in b.commits]})))
+    for last, c in zip([Object(integrity=Object(), _proof=Object(log_position=-1)), *b.commits], b.commits):
         v1, v2, p, at, before = c.integrity, c.integrity_v2, c._proof, c._proof.log_position, last.integrity
         yield "payloads", c.id, None if c.payload is None else v1.payload_hash == prefixed(canon_1(c.payload))
         yield "chain", c.id, (c.parent_id, v1.parent_hash, c.lineage.lineage_root, v1.integrity_hash) == (

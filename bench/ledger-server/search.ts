@@ -64,7 +64,7 @@ async function searchAll(
 ) {
   const db = await databaseOf(home);
   await using server = await testServer({ db, ports: { clock: systemClock, logKey } });
-  // As at the start of a server.
+  // As at the start of a server: the index's parts are merged, as they are while fewer than 300 commits a second come.
   for (const job of server.server.jobs) if (job.name === "ledger.search") await job.run();
   const queries = await chooseQueries(server, ledger, size);
   await checkHits(db, queries);

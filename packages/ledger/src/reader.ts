@@ -43,7 +43,7 @@ export interface LedgerReader {
   /** @throws NO_SUCH_COMMIT, CHECKPOINT_NEEDED, LEDGER_DAMAGED, BUNDLE_TOO_LARGE */
   exportBundle(read: Read, wishes: BundleWishes): Promise<ExportedBundle>;
   /** Looks through all of it. @throws the signal's reason when aborted */
-  fsck(read: Read, options?: Pick<FsckOptions, "progress" | "signal">): Promise<FsckReport>;
+  fsck(read: Read, options?: Pick<FsckOptions, "isFileWhole" | "progress" | "signal">): Promise<FsckReport>;
 }
 
 /** What a reader stands on: a key, and neither network nor writing. */

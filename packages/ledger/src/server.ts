@@ -2,8 +2,9 @@
 export { createPasswordReset, type PasswordReset } from "./server/accounts/accounts.ts";
 export { scryptPasswords } from "./server/accounts/adapters/scrypt-passwords.ts";
 export { publicationFolder } from "./server/log/adapters/publication-folder.ts";
+export { inServerWords } from "./server/log/errors.ts";
 export { checkServerLedger, type LedgerCheckOptions } from "./server/log/ledger-check.ts";
-export type { LogKeys } from "./server/log/log-keys.ts";
+export { type LogKeys, type SignedLog, signedLog } from "./server/log/log-keys.ts";
 export { openLinesFile } from "./server/log/witness/adapters/system-lines-file.ts";
 export {
   createWitnessServer,
@@ -16,6 +17,7 @@ export {
   type LedgerServerConfig,
   type LedgerServerLimits,
   type LedgerServerPorts,
+  type LogMemory,
   type Passwords,
   type PublicationFolder,
   type Taken,

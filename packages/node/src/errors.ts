@@ -55,6 +55,12 @@ const KINDS = {
     "The log has no key.",
     "Make one, and keep a copy where only you can read it: darkmatter keys generate --log. To try things out: --dev",
   ),
+  LOG_KEY_LOST: kind(
+    "The log's key is gone.",
+    "Put it back from a backup: a new one does not fit this log. If it is lost for good, go on with a new one (darkmatter " +
+      "keys generate --log -o FILE, DARKMATTER_LOG_KEY_FILE=FILE), what is written above in the file that " +
+      "DARKMATTER_LOG_KEYS_FORMER names; or begin another log with another --home.",
+  ),
   LOG_KEY_EXISTS: kind(
     "The log has a key already.",
     "Go on with it: darkmatter serve ledger. Another key would be another log; to make one for that, name its file with -o.",
@@ -81,7 +87,7 @@ const KINDS = {
   ),
   LOG_UNREACHABLE: kind(
     "The log cannot be asked for its key.",
-    "Check --log-url, or give the key with --log-key FILE.",
+    "Check --log-url and that its server runs, or give the key with --log-key FILE.",
   ),
   NO_LEDGER_SERVER: kind(
     "There is no ledger server's database here.",

@@ -118,7 +118,25 @@ describe("what goes wrong says what to do", () => {
     using at = asking(slow.url);
     const { code, err } = await at.typedUntil(stop.signal, "export", "ctx_1_000000000000", "-o", "x.json");
     expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining("Stopped.") });
+    expect(err).toContain("nothing was changed there");
     expect(readdirSync(at.folder)).toEqual([]);
+  });
+
+  test("Ctrl-C says that something may have been done only where something was to be", async () => {
+    let stop = new AbortController();
+    await using slow = await serverWith(async () => {
+      setTimeout(() => stop.abort(), 20);
+      return { body: '{"slow":[' };
+    });
+    using at = asking(slow.url);
+    const id = "ctx_1_000000000000";
+    for (const argv of [["recent"], ["search", "x"], ["verify", id, "--server"], ["shares", "revoke", id]]) {
+      stop = new AbortController();
+      const { code, err } = await at.typedUntil(stop.signal, ...argv);
+      const isWriting = argv[0] === "shares";
+      expect([argv, code, err.includes("may have been done")]).toEqual([argv, 1, isWriting]);
+      expect([argv, err.includes("nothing was changed there")]).toEqual([argv, !isWriting]);
+    }
   });
 });
 

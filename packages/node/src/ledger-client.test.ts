@@ -104,9 +104,9 @@ describe("init", () => {
     using at = atFolder();
     at.env.DARKMATTER_API_KEY = STRANGE_KEY;
     at.env.DARKMATTER_HOST = server.url;
-    expect(await at.json("init", "--beside", "nowhere")).toMatchObject({
+    expect(await at.json("init", "--beside", ".")).toMatchObject({
       code: 1,
-      said: { error: expect.stringContaining(join("nowhere", ".env")) },
+      said: { error: `There is no API key in ${join(at.folder, ".env")}.` },
     });
     expect(await at.json("init", "--beside", ".", "--email", newEmail())).toMatchObject({ code: 2 });
     // The environment's key fits the server, but is not the one that was named.
@@ -116,6 +116,20 @@ describe("init", () => {
       code: 1,
       said: { error: expect.stringContaining("is for https://elsewhere.example") },
     });
+    expect((await at.json("init", "--beside", "nowhere")).said.error).toBe(
+      `There is no folder ${join(at.folder, "nowhere")}.`,
+    );
+    expect(readdirSync(at.folder)).toEqual([]);
+  });
+
+  test("an init that makes no agent leaves nothing behind", async () => {
+    using first = await initialised(server.url);
+    using at = atFolder();
+    const email = newEmail();
+    const init = ["init", "--email", email, "--no-test", "--host"];
+    expect((await first.json(...init, server.url, "--env", "append")).code).toBe(0);
+    for (const host of ["http://127.0.0.1:9", server.url])
+      expect((await at.json(...init, host)).code).toBe(1);
     expect(readdirSync(at.folder)).toEqual([]);
   });
 
@@ -204,6 +218,10 @@ describe("reading a server", () => {
     expect((await at.typed("diff", "2", "1", "--model-only")).out).not.toContain("say 3");
     expect((await at.json("diff", tip ?? "", "--fork")).said.error).toContain("no fork");
     expect((await at.json("diff", "1")).code).toBe(2);
+    expect(await at.json("diff", tip ?? "", "1", "--step", "9")).toMatchObject({
+      code: 1,
+      said: { error: "The longer chain has 3 steps." },
+    });
   });
 
   test("an export is written once, whole, for its owner alone, and verifies offline", async () => {
@@ -226,6 +244,12 @@ describe("reading a server", () => {
     expect((await at.json("export", "2", "-o", "chain.json", "--force")).code).toBe(0);
     expect(at.read("chain.json")).not.toBe(before);
     expect((await at.json("export", "1", "--bare")).code).toBe(2);
+    for (const ledger of [["--server"], []])
+      expect(await at.json("export", "1", "-o", "nowhere/chain.json", ...ledger)).toMatchObject({
+        code: 1,
+        said: { error: `There is no folder ${join(at.folder, "nowhere")}.` },
+      });
+    expect(readdirSync(at.folder)).not.toContain("nowhere");
   });
 });
 
@@ -252,12 +276,43 @@ describe("publishing", () => {
   test("share says who sees it, for how long, and how to take it back", async () => {
     using at = await initialised(server.url);
     await chainAs(at, 1);
-    const { code, out } = await at.typed("share", "1", "--label", "for Ana", "--expires", "7");
+    const [tip = ""] = (await at.json("recent")).said.commits.map(({ commit }: { commit: string }) => commit);
+    const { code, out } = await at.typed("share", tip, "--label", "for Ana", "--expires", "7");
     expect(code).toBe(0);
     expect(out).toMatch(
       /^http\S+\/chain\/share_\w{16}\nWhoever has this link sees .*, until .*\nTake it back: darkmatter shares revoke share_/,
     );
     expect((await at.json("share", "1", "--expires", "soon")).code).toBe(2);
+  });
+
+  test("a number is shared only by whoever agrees to the commit it means; lists of other numbers have none", async () => {
+    using at = await initialised(server.url);
+    const [root = "", tip = ""] = await chainAs(at, 2);
+    const { code, out } = await at.typed("share", "1");
+    expect([code, out]).toEqual([1, expect.stringContaining(`  ${tip}, 20`)]);
+    expect(out).toMatch(/Z, by writer: say 2\n/);
+    expect((await at.json("shares", "list")).said.shares).toEqual([]);
+    expect(await at.json("share", "2", "--yes")).toMatchObject({ code: 0, said: { ctxId: root } });
+
+    for (const [command, ...args] of [["search", "say 1"], ["pull"]])
+      expect((await at.typed(command ?? "", ...args)).out).toMatch(/^✓ +\d+ s {2}ctx_/);
+    expect((await at.json("search", "say 1")).said.commits[0]).not.toHaveProperty("index");
+    expect((await at.typed("recent")).out).toMatch(/^ {2}1 {2}✓/);
+  });
+
+  test("what is not there is not asked about", async () => {
+    using at = await initialised(server.url);
+    await chainAs(at, 1);
+    for (const argv of [
+      ["open", "zzz"],
+      ["share", "zzz"],
+      ["replay", "zzz", "--server", "--open"],
+      ["fork", "zzz", "--open"],
+      ["keys", "revoke", "nokey"],
+    ]) {
+      const { code, out, err } = await at.typed(...argv);
+      expect([argv, code, out, err]).toEqual([argv, 1, "", expect.stringContaining("darkmatter recent")]);
+    }
   });
 });
 
@@ -267,6 +322,7 @@ describe("signing keys", () => {
     const made = await at.json("keys", "generate", "ci");
     expect(made.code).toBe(0);
     expect(statSync(join(at.folder, "ci.private.pem")).mode & 0o777).toBe(0o600);
+    expect(at.read(".gitignore")).toBe(".env\n*.private.pem\n");
     const secret = at.read("ci.private.pem");
     expect(secret).toMatch(/^-----BEGIN PRIVATE KEY-----/);
     expect(await at.json("keys", "generate", "ci")).toMatchObject({

@@ -237,12 +237,34 @@ test(
   },
 );
 
+/** Counted from 0: the page where the index of commits by id begins. */
+function indexPageOf(path: string): number {
+  const db = new DatabaseSync(path, { readOnly: true });
+  const row = db.prepare(
+    "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_ledger_commits_1'",
+  );
+  const page = Number(row.get()?.rootpage) - 1;
+  db.close();
+  return page;
+}
+
 test("of a file with a bad page, what is left can be read, and fsck says so", SLOW, async () => {
   using ana = testHome();
   using bo = testHome();
   await using talk = await conversation(ana, bo);
   await talk.stop();
   const bytes = readFileSync(ana.places.database);
+  const index = indexPageOf(ana.places.database) * PAGE_BYTES;
+  const flipped = Buffer.from(bytes);
+  flipped[index] = (flipped[index] ?? 0) ^ 0xff;
+  writeFileSync(ana.places.database, flipped);
+  expect(await command(ana, "up")).toMatchObject({ code: 1, said: { error: "The database is damaged." } });
+  // All commits can still be read, and hold.
+  expect(await command(ana, "fsck")).toMatchObject({
+    code: 1,
+    said: { badCommits: 0, first: { kind: "file" } },
+  });
+
   const page = Math.floor(bytes.indexOf('{"act":"message.answered"') / PAGE_BYTES) * PAGE_BYTES;
   writeFileSync(ana.places.database, bytes.fill(0xff, page + 8, page + 1000));
 

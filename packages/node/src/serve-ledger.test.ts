@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { real } from "./testing/commands.ts";
 import { modeOf, testHome } from "./testing/program.ts";
@@ -53,8 +55,29 @@ test("a ledger server keeps what it answered over a kill, and stops cleanly at C
   expect(await again.exited).toBe(0);
   expect(again.stderr()).toBe("");
   // Nothing of a running process is left, and the log says nothing that is secret.
-  expect(readdirSync(folder).sort()).toEqual(["ledger.db", "ledger.log", "log.key", "owner.lock"]);
+  expect(readdirSync(folder).sort()).toEqual([
+    "ledger.db",
+    "ledger.log",
+    "log.key",
+    "log.signed",
+    "owner.lock",
+  ]);
   const log = readFileSync(join(folder, "ledger.log"), "utf8");
   expect(log).toContain("ledger.started");
   for (const secret of [key, "PRIVATE", "you@example.org"]) expect(log).not.toContain(secret);
+});
+
+test("a process whose log is another key's by now ends by itself, and says why", SLOW, async () => {
+  using home = testHome();
+  const secret = "an-operators-secret-of-the-test-0123";
+  await using server = real(home, [...SERVE, "--dev"], { DARKMATTER_LEDGER_ADMIN_SECRET: secret });
+  const { url } = await server.firstLine();
+  const db = new DatabaseSync(join(home.home, "ledger", "ledger.db"), { timeout: 5000 });
+  db.exec(`INSERT INTO ledger_log_keys VALUES ('${"ab".repeat(32)}', 1)`);
+  db.close();
+  // It may have found out by itself before it is asked.
+  await post(`${url}/api/log/checkpoint`, {}, secret).catch(() => undefined);
+  expect(await Promise.race([server.exited, sleep(8000, "it goes on")])).toBe(1);
+  expect(server.stdoutText() + server.stderr()).toContain("This log is that of the key abab");
+  expect(readFileSync(join(home.home, "ledger", "ledger.log"), "utf8")).toContain("ledger.ended");
 });

@@ -10,6 +10,8 @@ export interface HandlerReport {
   /** The route's path as declared, so that no identifier of a caller reaches the log. */
   readonly route: string;
   readonly error: unknown;
+  /** Of the request: aborted once whoever asked has gone. */
+  readonly signal: AbortSignal;
 }
 
 export interface HandlerOptions {
@@ -50,7 +52,8 @@ export function createHandler(
       return request.method === "HEAD" ? withoutBody(answer) : answer;
     } catch (error) {
       if (error instanceof DarkMatterError && error.status < 500) return refuse(error);
-      onError({ method: request.method, route: match.route.path, error });
+      const { method, signal } = request;
+      onError({ method, route: match.route.path, error, signal });
       return refuse(error instanceof DarkMatterError ? error : INTERNAL);
     }
   };

@@ -102,16 +102,29 @@ export async function holdTail(tx: Write): Promise<Tail> {
   return tailOf(await tx.get<TailRow>(sql));
 }
 
+const LOG_ROOT = /^[0-9a-f]{64}$/;
+const FRONTIER = /^(?:[0-9a-f]{64})*$/;
+
 function tailOf(row: TailRow | undefined): Tail {
   if (row?.size === 0) return EMPTY_TAIL;
   if (
     !row ||
-    !Number.isInteger(row.size) ||
-    [row.log_root, row.frontier].some((text) => typeof text !== "string")
+    !Number.isSafeInteger(row.size) ||
+    !isText(row.log_root, LOG_ROOT) ||
+    !isText(row.frontier, FRONTIER)
   )
-    throw ledgerError("LEDGER_DAMAGED", "The ledger has lost the record of its end.");
-  return { size: row.size, logRoot: row.log_root, frontier: hashesIn(row.frontier) };
+    throw lostEnd();
+  const frontier = hashesIn(row.frontier);
+  if (frontier.length !== perfectSubtrees(row.size)) throw lostEnd();
+  return { size: row.size, logRoot: row.log_root, frontier };
 }
+
+const lostEnd = () => ledgerError("LEDGER_DAMAGED", "The ledger has lost the record of its end.");
+
+/** One for each bit of the size that is set (RFC 9162, 2.1.2). */
+const perfectSubtrees = (size: number) => size.toString(2).replaceAll("0", "").length;
+
+const isText = (value: unknown, form: RegExp) => typeof value === "string" && form.test(value);
 
 export async function writeTail(tx: Write, { size, logRoot, frontier }: Tail): Promise<void> {
   await tx.run(

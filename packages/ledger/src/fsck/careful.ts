@@ -1,20 +1,18 @@
-import { DarkMatterError } from "@darkmatter/core";
-
-/** What reading a damaged file may meet; anything else is no damage. */
-const DAMAGE = new Set(["DATABASE_DAMAGED", "DATABASE_FAILED", "DISK_FAILED", "LEDGER_DAMAGED"]);
-
-export function isDamage(error: unknown): boolean {
-  return error instanceof DarkMatterError && DAMAGE.has(error.code);
-}
+import { hasCode } from "@darkmatter/core";
+import { isDamage } from "../damage.ts";
 
 export const UNREADABLE = Symbol("unreadable");
+
+/** Whoever looks for damage counts what the disk refuses, too: no node and no server that goes on does. */
+export const isUnreadable = (error: unknown): boolean =>
+  isDamage(error) || hasCode(error, "DATABASE_FAILED") || hasCode(error, "DISK_FAILED");
 
 /** What a read answers, or that it cannot be had. */
 export async function careful<T>(read: () => Promise<T>): Promise<T | typeof UNREADABLE> {
   try {
     return await read();
   } catch (error) {
-    if (isDamage(error)) return UNREADABLE;
+    if (isUnreadable(error)) return UNREADABLE;
     throw error;
   }
 }

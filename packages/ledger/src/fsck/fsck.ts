@@ -17,6 +17,8 @@ export interface FsckOptions {
   readonly agentId: string;
   readonly checkpoints: Checkpoints;
   readonly verifier: Verifier;
+  /** Asks the engine for its file: a node does not start on one that is damaged. */
+  readonly isFileWhole?: (() => boolean) | undefined;
   /** Told now and then how many commits of how many were looked at. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -71,6 +73,7 @@ class Fsck {
     if (!isEnd(tail, walk)) counter.add(["tail"], null, null);
     const stray = await careful(() => countStrayFields(this.#read, stored));
     if (stray !== 0) counter.add(["value"], null, null, stray === UNREADABLE ? 1 : stray);
+    if (this.#options.isFileWhole?.() === false) counter.add(["file"], null, null);
 
     return {
       isSound: counter.first === null,

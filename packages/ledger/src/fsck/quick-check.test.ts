@@ -49,7 +49,13 @@ test.each([
     "UPDATE ledger_commits SET trace = x'00' WHERE position = 31",
     { kind: "unreadable", position: 31 },
   ],
-  ["the record of the end", "UPDATE ledger_tail SET log_root = 'x'", { kind: "tail", position: null }],
+  [
+    "the record of the end",
+    `UPDATE ledger_tail SET log_root = '${"0".repeat(64)}'`,
+    { kind: "tail", position: null },
+  ],
+  ["an end that is none", "UPDATE ledger_tail SET log_root = 'x'", { kind: "unreadable", position: null }],
+  ["an end of another size", "UPDATE ledger_tail SET size = 41", { kind: "unreadable", position: null }],
   ["no record of the end", "DELETE FROM ledger_tail", { kind: "unreadable", position: null }],
   [
     "a node the checkpoint stands on",

@@ -1,5 +1,7 @@
 /** What can be wrong with a ledger. */
 export type ProblemKind =
+  /** The engine finds its own file damaged: pages, or indices that do not lead to what the tables hold. */
+  | "file"
   /** A row that cannot be read at all. */
   | "unreadable"
   /** A position without a commit. */
@@ -31,7 +33,7 @@ export type ProblemKind =
 
 export interface Problem {
   readonly kind: ProblemKind;
-  /** Of the commit, or of the last one a checkpoint covers; `null` for the log's end. */
+  /** Of the commit, or of the last one a checkpoint covers; `null` for the log's end, and for the file. */
   readonly position: number | null;
   /** Of the commit or the checkpoint, when it can be read. */
   readonly id: string | null;

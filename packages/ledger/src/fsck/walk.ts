@@ -11,7 +11,7 @@ import {
 } from "../commits/commit.ts";
 import { lastOfTrace } from "../commits/commits.store.ts";
 import type { Erasure } from "../disclosures/disclosures.store.ts";
-import { careful, isDamage, UNREADABLE } from "./careful.ts";
+import { careful, isUnreadable, UNREADABLE } from "./careful.ts";
 import type { ProblemKind } from "./report.ts";
 import { type TreeStart, TreeWalk, treeStart } from "./tree-walk.ts";
 
@@ -78,7 +78,7 @@ function readablePayload(commit: Commit): CommitPayload | undefined {
   try {
     return payloadOf(commit);
   } catch (error) {
-    if (isDamage(error)) return undefined;
+    if (isUnreadable(error)) return undefined;
     throw error;
   }
 }

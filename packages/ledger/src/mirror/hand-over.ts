@@ -1,4 +1,4 @@
-import { type Clock, HOUR_MS, type JsonObject } from "@darkmatter/core";
+import { type Clock, HOUR_MS, isJsonObject, type JsonObject } from "@darkmatter/core";
 import type { Signer } from "@darkmatter/identity";
 import type { Database } from "@darkmatter/store";
 import type { Checkpoints } from "../checkpoints/checkpoints.ts";
@@ -26,8 +26,13 @@ import type { ServerCalls } from "./server-calls.ts";
 const BATCH = 64;
 /** A server remembers an idempotency key for a day; some of it is left to the clocks, and to requests on their way. */
 const REPEATABLE_MS = 20 * HOUR_MS;
-/** What was sent last is the newest of its trace there, unless others of the account write into that, too. */
+/**
+ * What was sent last is the newest of its trace there, unless others write into that by the same API key, too. Looked at
+ * one by one: an answer is as large as the commits in it.
+ */
 const LOOKED_AT = 5;
+/** Longer ones are none: they go into a URL. */
+const CURSOR_CHARACTERS_MAX = 100;
 
 export interface HandOverPorts {
   readonly db: Database;
@@ -69,7 +74,7 @@ export function createHandOver(ports: HandOverPorts): HandOver {
       const nowMs = Math.floor(clock.now());
       // The cursor moves only once the server has said that it has it.
       await db.write((tx) => writeTaken(tx, to, after, { root: mirrored.root, tip, nowMs }));
-      arrivals.note(mirrored);
+      arrivals.note(to, mirrored);
       // It is there, and cannot be taken back; the key is looked at again before the next.
       if (signature !== "valid")
         throw mirrorError("MIRROR_KEY_TAKEN", `The signature of ${tip.id} counts as ${word(signature)}.`);
@@ -114,22 +119,35 @@ function nextReader({ db, signer, checkpoints }: HandOverPorts) {
  * only for a day: after that it would make a second one, so it is asked what it has.
  */
 function createArrivals({ clock, calls }: HandOverPorts) {
-  /** Acts or checkpoints of which the one before was answered, to this process: the next was never sent. */
-  const answered = new Set<"acts" | "checkpoints">();
-  const kindOf = ({ root }: MirroredCommit) => (root === CHECKPOINT_CHAIN ? "checkpoints" : "acts");
+  /** Where the one before was answered, to this process: the next was never sent there. */
+  const answered = new Set<string>();
 
   return {
     /** The server's record of it from before, where a repeated request could not be told from a new one. */
-    async earlier({ agentId }: MirrorTarget, mirrored: MirroredCommit): Promise<JsonObject | undefined> {
-      const isNew = answered.delete(kindOf(mirrored));
+    async earlier(to: MirrorTarget, mirrored: MirroredCommit): Promise<JsonObject | undefined> {
+      const isNew = answered.delete(sequenceOf(to, mirrored));
       if (isNew || clock.now() - mirrored.madeMs < REPEATABLE_MS) return undefined;
-      const query = new URLSearchParams({ agentId, traceId: mirrored.trace, limit: String(LOOKED_AT) });
-      const { results } = await calls.get(`/api/search?${query}`);
-      const found = Array.isArray(results) ? (results as JsonObject[]) : [];
-      return found.find((passport) => isAcknowledgement(mirrored, passport));
+      for await (const passport of newestOf(calls, to.agentId, mirrored.trace))
+        if (isAcknowledgement(mirrored, passport)) return passport;
+      return undefined;
     },
-    note: (mirrored: MirroredCommit) => void answered.add(kindOf(mirrored)),
+    note: (to: MirrorTarget, mirrored: MirroredCommit) => void answered.add(sequenceOf(to, mirrored)),
   };
+}
+
+/** Acts come one after another at a server, and so do checkpoints. */
+const sequenceOf = ({ url, agentId }: MirrorTarget, { root }: MirroredCommit): string =>
+  JSON.stringify([url, agentId, root === CHECKPOINT_CHAIN ? "checkpoints" : "acts"]);
+
+/** What an agent committed to a trace over there, newest first. */
+async function* newestOf(calls: ServerCalls, agentId: string, traceId: string): AsyncGenerator<JsonObject> {
+  const query = new URLSearchParams({ agentId, traceId, limit: "1" });
+  for (let looked = 0; looked < LOOKED_AT; looked++) {
+    const { results, nextCursor } = await calls.get(`/api/search?${query}`);
+    if (Array.isArray(results)) yield* results.filter((result) => isJsonObject(result));
+    if (typeof nextCursor !== "string" || nextCursor.length > CURSOR_CHARACTERS_MAX) return;
+    query.set("cursor", nextCursor);
+  }
 }
 
 const word = (text: string) => (/^[a-z_]{1,40}$/.test(text) ? text : "unknown");

@@ -1,8 +1,16 @@
 import { canon1OfJson, HOUR_MS, MINUTE_MS, parseJson, SECOND_MS } from "@darkmatter/core";
 import { virtualClock } from "@darkmatter/core/testing";
-import { netError, type OutboundAnswer, type OutboundRequest, type Wire } from "@darkmatter/net";
+import {
+  createUndiciWire,
+  netError,
+  type OutboundAnswer,
+  type OutboundRequest,
+  type Wire,
+} from "@darkmatter/net";
 import { prefixed } from "@darkmatter/proof";
+import { serveHttp } from "@darkmatter/surface";
 import { expect, test } from "vitest";
+import { COMMIT_BODY_BYTES_MAX } from "../server/commits/commit-body.ts";
 import { type TestLedger, testLedger } from "../testing/test-ledger.ts";
 import { type TestAgent, type TestServer, testServer } from "../testing/test-server.ts";
 import { readMirrorState } from "./mirror.store.ts";
@@ -16,6 +24,11 @@ type Fault = (
   request: OutboundRequest,
 ) => "unreachable" | "answer lost" | Partial<OutboundAnswer> | undefined;
 
+interface Carrier {
+  readonly url: string;
+  readonly request: (request: OutboundRequest) => Promise<OutboundAnswer>;
+}
+
 interface Mirrored extends AsyncDisposable {
   readonly node: TestLedger;
   readonly server: TestServer;
@@ -23,6 +36,7 @@ interface Mirrored extends AsyncDisposable {
   readonly sent: OutboundRequest[];
   readonly reported: string[];
   fault: Fault;
+  readonly over: Carrier | undefined;
   /** One run of the job, a poll's time after the one before. */
   run(afterMs?: number): Promise<void>;
   /** The process ends and another begins. */
@@ -36,9 +50,12 @@ type Shown = any;
 async function mirrored({
   seed = 1,
   server: given,
+  over,
 }: {
   seed?: number;
   server?: TestServer;
+  /** What carries its requests, and where to: in memory by default. */
+  over?: Carrier;
 } = {}): Promise<Mirrored> {
   const clock = virtualClock({ startMs: 1_795_255_200_000 });
   const node = await testLedger({ seed, clock });
@@ -53,6 +70,7 @@ async function mirrored({
     sent,
     reported,
     fault: () => undefined,
+    over,
     async run(afterMs = POLL_MS) {
       await clock.advance(afterMs);
       await mirror.job.run();
@@ -73,27 +91,29 @@ async function mirrored({
     createMirror(
       { ...node, wire, report: (event, { reason }) => void reported.push(`${event}: ${reason}`) },
       node.checkpoints,
-      { url: URL, apiKey },
+      { url: over?.url ?? URL, apiKey },
     );
   let mirror = begin(agent.key);
   return made;
 }
 
-async function carry({ fault, server, sent }: Mirrored, request: OutboundRequest): Promise<OutboundAnswer> {
+async function carry(
+  { fault, server, sent, over }: Mirrored,
+  request: OutboundRequest,
+): Promise<OutboundAnswer> {
   sent.push(request);
   const happens = fault(request);
   if (happens === "unreachable") throw netError("UNREACHABLE");
-  const { method, body } = request;
-  const answer = await server.call({
-    method,
-    path: request.url.slice(URL.length),
-    headers: { ...request.headers },
-    ...(body !== undefined && { body }),
-  });
+  const answer = await (over?.request(request) ?? inMemory(server, request));
   if (request.signal?.aborted) throw netError("ABORTED");
   if (happens === "answer lost") throw netError("CONNECTION_LOST");
-  const { status, headers, text } = answer;
-  return { status, headers, body: Buffer.from(text), ...happens };
+  return { ...answer, ...happens };
+}
+
+async function inMemory(server: TestServer, { method, url, headers, body }: OutboundRequest) {
+  const call = { method, path: url.slice(URL.length), headers: { ...headers } };
+  const answer = await server.call({ ...call, ...(body !== undefined && { body }) });
+  return { status: answer.status, headers: answer.headers, body: Buffer.from(answer.text) };
 }
 
 /** The commits as the server has them, in the log's order. */
@@ -231,6 +251,45 @@ test("what arrived without an answer a day ago is looked for before it is sent a
   expect(there.map(({ trace_id }) => trace_id.split("_")[0])).toEqual(["a", "a", "log", "a", "a"]);
   const acts = there.filter(({ trace_id }) => trace_id === "a");
   expect(acts.map(({ parent_id }) => parent_id)).toEqual([null, ...acts.slice(0, 3).map(({ id }) => id)]);
+});
+
+test("what others commit with the key does not hide it, however large that is: over HTTP", {
+  timeout: 60_000,
+}, async () => {
+  const server = await testServer();
+  const { handler, maxBodyBytes } = server.server;
+  const onError = (error: unknown) => expect.unreachable(String(error));
+  const http = await serveHttp({ handler, host: "127.0.0.1", port: 0, maxBodyBytes, onError });
+  const line = createUndiciWire();
+  await using one = await mirrored({
+    server,
+    over: { url: http.url, request: (sent) => line.request(sent) },
+  });
+  const { node, agent } = one;
+  await node.append({ trace: "a" });
+  await one.run();
+  await node.append({ trace: "a" });
+  one.fault = ({ url }) => (url.endsWith("/api/commit") ? "answer lost" : undefined);
+  await one.run();
+  // As large as a server takes it: spaces count as what was sent.
+  const room = COMMIT_BODY_BYTES_MAX - 100_000;
+  const text = `{"traceId":"a","payload":{"text":"${"x".repeat(9_900_000)}"${" ".repeat(room - 9_900_000)}}}`;
+  const sent = { body: Buffer.from(text), headers: { "content-type": "application/json" } };
+  expect((await server.call({ method: "POST", path: "/api/commit", ...sent }, agent)).status).toBe(200);
+  for (let at = 0; at < 3; at++)
+    await server.commit(agent, { traceId: "a", payload: { text: "y".repeat(600_000) } });
+
+  one.fault = () => undefined;
+  await server.clock.advance(30 * HOUR_MS);
+  await one.restart();
+  await one.run(30 * HOUR_MS);
+
+  expect(await one.state()).toMatchObject({ next: 2, trouble: null });
+  expect(commitsSent(one)).toHaveLength(2);
+  expect(one.sent.filter(({ url }) => url.includes("/api/search"))).toHaveLength(5);
+  await line.close();
+  await http.close();
+  await server[Symbol.asyncDispose]();
 });
 
 test("a long log that was never sent is not looked for, act by act", async () => {

@@ -1,18 +1,26 @@
 import { hasCode, isJsonObject, type JsonObject, parseJson, SECOND_MS } from "@darkmatter/core";
 import type { Wire } from "@darkmatter/net";
+import { COMMIT_BODY_BYTES_MAX } from "../server/commits/commit-body.ts";
 import { mirrorError } from "./errors.ts";
 
 const AWAY_CODES = ["UNREACHABLE", "TIMEOUT", "CONNECTION_LOST"];
-const TIMEOUT_MS = 20 * SECOND_MS;
-/** A commit's answer repeats the payload and adds its proof. */
-const ANSWER_BYTES_MAX = 1024 * 1024;
+/** How long an answer may take, and how large it may be. */
+interface Bounds {
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+}
+
+/** A commit's answer repeats the payload, which holds commitments alone, and adds its proof. */
+const POSTED: Bounds = { timeoutMs: 20 * SECOND_MS, maxBytes: 1024 * 1024 };
+/** An answer of one commit that another program made with the key: it shows no more of it than was sent. */
+const ASKED: Bounds = { timeoutMs: 120 * SECOND_MS, maxBytes: COMMIT_BODY_BYTES_MAX + POSTED.maxBytes };
 /** A server that says nothing of when to come again, or something absurd. */
 const PAUSE_DEFAULT_MS = 60 * SECOND_MS;
 const PAUSE_MAX_MS = 3600 * SECOND_MS;
 
 /** Requests to a ledger server in the name of one API key. */
 export interface ServerCalls {
-  /** The answer of a status of 200 or 201. @throws MIRROR_REFUSED, MIRROR_PAUSED, or an error of `Wire` */
+  /** The answer of a status of 200 or 201, of one commit at most. @throws MIRROR_REFUSED, MIRROR_PAUSED, or an error of `Wire` */
   get(path: string): Promise<JsonObject>;
   post(path: string, body: string, idempotencyKey?: string): Promise<JsonObject>;
 }
@@ -27,6 +35,7 @@ export function serverCalls(wire: Wire, { url, apiKey }: ServerAccess, signal: A
   async function call(
     method: "GET" | "POST",
     path: string,
+    bounds: Bounds,
     body?: string,
     idempotencyKey?: string,
   ): Promise<JsonObject> {
@@ -40,9 +49,8 @@ export function serverCalls(wire: Wire, { url, apiKey }: ServerAccess, signal: A
         ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }),
       },
       ...(body !== undefined && { body }),
-      timeoutMs: TIMEOUT_MS,
+      ...bounds,
       reach: "private",
-      maxBytes: ANSWER_BYTES_MAX,
       signal,
     } as const;
     const answer = await wire.request(request).catch((error: unknown) => {
@@ -56,8 +64,8 @@ export function serverCalls(wire: Wire, { url, apiKey }: ServerAccess, signal: A
     return said;
   }
   return {
-    get: (path) => call("GET", path),
-    post: (path, body, idempotencyKey) => call("POST", path, body, idempotencyKey),
+    get: (path) => call("GET", path, ASKED),
+    post: (path, body, idempotencyKey) => call("POST", path, POSTED, body, idempotencyKey),
   };
 }
 

@@ -63,6 +63,7 @@ test("a long act ends at the next turn after its caller has left; nothing is don
     [`/r/${tip}`],
     [`/verify/${tip}`],
     [`/api/fork/${tip}`, { payload: {} }],
+    ["/api/log/verify"],
   ];
   for (const [path, body] of asked)
     expect(await world.turnsOf(path, body)).toEqual({ path, status: 500, turns: TURNS_STAYED });
@@ -72,4 +73,18 @@ test("a long act ends at the next turn after its caller has left; nothing is don
   expect(await db.all("SELECT id FROM ledger_shares")).toEqual([{ id: shareId }]);
   expect(await db.all("SELECT id FROM ledger_commits WHERE event = 'fork'")).toEqual([]);
   expect(world.reports).not.toContain("route.failed");
+});
+
+test("what was given up for another reason than the caller's going is reported as any other failure", async () => {
+  const reports: unknown[] = [];
+  const givenUp = async () => {
+    throw new DOMException("This operation was aborted", "AbortError");
+  };
+  await using server = await testServer({
+    ports: { passwords: { hash: givenUp, verify: givenUp }, report: (...report) => reports.push(report) },
+  });
+  const body = { email: "ana@example.test", password: "a long password" };
+  const { status } = await server.call({ path: "/auth/signup", body });
+  const report = { method: "POST", route: "/auth/signup", reason: expect.stringContaining("aborted") };
+  expect([status, reports]).toEqual([500, [["route.failed", report]]]);
 });

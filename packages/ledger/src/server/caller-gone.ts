@@ -17,5 +17,5 @@ export function whileWaitedFor<P extends { readonly clock: Clock }>(
 }
 
 /** Whether an act ended because its caller went away: nothing that an operator has to look at. */
-export const isCallerGone = (error: unknown): boolean =>
-  error instanceof DOMException && error.name === "AbortError";
+export const isCallerGone = (error: unknown, { signal }: Pick<RouteRequest, "signal">): boolean =>
+  signal.aborted && error instanceof DOMException && error.name === "AbortError";

@@ -4,7 +4,7 @@ import { subscriberOf } from "@darkmatter/net";
 import type { Read } from "@darkmatter/store";
 import type { Answer, Route, RouteContract, RouteRequest } from "@darkmatter/surface";
 import { type AgentIdentity, agentByKeyHash } from "./agents/agents.store.ts";
-import { serverError } from "./errors.ts";
+import { serverError, unauthorized } from "./errors.ts";
 import { API_KEY } from "./ids.ts";
 import { isStorable } from "./input.ts";
 import { answer } from "./json-text.ts";
@@ -151,19 +151,19 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
     byKey: (way) =>
       route(way, "key", async (request) => {
         const caller = await keyCaller(request);
-        if (!caller) throw serverError("unauthorized");
+        if (!caller) throw unauthorized("key");
         return countedCaller(way, request, caller);
       }),
     bySession: (way) =>
       route(way, "session", async (request) => {
         const caller = await findSession(request);
-        if (!caller) throw serverError("unauthorized");
+        if (!caller) throw unauthorized("session");
         return countedCaller(way, request, caller);
       }),
     byEither: (way) =>
       route(way, "key or session", async (request) => {
         const caller = (await keyCaller(request)) ?? (await findSession(request));
-        if (!caller) throw serverError("unauthorized");
+        if (!caller) throw unauthorized("key or session");
         return countedCaller(way, request, caller);
       }),
     byAnyone: (way) => route(way, "anyone", (request) => countedAddress(way, request)),
@@ -176,7 +176,7 @@ export function createWays(ports: LedgerServerPorts, { findSession, onKeyUsed }:
           windowMs: MINUTE_MS,
         });
         if (refused) return refused;
-        if (!(await isAdmin(request))) throw serverError("unauthorized");
+        if (!(await isAdmin(request))) throw unauthorized("admin");
         return way.handle(request, undefined);
       }),
   };

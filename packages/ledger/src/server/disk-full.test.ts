@@ -26,7 +26,7 @@ test("a full disk is said, loses nothing that was acknowledged, and leaves what 
 
   expect(ids.length).toBeGreaterThan(3);
   expect(refused.status).toBe(507);
-  expect(refused.json).toMatchObject({ error: expect.any(String), code: "DISK_FULL" });
+  expect(refused.json).toMatchObject({ error: expect.any(String), code: "disk_full" });
   const { json } = await one.call({ path: `/api/verify/${ids.at(-1)}` }, agent);
   expect(json).toMatchObject({ chain_intact: true, length: ids.length });
 });

@@ -1,15 +1,38 @@
-import { errorsOf } from "@darkmatter/core";
+import { DarkMatterError, type ErrorKind, errorsOf } from "@darkmatter/core";
 
 const wrong = (message: string, hint: string) => ({ status: 400, retryable: false, message, hint });
 
+/** A code as answers carry it: those of the rooms below, as `DATABASE_UNREACHABLE`, are written like the server's own. */
+export const outwardCode = (code: string): string => code.toLowerCase();
+
+const UNAUTHORIZED: ErrorKind = {
+  status: 401,
+  retryable: false,
+  message: "No valid credential came with this request.",
+  hint: "Send `Authorization: Bearer` with an API key (dm_sk_…) or, for account routes, a session.",
+};
+
+const SESSION =
+  "a session, whose access token is good for an hour: `Authorization: Bearer dm_at_…`, or the cookies of a log-in. " +
+  "`POST /api/auth/refresh` renews it by its refresh token, `POST /auth/login` begins another.";
+/** What each kind of route takes; the same whatever was sent, so that nobody learns whether it was once good. */
+const TAKEN = {
+  key: "This route takes an agent's API key, and no session: `Authorization: Bearer dm_sk_…`.",
+  session: `This route takes no API key but ${SESSION}`,
+  "key or session": `This route takes an agent's API key, \`Authorization: Bearer dm_sk_…\`, or ${SESSION}`,
+  admin: "This route takes the operator's secret, or the API key of an agent that the operator has listed.",
+  refresh:
+    "This route takes a session's refresh token (dm_rt_…), which works once and for 90 days. `POST /auth/login` begins another session.",
+} as const;
+
+/** Whoever called is not let in; what the route would take is in the hint. */
+export function unauthorized(taken: keyof typeof TAKEN): DarkMatterError {
+  return new DarkMatterError("unauthorized", { ...UNAUTHORIZED, hint: TAKEN[taken] });
+}
+
 /** What a ledger server refuses. The codes are part of the API. */
 export const serverError = errorsOf({
-  unauthorized: {
-    status: 401,
-    retryable: false,
-    message: "No valid credential came with this request.",
-    hint: "Send `Authorization: Bearer` with an API key (dm_sk_…) or, for account routes, a session.",
-  },
+  unauthorized: UNAUTHORIZED,
   not_found: {
     status: 404,
     retryable: false,
@@ -46,6 +69,12 @@ export const serverError = errorsOf({
     "The fork point is not on the chain of that commit, or does not verify.",
     "Name a commit of its chain, or a step from 1.",
   ),
+  chain_unreadable: {
+    status: 409,
+    retryable: false,
+    message: "A step of this chain is damaged on this server, so the chain cannot be given out whole.",
+    hint: "`GET /api/verify` of this id says which steps hold; what ends before this one can be had. Tell the operator.",
+  },
   idempotency_conflict: {
     status: 409,
     retryable: false,

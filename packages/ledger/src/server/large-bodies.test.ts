@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { type TestAgent, testServer } from "../testing/test-server.ts";
 import { COMMIT_BODY_BYTES_MAX } from "./commits/commit-body.ts";
+import type { LedgerServerPorts } from "./ports.ts";
 
-async function open() {
-  const server = await testServer();
+async function open(ports: Partial<LedgerServerPorts> = {}) {
+  const server = await testServer({ ports });
   const ask = async (by: Partial<TestAgent>, path = "/api/commit", method = "POST") => {
     const headers: Record<string, string> = by.key === undefined ? {} : { authorization: `Bearer ${by.key}` };
     const remote = { address: "127.0.0.1", loopback: true };
@@ -15,7 +16,7 @@ async function open() {
     const large = await ask(...asked);
     return large.kind === "admitted" ? large : large.answer.status;
   };
-  return { server, statusOf, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return { server, ask, statusOf, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 test("large bodies are for commits, and for whoever has a key", async () => {
@@ -70,4 +71,20 @@ test("what is no commit is a few lines: longer bodies are not even parsed", asyn
     ({ body, path }) => body !== "none" && !/commit$|fork/.test(path),
   );
   expect(Math.max(...bodies.map(({ maxBytes = Number.POSITIVE_INFINITY }) => maxBytes))).toBe(bytes);
+});
+
+test("while the database is gone a large body is refused as a small one is", async () => {
+  const reports: string[] = [];
+  await using world = await open({ report: (event) => reports.push(event) });
+  const { server, ask } = world;
+  const ana = await server.account();
+  await server.db.close();
+  const small = await server.call({ path: "/api/commit", body: { payload: {} } }, ana);
+  const large = await ask(ana);
+  expect([small.status, small.json]).toMatchObject([503, { code: "database_closed" }]);
+  expect(large).toMatchObject({ kind: "refused", answer: { status: 503 } });
+  const text = large.kind === "refused" ? String(large.answer.body) : "";
+  const { request_id: _, ...said } = small.json as Record<string, unknown>;
+  expect(JSON.parse(text)).toEqual({ ...said, request_id: expect.stringMatching(/^[0-9a-f]{16}$/) });
+  expect(reports).toEqual(["route.failed", "large_body.failed"]);
 });

@@ -34,9 +34,11 @@ test("whoever reads large payloads leaves others their turn between any two", as
     [`/api/diff/${tip}/${tip}`, 2 * count],
     [`/api/bundle/${tip}`, 2 * count],
     [`/api/export/${tip}`, 4 * count],
+    ["/api/search?verified=true&limit=1", count],
+    [`/api/fork/${tip}`, count],
   ] as const) {
     turns = 0;
-    const { status } = await server.call({ path }, ana);
+    const { status } = await server.call(path.includes("fork") ? { path, body: {} } : { path }, ana);
     expect([path, status, turns >= atLeast]).toEqual([path, 200, true]);
   }
 });

@@ -1,6 +1,9 @@
 import type { Clock } from "@darkmatter/core";
 
-/** Characters of payloads that are looked at in one go: some 20 ms for the most laborious JSON. */
+/**
+ * Characters of payloads that are looked at before others have their turn: some 25 ms for the most laborious JSON. One
+ * payload that is larger is looked at in one go, nevertheless.
+ */
 const CHARACTERS_A_TURN = 256_000;
 
 export type Pace = (characters: number) => Promise<void>;

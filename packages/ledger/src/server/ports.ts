@@ -41,6 +41,16 @@ export interface PublicationFolder {
   replace(name: string, text: string): Promise<void>;
 }
 
+/** A small file of the server's home, beside its log's key. */
+export interface LogMemory {
+  /** Where it lies, for messages. */
+  readonly place: string;
+  /** Its text; `undefined` when there is none. */
+  read(): Promise<string | undefined>;
+  /** Writes it so that a crash leaves the old text or the new one, whole. */
+  replace(text: string): Promise<void>;
+}
+
 /** Everything a ledger server stands on. */
 export interface LedgerServerPorts {
   readonly db: Database;
@@ -56,6 +66,8 @@ export interface LedgerServerPorts {
   readonly windows: Windows;
   /** Where checkpoints are published, if anywhere. */
   readonly publisher: PublicationFolder | undefined;
+  /** Where it remembers how far the log had come; without one a log that was put back is not known as such. */
+  readonly logMemory?: LogMemory | undefined;
   readonly report: Report;
   readonly config: LedgerServerConfig;
 }

@@ -14,6 +14,7 @@ import { serverForkSuite } from "../testing/server-fork-suite.ts";
 import { keysSuite } from "../testing/server-keys-suite.ts";
 import { ledgerCheckSuite } from "../testing/server-ledger-check-suite.ts";
 import { serverLogSuite } from "../testing/server-log-suite.ts";
+import { serverMemorySuite } from "../testing/server-memory-suite.ts";
 import { serverProcessesSuite } from "../testing/server-processes-suite.ts";
 import { sharesSuite } from "../testing/server-shares-suite.ts";
 import { statsSuite } from "../testing/server-stats-suite.ts";
@@ -70,6 +71,7 @@ windowsSuite("PostgreSQL", async (context, clock) => {
 });
 checkpointSuite("PostgreSQL", open);
 checkpointRaceSuite("PostgreSQL", openShared);
+serverMemorySuite("PostgreSQL", open);
 ledgerCheckSuite("PostgreSQL", open);
 serverLogSuite("PostgreSQL", open);
 serverCommitSuite("PostgreSQL", open);

@@ -1,13 +1,6 @@
-import { reasonOf, toHex } from "@darkmatter/core";
+import { type DarkMatterError, reasonOf } from "@darkmatter/core";
 import type { Handler } from "@darkmatter/net";
-import {
-  type AdmitLarge,
-  createHandler,
-  type Job,
-  largestBody,
-  type Refused,
-  type Route,
-} from "@darkmatter/surface";
+import { type AdmitLarge, createHandler, type Job, largestBody, type Route } from "@darkmatter/surface";
 import { accountJobs } from "./accounts/accounts.jobs.ts";
 import { accountRoutes } from "./accounts/accounts.routes.ts";
 import { createAccounts } from "./accounts/accounts.ts";
@@ -25,18 +18,20 @@ import { chainRoutes } from "./chains/chains.routes.ts";
 import { commitReadRoutes } from "./chains/commits-read.routes.ts";
 import { createAppender } from "./commits/append.ts";
 import { commitJobs, commitRoutes } from "./commits/commits.routes.ts";
+import { createCommits } from "./commits/commits.ts";
 import { keepCommits } from "./commits/keep-commits.ts";
 import { createDemo } from "./demo/demo.ts";
 import { exportRoutes } from "./exports/exports.routes.ts";
-import { answer } from "./json-text.ts";
+import { forkRoute } from "./forks/forks.routes.ts";
 import { agentKeyRoutes } from "./keys/agent-keys.routes.ts";
 import { signingKeyRoutes } from "./keys/signing-keys.routes.ts";
 import { largeBodies } from "./large-bodies.ts";
 import { logRoutes } from "./log/log.routes.ts";
-import { createServerLog } from "./log/server-log.ts";
+import { createServerLog, type ServerLog } from "./log/server-log.ts";
 import { logWitnessRoutes } from "./log/witnesses.routes.ts";
 import { openApiRoutes } from "./openapi/openapi.routes.ts";
 import type { LedgerServerPorts } from "./ports.ts";
+import { refusalOf } from "./refusal.ts";
 import { searchRoutes } from "./search/search.routes.ts";
 import { createSearching } from "./search/searching.ts";
 import { proofPageRoutes } from "./shares/proof-pages.routes.ts";
@@ -56,8 +51,10 @@ export interface LedgerServer {
   /** To be asked before a large body is read. */
   readonly admitLarge: AdmitLarge;
   readonly jobs: readonly Job[];
-  /** Tries the log's key and looks at the end of the log. @throws what keeps it from serving */
+  /** Tries the log's key, takes the log for it and looks at its end. @throws what keeps it from serving */
   start(): Promise<void>;
+  /** Why it has to end, though it served: it may no longer sign its log. */
+  readonly ended: Promise<DarkMatterError>;
   /** Signs the log as it is. */
   stop(): Promise<void>;
 }
@@ -70,6 +67,7 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   const activity = createActivity(ports);
   const ways = createWays(ports, { findSession: sessions.find, onKeyUsed: activity.saw });
   const appender = createAppender(ports);
+  const commits = createCommits(ports, appender);
   const log = createServerLog(ports);
   const shares = createShares(ports);
   const views = createViews(db);
@@ -81,7 +79,8 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     ...provisionRoutes(ports, ways, agents),
     ...agentRoutes(ports, ways, agents),
     ...dashboardAgentRoutes(ports, ways, agents),
-    ...commitRoutes(ports, ways, appender),
+    ...commitRoutes(ports, ways, commits),
+    forkRoute(ports, ways, commits),
     ...commitReadRoutes(ports, ways),
     ...chainRoutes(ports, ways),
     ...exportRoutes(ports, ways, log.checkpointNow),
@@ -106,14 +105,15 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     ...commitJobs(ports),
     ...log.jobs,
     ...searching.jobs,
-    ...demo.jobs,
+    ...demo.jobs.map((job) => signedAfter(job, log)),
   ];
 
   const handler = createHandler(routes, {
-    onError({ method, route, error }) {
-      if (!isCallerGone(error)) report("route.failed", { method, route, reason: reasonOf(error) });
+    onError({ method, route, error, signal }) {
+      if (!isCallerGone(error, { signal }))
+        report("route.failed", { method, route, reason: reasonOf(error) });
     },
-    refuse: (refused) => refusalOf(refused, () => toHex(random.bytes(8))),
+    refuse: (refused) => refusalOf(refused, random),
     isBodyOptional: true,
   });
   return {
@@ -123,6 +123,7 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
     admitLarge: largeBodies(ports),
     jobs,
     start: () => log.start(),
+    ended: log.ended,
     async stop() {
       searching.stop();
       await activity.flush();
@@ -132,16 +133,11 @@ export function createLedgerServer(ports: LedgerServerPorts): LedgerServer {
   };
 }
 
-/** A refusal as every client of the ledger reads it: `error` a sentence, `code` for programs. */
-function refusalOf({ status, code, message, hint, allow }: Refused, newRequestId: () => string) {
-  const isOurs = status >= 500;
-  return answer(
-    status,
-    { error: message, code, hint: hint ?? hintTo(status), request_id: isOurs ? newRequestId() : undefined },
-    allow === undefined ? {} : { allow },
-  );
-}
-
-/** Whoever calls what is not there may look at what is. */
-const hintTo = (status: number) =>
-  status === 404 || status === 405 ? "All calls of this server are at /docs." : undefined;
+/** A job whose commits are signed at once: a new log would have no checkpoint before the next time it is signed. */
+const signedAfter = (job: Job, log: ServerLog): Job => ({
+  ...job,
+  async run() {
+    await job.run();
+    await log.checkpointNow();
+  },
+});

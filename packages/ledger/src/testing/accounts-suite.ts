@@ -82,6 +82,22 @@ function sessionLife(open: OpenShared): void {
     expect(await statusOf(server, elsewhere.bearer)).toBe(200);
   });
 
+  test("of a session nothing is kept but what it is now, however often it is renewed; all it ever had are known", async (context) => {
+    await using server = await testServer({ db: (await open(context)).db });
+    const tables = async () =>
+      (await tablesText(server.db)).split("\n").filter((line) => !line.includes("at_ms")).length;
+    const ana = await signedUp(server, "ana@example.test");
+    let last = await refreshed(server, ana.refresh);
+    const lines = await tables();
+    for (let time = 0; time < 20; time++) last = await refreshed(server, last.refresh);
+    expect(await tables()).toBe(lines);
+    for (const none of [last.refresh.slice(0, -1), `dm_rt_${"0".repeat(96)}`, last.refresh.toUpperCase()])
+      expect((await refreshCall(server, none)).status).toBe(401);
+    expect(await statusOf(server, last.bearer)).toBe(200);
+    expect((await refreshCall(server, ana.refresh)).status).toBe(401);
+    expect(await statusOf(server, last.bearer)).toBe(401);
+  });
+
   test("of many refreshes with one token at once, one at most leads on", async (context) => {
     await using servers = await twoServers(await open(context));
     const { server, second } = servers;

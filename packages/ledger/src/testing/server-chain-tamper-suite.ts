@@ -122,6 +122,8 @@ export function chainTamperSuite(opened: Opened): void {
     const damages: [string, SqlValue][] = [
       ["claims", "{"],
       ["agent", "dm_0000000000000000"],
+      // More than a number holds.
+      ["depth", 2 ** 60],
     ];
     // What PostgreSQL's columns refuse to hold, SQLite's do not.
     if (server.db.dialect === "sqlite") damages.push(["leaf", 7], ["client_time", new Uint8Array(3)]);
@@ -141,6 +143,15 @@ export function chainTamperSuite(opened: Opened): void {
       const { replay } = await readChain(server, bo, `/api/replay/${tip}`);
       expect((replay as Json[])[AT]).toMatchObject(named);
       expect((replay as Json[]).length).toBe(8);
+      const cut = await readChain(server, bo, `/api/diff/${tip}/${ids[AT + 1]}`);
+      const unread = { id: ids[AT], payload: null, unreadable: true, reason: named.reason };
+      expect(cut.steps[AT]).toMatchObject({ a: unread, b: unread, diff: { payloadChanged: false } });
+      expect(cut).toMatchObject({
+        lengthA: 8,
+        lengthB: AT + 2,
+        commonAncestor: ids[AT + 1],
+        identical: false,
+      });
       await tamperServer(server, "ledger_commits", set(column), row?.was ?? null);
     }
     const payload = `UPDATE ledger_payloads SET payload = ? WHERE position = ${AT}`;
@@ -150,6 +161,81 @@ export function chainTamperSuite(opened: Opened): void {
     expect((contexts as Json[])[2]).toMatchObject({ id: ids[AT], payload: null, integrity: status });
     const diff = await readChain(server, bo, `/api/diff/${tip}/${ids[AT]}`);
     expect(diff.steps[AT]).toMatchObject({ a: { payload: null }, b: { payload: null } });
+  });
+
+  test("whatever a row of SQLite holds, it is answered that it cannot be read", async (context) => {
+    await using server = await opened(context);
+    if (server.db.dialect !== "sqlite") return;
+    const world = await chainWorld(server);
+    const damages: [string, string, SqlValue][] = [
+      ["ledger_commits", "chain_hash", -1],
+      ["ledger_commits", "integrity_hash", 3.5],
+      ["ledger_payloads", "payload", new Uint8Array(0)],
+      ["ledger_payloads", "payload", new Uint8Array(8)],
+    ];
+    for (const [table, column, value] of damages) {
+      const row = await server.db.get(`SELECT ${column} AS was FROM ${table} WHERE position = ${AT}`);
+      const update = `UPDATE ${table} SET ${column} = ? WHERE position = ${AT}`;
+      await tamperServer(server, table, update, value);
+      for (const path of ["/api/pull", "/api/search", "/api/search?q=question", "/api/search?verified=true"])
+        await readChain(server, world.bo, path);
+      expect(await verdictOf(server, world)).toMatchObject({ chain_intact: false, broken_at: world.ids[AT] });
+      await tamperServer(server, table, update, row?.was ?? null);
+    }
+  });
+
+  test("a comparison says of both chains and each side of a step whether it verifies", async (context) => {
+    await using server = await opened(context);
+    const { bo, ids, tip } = await chainWorld(server);
+    const compared = () => readChain(server, bo, `/api/diff/${tip}/${ids[AT + 1]}`);
+    const side = { id: ids[AT], valid: true };
+    const sound = await compared();
+    expect(sound).toMatchObject({ chainIntactA: true, chainIntactB: true, brokenAtA: null, reasonB: null });
+    expect(sound.steps[AT]).toMatchObject({ a: side, b: side });
+    expect(JSON.stringify(sound.steps[AT])).not.toContain("reason");
+    const hash = await server.db.get("SELECT payload_hash AS was FROM ledger_commits WHERE position = 7");
+    const cut = "UPDATE ledger_commits SET payload_hash = ? WHERE position = 7";
+    const shorter = Uint8Array.from(hash?.was as Uint8Array).slice(0, 31);
+    await tamperServer(server, "ledger_commits", cut, shorter);
+    const onlyA = await compared();
+    expect(onlyA).toMatchObject({ chainIntactA: false, brokenAtA: tip, chainIntactB: true, brokenAtB: null });
+    expect(onlyA.steps[7]).toMatchObject({ a: { valid: false, reason: expect.any(String) }, b: null });
+    await tamperServer(server, "ledger_commits", cut, hash?.was ?? null);
+
+    const forged = '{"input":"forged"}';
+    const payload = `UPDATE ledger_payloads SET payload = ? WHERE position = ${AT}`;
+    await tamperServer(server, "ledger_payloads", payload, forged);
+    const both = await compared();
+    const reason = "the payload is not what its hash says";
+    const at = { chainIntactA: false, chainIntactB: false, brokenAtA: ids[AT], brokenAtB: ids[AT] };
+    expect(both).toMatchObject({ ...at, reasonA: reason, reasonB: reason });
+    const marked = { ...side, valid: false, reason };
+    expect(both.steps[AT]).toMatchObject({ a: marked, b: marked, diff: { payloadChanged: false } });
+    expect((both.chainB as Json[])[AT]).toMatchObject({ step: AT + 1, ...marked });
+    const isValid = both.steps.map(({ a }) => (a as { readonly valid: boolean }).valid);
+    expect(isValid.filter(Boolean)).toHaveLength(7);
+    // Its hashes hold; its place in the log does not.
+    const leaf = "UPDATE ledger_commits SET leaf = ? WHERE position = 0";
+    await tamperServer(server, "ledger_commits", leaf, new Uint8Array(32));
+    const misplaced = expect.stringContaining("leaf is not");
+    expect((await compared()).steps[0]).toMatchObject({ a: { valid: false, reason: misplaced } });
+  });
+
+  test("of a step that cannot be read nobody says by which model it was made, or that it is like another", async (context) => {
+    await using server = await opened(context);
+    const { bo, ids, tip } = await chainWorld(server);
+    const body = { fromCtxId: ids[AT - 1], suggestedModel: "small" };
+    const forked = (await server.call({ path: `/api/fork/${tip}`, body }, bo)).json as {
+      readonly id: string;
+    };
+    await tamperServer(server, "ledger_commits", set("claims"), "{");
+    const { steps, identical } = await readChain(server, bo, `/api/diff/${tip}/${forked.id}`);
+    expect(identical).toBe(false);
+    expect(steps[AT]).toMatchObject({
+      a: { id: ids[AT], unreadable: true },
+      b: { id: forked.id, valid: true },
+      diff: { payloadChanged: true, modelChanged: false, providerChanged: false },
+    });
   });
 
   test("a changed, unreadable or missing payload is named, wherever it lies", async (context) => {

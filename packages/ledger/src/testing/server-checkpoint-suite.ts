@@ -2,8 +2,9 @@ import { createSigner, createVerifier } from "@darkmatter/identity";
 import { signedCheckpointOf, verifyNodeCheckpoint } from "@darkmatter/proof";
 import type { Database } from "@darkmatter/store";
 import { describe, expect, type TestContext, test } from "vitest";
+import { createCheckpoints } from "../checkpoints/checkpoints.ts";
 import { checkServerLedger } from "../server/log/ledger-check.ts";
-import type { LogKeys } from "../server/log/log-keys.ts";
+import { type LogKeys, signedLog } from "../server/log/log-keys.ts";
 import { createServerLog } from "../server/log/server-log.ts";
 import { type OpenShared, twoServers } from "./accounts-suite.ts";
 import { testServer } from "./test-server.ts";
@@ -100,8 +101,83 @@ export function checkpointSuite(name: string, open: OpenServerDatabase): void {
       expect(await checked({ current, former })).toMatchObject({ isSound: true, checkpoints: 2 });
       expect(await checked({ current, former: [] })).toMatchObject({ isSound: false, badCheckpoints: 1 });
       await createServerLog(changed).start();
-      for (const wrong of [{ ...changed, formerLogKeys: [] }, ports])
+      const overBefore = [{ publicKey: ports.logKey.agentId, validUntil: "2026-11-21T09:59:59Z" }];
+      for (const wrong of [
+        { ...changed, formerLogKeys: [] },
+        { ...changed, formerLogKeys: overBefore },
+        ports,
+      ])
         await expect(createServerLog(wrong).start()).rejects.toMatchObject({ code: "LOG_KEY_WRONG" });
+    });
+
+    test("of two keys that come to a new log at once one has it, and the other signs nothing", async (context) => {
+      await using db = await open(context);
+      await using made = await testServer({ db: await open(context) });
+      const ports = { ...made.ports, db };
+      const servers = [1, 2].map((seed) =>
+        createServerLog({ ...ports, logKey: createSigner(new Uint8Array(32).fill(seed)) }),
+      );
+      const started = await Promise.allSettled(servers.map((server) => server.start()));
+      expect(started.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+      for (const [at, { status }] of started.entries()) {
+        const signing = servers[at]?.checkpointNow();
+        if (status === "fulfilled") expect(await signing).toBeUndefined();
+        else await expect(signing).rejects.toMatchObject({ code: "LOG_KEY_WRONG" });
+      }
+      const taken = started.findIndex(({ status }) => status === "fulfilled");
+      expect(await signedLog(db)).toEqual({ publicKey: servers[taken]?.keys.current, signedAt: undefined });
+      for (const sql of ["DELETE FROM ledger_log_keys", "UPDATE ledger_log_keys SET public_key = 'x'"])
+        await expect(
+          db.write((tx) => tx.run(sql)),
+          sql,
+        ).rejects.toThrow();
+    });
+
+    test("a server whose log went over to another key signs no more, and ends", async (context) => {
+      await using server = await opened(context);
+      const { ports, db } = server;
+      const ana = await server.account("ana");
+      await server.commit(ana, { payload: {} });
+      const reports: string[] = [];
+      const [before, idle] = [1, 2].map(() =>
+        createServerLog({ ...ports, report: (event) => void reports.push(event) }),
+      );
+      await before?.start();
+      await idle?.start();
+      const signed = await before?.checkpointNow();
+      const after = createServerLog({
+        ...ports,
+        logKey: createSigner(new Uint8Array(32).fill(9)),
+        formerLogKeys: [{ publicKey: ports.logKey.agentId, validUntil: "2099-01-01T00:00:00Z" }],
+      });
+      await after.start();
+      await server.commit(ana, { payload: {} });
+
+      await expect(before?.checkpointNow()).rejects.toMatchObject({ code: "LOG_KEY_WRONG" });
+      expect(await before?.ended).toMatchObject({ code: "LOG_KEY_WRONG" });
+      await before?.stop();
+      // One that signs nothing at the moment finds out, too, before it publishes its key.
+      await idle?.jobs
+        .find(({ name }) => name === "ledger.follow")
+        ?.run()
+        .catch(() => undefined);
+      expect(await idle?.ended).toMatchObject({ code: "LOG_KEY_WRONG" });
+      expect(reports).toEqual(["ledger.ended", "ledger.ended"]);
+      expect(await after.checkpoints.latest(db)).toEqual(signed);
+      expect(await after.checkpointNow()).toMatchObject({ tree_size: 2 });
+    });
+
+    test("a checkpoint that another key made by the way is not followed", async (context) => {
+      await using server = await opened(context);
+      const ana = await server.account("ana");
+      await server.commit(ana, { payload: {} });
+      const log = createServerLog(server.ports);
+      const stranger = createSigner(new Uint8Array(32).fill(9));
+      const theirs = createCheckpoints({ clock: server.clock, signer: stranger }, log.log);
+      await server.db.write((tx) => theirs.make(tx));
+      await server.commit(ana, { payload: {} });
+      await expect(log.checkpointNow()).rejects.toMatchObject({ code: "LOG_KEY_WRONG" });
+      await expect(log.start()).rejects.toMatchObject({ code: "LOG_KEY_WRONG" });
     });
 
     test("the log is signed each ten minutes, if it grew", async (context) => {

@@ -2,6 +2,7 @@ import { canon1OfText, type Json, type JsonObject, sha256Hex } from "@darkmatter
 import { createVerifier } from "@darkmatter/identity";
 import { bare, checkpointText, spkiPem, verifyBundle, witnessId } from "@darkmatter/proof";
 import { testKey } from "@darkmatter/proof/testing";
+import type { SqlValue } from "@darkmatter/store";
 import { describe, expect, type TestContext, test } from "vitest";
 import { insertWitnessSignature } from "../checkpoints/checkpoints.store.ts";
 import { createServerLog } from "../server/log/server-log.ts";
@@ -12,11 +13,15 @@ import { type TestAgent, type TestServer, testServer } from "./test-server.ts";
 
 type Opened = (context: TestContext) => Promise<TestServer>;
 
+/** The step at position 2. */
+const THIRD = 2;
+
 /** Exports, bundles and the demo of a ledger server, on every database: run it on yours. */
 export function serverExportSuite(name: string, open: OpenServerDatabase): void {
   const opened: Opened = async (context) => testServer({ db: await open(context) });
   describe(`exports: ${name}`, () => {
     exportSuite(opened);
+    unreadableSuite(open);
     bundleSuite(opened);
     demoSuite(opened, open);
   });
@@ -246,6 +251,45 @@ function exportSuite(opened: Opened): void {
         Object.keys(stable).sort(),
       )[0],
     ).toEqual(Object.keys(stable).sort());
+  });
+}
+
+function unreadableSuite(open: OpenServerDatabase): void {
+  /** A chain's files are asked for; what was answered, and what the operator was told. */
+  async function refused(context: TestContext, column: string, value: SqlValue) {
+    const reports: unknown[] = [];
+    const report = (...said: unknown[]) => reports.push(said);
+    await using server = await testServer({ db: await open(context), ports: { report } });
+    const { ana, ids, tip } = await chainWorld(server);
+    const change = `UPDATE ledger_commits SET ${column} = ? WHERE position = ${THIRD}`;
+    await tamperServer(server, "ledger_commits", change, value);
+    const before = await server.call({ path: `/api/export/${ids[THIRD - 1]}` }, ana);
+    const files = [`/api/export/${tip}`, `/api/bundle/${tip}`, `/api/verify/${tip}`];
+    const answers = await Promise.all(files.map((path) => server.call({ path }, ana)));
+    return { ids, before, answers, reports };
+  }
+
+  test("a chain with a step that cannot be read is given out by no file, which says which step it is", async (context) => {
+    const { ids, before, answers, reports } = await refused(context, "claims", "{");
+    const [exported, bundled, verified] = answers;
+    const error = `Step 3 of this chain (${ids[THIRD]}) can no longer be read.`;
+    const hint = expect.stringContaining("GET /api/verify");
+    for (const answer of [exported, bundled])
+      expect([answer?.status, answer?.json]).toEqual([409, { code: "chain_unreadable", error, hint }]);
+    expect(verified?.json).toMatchObject({ chain_intact: false, broken_at: ids[THIRD] });
+    const told = ["export.unreadable", { position: THIRD, reason: "the commit can no longer be read" }];
+    expect(reports).toEqual([told, told]);
+    expect((await verifyBundle(before.text, verify)).verdict).toBe("verified");
+  });
+
+  test("an export whose proofs the log has lost is none", async (context) => {
+    const { ids, answers, reports } = await refused(context, "leaf", new Uint8Array(0));
+    const [exported, bundled] = answers;
+    const error = `Step 3 of this chain (${ids[THIRD]}) is no longer proven by the log.`;
+    expect([exported?.status, exported?.json]).toMatchObject([409, { code: "chain_unreadable", error }]);
+    expect(reports).toEqual([["export.unreadable", expect.objectContaining({ position: THIRD })]]);
+    // What no proof goes into is whole, and says what does not hold.
+    expect(bundled?.json).toMatchObject({ verification: { chainIntact: false }, chain: { length: 8 } });
   });
 }
 

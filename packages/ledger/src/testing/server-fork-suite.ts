@@ -112,7 +112,10 @@ function forkSuite(opened: (context: TestContext) => Promise<TestServer>): void 
       expect([from, status, json]).toEqual([
         from,
         400,
-        expect.objectContaining({ code: "fork_point_invalid" }),
+        expect.objectContaining({
+          code: "fork_point_invalid",
+          error: expect.stringMatching(/^(Step 3|The fork point ctx_\w+) is not on the chain .* 2 steps\.$/),
+        }),
       ]);
     }
     // What comes after the commit that is forked is not on its chain.
@@ -138,6 +141,7 @@ function forkSuite(opened: (context: TestContext) => Promise<TestServer>): void 
     for (const fromCtxId of [middle, tip])
       expect((await fork(server, ana, tip, { fromCtxId })).json).toMatchObject({
         code: "fork_point_invalid",
+        error: `Step 2 of the chain (${middle}) does not verify: the payload is not what its hash says. Only what is before it, up to step 1, can be forked.`,
       });
     const early = await fork(server, ana, tip, { fromCtxId: root });
     expect(early.json).toMatchObject({
@@ -155,9 +159,35 @@ function forkSuite(opened: (context: TestContext) => Promise<TestServer>): void 
     for (const fromCtxId of [middle, tip])
       expect((await fork(server, ana, tip, { fromCtxId })).json).toMatchObject({
         code: "fork_point_invalid",
+        error: expect.stringContaining(`Step 2 of the chain (${middle}) does not verify: its row can no`),
       });
     const early = await fork(server, ana, tip, { fromCtxId: root });
     expect(early.json).toMatchObject({ source_chain_intact: false, warning: expect.any(String) });
+    await tamperServer(server, "ledger_commits", "UPDATE ledger_commits SET claims = '{' WHERE position = 2");
+    const ofUnreadable = await fork(server, ana, tip, { fromCtxId: root });
+    expect(ofUnreadable.json).toMatchObject({ fork_of: tip, fork_point: root, source_chain_intact: false });
+  });
+
+  test("what a fork belongs to may be named as answers name it", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const bo = await server.agentOf(ana.account, "bo");
+    const [root = ""] = await chainOf(server, ana, 1);
+    const place = { trace_id: "trc_2", branch_key: "other", to_agent_id: bo.id };
+    const { json } = await fork(server, ana, root, place);
+    expect(json).toMatchObject({ trace_id: "trc_2", branch_key: "other", event: { to_agent_id: bo.id } });
+  });
+
+  test("links that were made to lead in a circle end", async (context) => {
+    await using server = await opened(context);
+    const ana = await server.account();
+    const [root = "", , tip = ""] = await chainOf(server, ana, 3);
+    await tamperServer(server, "ledger_commits", "UPDATE ledger_commits SET parent = 2 WHERE position = 0");
+    for (const fromCtxId of [root, tip])
+      expect((await fork(server, ana, tip, { fromCtxId })).json).toMatchObject({
+        code: "fork_point_invalid",
+        error: expect.stringContaining(`(${root}) does not verify: it does not follow the step before it.`),
+      });
   });
 
   test("a fork that is repeated under its key is one fork", async (context) => {

@@ -3,6 +3,7 @@ import { createSigner } from "@darkmatter/identity";
 import { checkpointText, witnessId } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
 import { describe, expect, type TestContext, test } from "vitest";
+import { checkEntries } from "../server/log/end-check.ts";
 import { checkServerLedger } from "../server/log/ledger-check.ts";
 import { createServerLog } from "../server/log/server-log.ts";
 import type { OpenServerDatabase } from "./server-checkpoint-suite.ts";
@@ -68,6 +69,24 @@ export function ledgerCheckSuite(name: string, open: OpenServerDatabase): void {
         await tx.run("INSERT INTO ledger_pruned (position, pruned_ms) VALUES (4, 1)");
       });
       expect(await check(server)).toMatchObject({ isSound: true, values: 8, erased: 1 });
+    });
+
+    test("a row that cannot be read is named, not the first of those read with it", async (context) => {
+      await using server = await grown(context);
+      const undone = new Error("undone");
+      const attempt = server.db.write(async (tx) => {
+        const short = new Uint8Array(5);
+        await tamperServer(
+          tx,
+          server.db.dialect,
+          "UPDATE ledger_commits SET leaf = ? WHERE position = 7",
+          short,
+        );
+        const { first } = await checkEntries(tx, 0, 9);
+        expect(first).toEqual({ kind: "unreadable", position: 7, id: null });
+        throw undone;
+      });
+      await expect(attempt).rejects.toBe(undone);
     });
 
     test("whatever is altered, the look through names what and where", async (context) => {

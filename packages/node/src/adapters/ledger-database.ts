@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ledgerServerMigrations } from "@darkmatter/ledger/server";
+import { inServerWords, ledgerServerMigrations } from "@darkmatter/ledger/server";
 import { type Database, openPostgres, openSqlite, requireMigrated, storeMigrations } from "@darkmatter/store";
 import { nodeError } from "../errors.ts";
 
@@ -21,6 +21,14 @@ export async function openLedgerDatabase(
   const path = ledgerFile(home);
   if (url === undefined && !existsSync(path))
     throw nodeError("NO_LEDGER_SERVER", `No ledger server has run with ${home}.`);
+  try {
+    return await opened(url, path, purpose);
+  } catch (error) {
+    throw inServerWords(error);
+  }
+}
+
+async function opened(url: string | undefined, path: string, purpose: "read" | "write"): Promise<Database> {
   const db =
     url !== undefined
       ? await openPostgres({ url, connections: 2 })

@@ -1,8 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { checkpointTag, spkiPem } from "@darkmatter/proof";
+import { openPostgres } from "@darkmatter/store";
 import { type PrivatePostgres, startPrivatePostgres } from "@darkmatter/store/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseLedgerServerSettings } from "../ledger-server-config.ts";
@@ -11,7 +13,6 @@ import { startLedgerServer } from "./ledger-server.ts";
 
 const SLOW = 60_000;
 const folder = mkdtempSync(join(tmpdir(), "dm-ledger-postgres-"));
-const pem = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" }).toString();
 let postgres: PrivatePostgres;
 
 beforeAll(async () => {
@@ -59,7 +60,12 @@ async function breakableWay(url: string) {
   };
 }
 
-const serverOver = (url: string, name: string) =>
+const newKey = () =>
+  generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+
+const pem = newKey();
+
+const serverOver = (url: string, name: string, settings: Record<string, string> = {}) =>
   startLedgerServer({
     home: join(folder, name),
     host: "127.0.0.1",
@@ -68,7 +74,11 @@ const serverOver = (url: string, name: string) =>
     trustProxy: false,
     isDevelopment: false,
     publish: undefined,
-    settings: parseLedgerServerSettings({ DARKMATTER_LEDGER_DATABASE: url, DARKMATTER_LOG_KEY: pem }),
+    settings: parseLedgerServerSettings({
+      DARKMATTER_LEDGER_DATABASE: url,
+      DARKMATTER_LOG_KEY: pem,
+      ...settings,
+    }),
   });
 
 async function post(url: string, body: object, key?: string) {
@@ -96,7 +106,7 @@ test(
     for (const { url } of [one, two]) {
       const refused = await post(`${url}/api/commit`, { payload: { step: 2 } }, apiKey);
       expect(refused.status).toBe(503);
-      expect(refused.said).toMatchObject({ error: expect.any(String), code: "DATABASE_UNREACHABLE" });
+      expect(refused.said).toMatchObject({ error: expect.any(String), code: "database_unreachable" });
       expect(JSON.stringify(refused.said)).not.toMatch(/hunter2|127\.0\.0\.1/);
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
       expect((await fetch(`${url}/readyz`)).status).toBe(503);
@@ -117,6 +127,63 @@ test(
     // No file of its own, and nothing secret in the log.
     expect(existsSync(join(one.folder, "ledger.db"))).toBe(false);
     expect(readFileSync(one.log, "utf8")).not.toMatch(/hunter2|PRIVATE|dm_sk_/);
+  },
+  SLOW,
+);
+
+/** A database of its own; its URL. */
+async function newDatabase(name: string): Promise<string> {
+  await using db = await openPostgres({ url: postgres.url, connections: 1 });
+  await db.all(`CREATE DATABASE ${name}`);
+  return postgres.url.replace("/postgres?", `/${name}?`);
+}
+
+const ADMIN = "an-operators-secret-of-the-test-0123";
+
+test(
+  "of two servers with keys of their own that come to one database at once, one has its log and signs it",
+  async () => {
+    const url = await newDatabase("two_keys");
+    const [one, other] = await Promise.allSettled(
+      ["key-1", "key-2"].map((name) => serverOver(url, name, { DARKMATTER_LOG_KEY: newKey() })),
+    );
+    const refused = [one, other].find((outcome) => outcome?.status === "rejected");
+    const started = [one, other].find((outcome) => outcome?.status === "fulfilled");
+    expect(refused).toMatchObject({ reason: { code: "LOG_KEY_WRONG" } });
+    if (started?.status !== "fulfilled") throw new Error("one of them has the log");
+    await using server = started.value;
+    const said = async () => (await fetch(`${server.url}/api/log/checkpoint`)).json();
+    await until(async () => ((await said()) as { checkpoint: object | null }).checkpoint !== null);
+    expect(await said()).toMatchObject({
+      checkpoint: { tree_size: 5, checkpoint_id: expect.stringContaining(checkpointTag(server.logKey)) },
+    });
+  },
+  SLOW,
+);
+
+test(
+  "a process whose log went over to another key signs nothing more, and says that it has to end",
+  async () => {
+    const url = await newDatabase("changed_key");
+    const admin = { DARKMATTER_LEDGER_ADMIN_SECRET: ADMIN };
+    await using before = await serverOver(url, "before", { DARKMATTER_LOG_KEY: newKey(), ...admin });
+    const sign = (at: string) => post(`${at}/api/log/checkpoint`, {}, ADMIN);
+    expect((await sign(before.url)).status).toBe(200);
+    const formerFile = join(folder, "former.pem");
+    writeFileSync(formerFile, `valid-until: 2099-01-01T00:00:00Z\n${spkiPem(before.logKey)}`);
+    await using after = await serverOver(url, "after", {
+      DARKMATTER_LOG_KEY: newKey(),
+      DARKMATTER_LOG_KEYS_FORMER: formerFile,
+      ...admin,
+    });
+    const { apiKey } = (await post(`${before.url}/api/provision`, { email: "you@example.org" })).said;
+    expect((await post(`${before.url}/api/commit`, { payload: {} }, apiKey)).status).toBe(200);
+    expect(await sign(before.url)).toMatchObject({ status: 500, said: { code: "log_key_wrong" } });
+    expect(await before.ended).toMatchObject({ code: "LOG_KEY_WRONG" });
+    expect((await sign(after.url)).said.checkpoint).toMatchObject({
+      tree_size: 6,
+      checkpoint_id: expect.stringContaining(checkpointTag(after.logKey)),
+    });
   },
   SLOW,
 );

@@ -1,9 +1,19 @@
+import { existsSync, rmSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
-import { hasCode, MINUTE_MS, reasonOf, systemClock, systemRandom } from "@darkmatter/core";
+import {
+  type DarkMatterError,
+  hasCode,
+  MINUTE_MS,
+  reasonOf,
+  systemClock,
+  systemRandom,
+} from "@darkmatter/core";
 import { createVerifier, type Signer } from "@darkmatter/identity";
 import {
   createLedgerServer,
   databaseWindows,
+  inServerWords,
   type LedgerServer,
   type LedgerServerPorts,
   ledgerServerMigrations,
@@ -12,14 +22,22 @@ import {
   scryptPasswords,
 } from "@darkmatter/ledger/server";
 import { createUndiciWire } from "@darkmatter/net";
-import { spkiPem } from "@darkmatter/proof";
-import { type Database, migrate, openPostgres, openSqlite, storeMigrations } from "@darkmatter/store";
+import {
+  type Database,
+  migrate,
+  openPostgres,
+  openSqlite,
+  removeHalfWritten,
+  storeMigrations,
+} from "@darkmatter/store";
 import { runJobs, serveHttp } from "@darkmatter/surface";
 import { nodeError } from "../errors.ts";
 import type { LedgerServerSettings } from "../ledger-server-config.ts";
 import { ledgerFile } from "./ledger-database.ts";
 import { type Log, openLog } from "./log.ts";
 import { logKeyPath, logKeysOf, makeLogKey } from "./log-key-file.ts";
+import { logMemory } from "./log-memory.ts";
+import { refuseLostKey } from "./lost-log-key.ts";
 import { makeFolders } from "./make-folders.ts";
 import { tryAcquire } from "./owner-lock.ts";
 
@@ -51,6 +69,10 @@ export interface RunningLedgerServer extends AsyncDisposable {
   readonly logKey: string;
   /** The file of a key that was made at this start. */
   readonly madeKey: string | undefined;
+  /** Where other machines reach it, when it listens on all addresses; none otherwise. */
+  readonly urlsForOthers: readonly string[];
+  /** Why it may serve no longer; the caller then disposes it. */
+  readonly ended: Promise<DarkMatterError>;
 }
 
 /**
@@ -58,16 +80,29 @@ export interface RunningLedgerServer extends AsyncDisposable {
  * that many may share.
  */
 export async function startLedgerServer(options: LedgerServerOptions): Promise<RunningLedgerServer> {
+  try {
+    return await start(options);
+  } catch (error) {
+    throw inServerWords(error);
+  }
+}
+
+async function start(options: LedgerServerOptions): Promise<RunningLedgerServer> {
   const { home, settings } = options;
   const folder = join(home, "ledger");
   const logFile = join(folder, "ledger.log");
   await using undo = new AsyncDisposableStack();
   makeFolders(folder);
   if (settings.database === undefined) await own(folder, undo);
-  const { key, former: formerLogKeys, madeKey } = keysOf(options);
+  const found = keysOf(options);
+  if (!found && !options.isDevelopment && settings.database === undefined && !existsSync(ledgerFile(home))) {
+    await refuseLostKey(home, keyFileOf(options), undefined);
+    throw missingKey(options);
+  }
   const log = undo.use(openLog(logFile));
   const db = undo.use(await openDatabase(home, settings.database, log));
   await migrate(db, [...storeMigrations, ...ledgerServerMigrations]);
+  const { key, former: formerLogKeys, madeKey } = found ?? (await newKeys(options, db));
   const wire = createUndiciWire();
   undo.defer(() => wire.close());
   // Its own address is part of what it answers: requests wait until it is known.
@@ -85,10 +120,10 @@ export async function startLedgerServer(options: LedgerServerOptions): Promise<R
   undo.defer(closing);
   const baseUrl = options.baseUrl ?? http.url;
   const ports = portsOf(options, { db, wire, key, formerLogKeys, baseUrl, log });
+  await requirePublishable(options.publish);
   const server = createLedgerServer(ports);
   await server.start();
   undo.defer(() => server.stop());
-  await requirePublishable(ports, options.publish);
   // Undone in reverse: no new requests while the log is signed for the last time.
   undo.defer(closing);
   undo.use(
@@ -106,8 +141,19 @@ export async function startLedgerServer(options: LedgerServerOptions): Promise<R
     database: db.dialect,
     logKey: key.agentId,
     madeKey,
+    urlsForOthers: urlsForOthers(options.host, http.port),
+    ended: server.ended,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** Every address of this machine but its own loopback, where it listens on all of them. */
+function urlsForOthers(host: string, port: number): string[] {
+  if (host !== "0.0.0.0" && host !== "::") return [];
+  const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  return all
+    .filter(({ internal, family }) => !internal && family === "IPv4")
+    .map(({ address }) => `http://${address}:${port}`);
 }
 
 /** One process at a time has the state of a folder. @throws LEDGER_RUNS */
@@ -117,6 +163,7 @@ async function own(folder: string, undo: AsyncDisposableStack): Promise<void> {
   if (attempt.kind === "busy")
     throw nodeError("LEDGER_RUNS", `Another process serves the ledger in ${folder}.`);
   undo.defer(() => attempt.lock.release());
+  await removeHalfWritten(folder);
 }
 
 function openDatabase(home: string, url: string | undefined, log: Log): Promise<Database> {
@@ -124,28 +171,42 @@ function openDatabase(home: string, url: string | undefined, log: Log): Promise<
   return url === undefined ? openSqlite({ path: ledgerFile(home), report }) : openPostgres({ url, report });
 }
 
+/** Not one of the names that are published: whether this server may publish at all is only known later. */
+const TRIAL = ".writable";
+
 /** A folder that cannot be written is told where it was named. @throws PUBLISH_UNUSABLE */
-async function requirePublishable(
-  { publisher, logKey }: LedgerServerPorts,
-  folder: string | undefined,
-): Promise<void> {
+async function requirePublishable(folder: string | undefined): Promise<void> {
+  if (folder === undefined) return;
   try {
-    await publisher?.replace("pubkey.pem", spkiPem(logKey.agentId));
+    await publicationFolder(folder).replace(TRIAL, "");
+    rmSync(join(folder, TRIAL), { force: true });
   } catch (error) {
     throw nodeError("PUBLISH_UNUSABLE", `${folder} cannot be written: ${reasonOf(error)}`, error);
   }
 }
 
-/** The keys of the environment or the home; in development one is made. @throws LOG_KEY_MISSING, LOG_KEY_REFUSED */
-function keysOf({ home, isDevelopment, settings }: LedgerServerOptions) {
+const keyFileOf = ({ home, settings }: LedgerServerOptions) => settings.logKeyFile ?? logKeyPath(home);
+
+const missingKey = (options: LedgerServerOptions) =>
+  nodeError("LOG_KEY_MISSING", `There is no key in ${keyFileOf(options)}.`);
+
+/** The keys of the environment or the home; `undefined` where there is none. @throws LOG_KEY_REFUSED */
+function keysOf({ home, settings }: LedgerServerOptions) {
   try {
     return { ...logKeysOf(home, settings), madeKey: undefined };
   } catch (error) {
-    if (!isDevelopment || !hasCode(error, "LOG_KEY_MISSING")) throw error;
-    const madeKey = settings.logKeyFile ?? logKeyPath(home);
-    makeLogKey(madeKey);
-    return { ...logKeysOf(home, settings), madeKey };
+    if (hasCode(error, "LOG_KEY_MISSING")) return undefined;
+    throw error;
   }
+}
+
+/** A key for a log that never had one, in development. @throws LOG_KEY_LOST, LOG_KEY_MISSING, LOG_KEY_REFUSED */
+async function newKeys(options: LedgerServerOptions, db: Database) {
+  const madeKey = keyFileOf(options);
+  await refuseLostKey(options.home, madeKey, db);
+  if (!options.isDevelopment) throw missingKey(options);
+  makeLogKey(madeKey);
+  return { ...logKeysOf(options.home, options.settings), madeKey };
 }
 
 interface Parts extends Pick<LedgerServerPorts, "db" | "wire" | "formerLogKeys"> {
@@ -155,7 +216,7 @@ interface Parts extends Pick<LedgerServerPorts, "db" | "wire" | "formerLogKeys">
 }
 
 function portsOf(
-  { settings, trustProxy, publish }: LedgerServerOptions,
+  { home, settings, trustProxy, publish }: LedgerServerOptions,
   { db, wire, key, formerLogKeys, baseUrl, log }: Parts,
 ): LedgerServerPorts {
   const { limits, adminSecret, adminAgents, allowedOrigins } = settings;
@@ -171,6 +232,7 @@ function portsOf(
     // One process counts by itself, many count together.
     windows: db.dialect === "sqlite" ? memoryWindows(systemClock) : databaseWindows(db, systemClock),
     publisher: publish === undefined ? undefined : publicationFolder(publish),
+    logMemory: logMemory(home),
     report: (event, context) => log.warn(event, context),
     config: {
       baseUrl,

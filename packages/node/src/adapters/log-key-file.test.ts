@@ -122,3 +122,9 @@ test("former keys are read with the time they were good until; half a file is no
   }
   expect(codeOf(() => readFormerLogKeys(join(folder, "nowhere")))).toBe("LOG_KEY_REFUSED");
 });
+
+test("a key that cannot be written is told as that, not as a key that is wrong", () => {
+  const file = join(folder, "no-folder");
+  writeFileSync(file, "");
+  expect(codeOf(() => makeLogKey(join(file, "log.key")))).toBe("HOME_UNUSABLE");
+});

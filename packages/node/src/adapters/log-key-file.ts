@@ -6,6 +6,7 @@ import type { FormerLogKey } from "@darkmatter/ledger/server";
 import { nodeError } from "../errors.ts";
 import type { LedgerServerSettings } from "../ledger-server-config.ts";
 import { makeFolders } from "./make-folders.ts";
+import { whyRefused } from "./why-refused.ts";
 
 const PUBLIC_KEY_BYTES = 32;
 /** Read or written by anybody but the owner. */
@@ -41,17 +42,17 @@ export function readLogKey({ text, file }: LogKeySource): Signer {
   return signerOf(privateText(file), `The key in ${file} cannot be used.`);
 }
 
-/** Makes a key where there is none, readable by its owner alone. @throws LOG_KEY_EXISTS, LOG_KEY_REFUSED */
+/** Makes a key where there is none, readable by its owner alone. @throws LOG_KEY_EXISTS, HOME_UNUSABLE */
 export function makeLogKey(file: string): Signer {
   const { privateKey } = generateKeyPairSync("ed25519");
   const pem = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+  makeFolders(dirname(file));
   let descriptor: number;
   try {
-    makeFolders(dirname(file));
     descriptor = openSync(file, "wx", 0o600);
   } catch (error) {
     if (codeOf(error) === "EEXIST") throw nodeError("LOG_KEY_EXISTS", `There is a key in ${file} already.`);
-    throw nodeError("LOG_KEY_REFUSED", `The key cannot be written to ${file}.`, error);
+    throw nodeError("HOME_UNUSABLE", `The key cannot be written to ${file}: ${whyRefused(error)}.`, error);
   }
   try {
     writeSync(descriptor, pem);
@@ -59,7 +60,7 @@ export function makeLogKey(file: string): Signer {
   } catch (error) {
     // Half a key would be refused for ever.
     unlinkSync(file);
-    throw nodeError("LOG_KEY_REFUSED", `The key cannot be written to ${file}.`, error);
+    throw nodeError("HOME_UNUSABLE", `The key cannot be written to ${file}: ${whyRefused(error)}.`, error);
   } finally {
     closeSync(descriptor);
   }

@@ -1,8 +1,9 @@
-import { renameSync, statSync } from "node:fs";
-import { type DestinationStream, destination, pino } from "pino";
+import { reasonOf } from "@darkmatter/core";
+import { pino } from "pino";
+import { openLogFile } from "./log-file.ts";
 
 /** A log grows to this; then it becomes the one old log and another begins. */
-export const LOG_BYTES_MAX = 5 * 1024 * 1024;
+const LOG_BYTES_MAX = 5 * 1024 * 1024;
 
 export interface Log extends Disposable {
   info(event: string, context?: Readonly<Record<string, string | number>>): void;
@@ -12,33 +13,20 @@ export interface Log extends Disposable {
 }
 
 /** Writes events as lines of JSON to a file; synchronous, so that what a dying process said is there. */
-export function openLog(path: string, also?: DestinationStream): Log {
-  const file = destination({ dest: path, mkdir: true, sync: true, mode: 0o600 });
-  // A full disk must not end the node: what cannot be logged is not.
-  file.on("error", () => undefined);
+export function openLog(path: string, bytesMax = LOG_BYTES_MAX): Log {
+  const file = openLogFile(path, bytesMax);
   const logger = pino({ base: { pid: process.pid } }, file);
-  const people = also && pino({ base: null }, also);
-  const fileThere = () => statSync(path, { throwIfNoEntry: false });
-  let written = fileThere()?.ino;
-  const turnOver = () => {
-    const there = fileThere();
-    if (!there || (there.ino === written && there.size < LOG_BYTES_MAX)) return;
-    // Processes that share a database may share a log; another one may have begun the new file.
-    if (there.ino === written) renameSync(path, `${path}.1`);
-    file.reopen();
-    written = fileThere()?.ino;
+  const log: Log = {
+    info: (event, context) => logger.info({ ...context }, event),
+    warn: (event, context) => logger.warn({ ...context }, event),
+    turnOver: () => file.turnOver(),
+    [Symbol.dispose]: () => file[Symbol.dispose](),
   };
-  turnOver();
-  return {
-    info(event, context) {
-      logger.info({ ...context }, event);
-      people?.info({ ...context }, event);
-    },
-    warn(event, context) {
-      logger.warn({ ...context }, event);
-      people?.warn({ ...context }, event);
-    },
-    turnOver,
-    [Symbol.dispose]: () => file.end(),
-  };
+  try {
+    log.turnOver();
+  } catch (error) {
+    // As good as a file that is not full yet: the job tries again.
+    log.warn("log.full", { reason: reasonOf(error) });
+  }
+  return log;
 }

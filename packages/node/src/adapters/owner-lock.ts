@@ -46,6 +46,6 @@ export async function tryAcquire(path: string): Promise<LockAttempt> {
     const code = (error as { errcode?: number }).errcode;
     if (code === BUSY) return { kind: "busy" };
     if (code === CORRUPT || code === NOT_A_DATABASE) return { kind: "unusable", trouble: lockDamaged(path) };
-    return { kind: "unusable", trouble: lockUnusable(path, (error as Error).message) };
+    return { kind: "unusable", trouble: lockUnusable(path, (error as Error).message.replace(/\.$/, "")) };
   }
 }

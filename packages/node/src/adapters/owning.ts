@@ -1,6 +1,6 @@
 import { flushCompileCache } from "node:module";
 import type { Duplex } from "node:stream";
-import { reasonOf, systemRandom } from "@darkmatter/core";
+import { systemRandom } from "@darkmatter/core";
 import { openPassport, type PassportSearch, type Signer } from "@darkmatter/identity";
 import { nodeFiles } from "@darkmatter/store";
 import { serveMcpStream } from "@darkmatter/surface";
@@ -36,11 +36,7 @@ export interface Agent {
 /** Opens the passport a command means, making one where there is none. @throws PASSPORT_* */
 export async function openAgent(where: Whereabouts): Promise<Agent> {
   const home = homeFolder(where, process.env);
-  try {
-    makeFolders(statesOf(home));
-  } catch (error) {
-    throw nodeError("HOME_UNUSABLE", `The state folder ${home} cannot be made: ${reasonOf(error)}`, error);
-  }
+  makeFolders(statesOf(home), home);
   const found = await openPassport({ files: nodeFiles, random: systemRandom }, passportSearch(where));
   const places = placesOf(home, found.signer.agentId);
   return {

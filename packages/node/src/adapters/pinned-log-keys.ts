@@ -21,8 +21,8 @@ export interface PinOptions {
 export interface PinnedLogKeys {
   /** 64 hex each. */
   readonly logKeys: readonly string[];
-  /** Whether the log said that one of them is its key; it may be away. */
-  readonly isKeyCompared: boolean;
+  /** Why the log's own word was not compared with them: it may be away. `undefined` when it was. */
+  readonly uncompared: string | undefined;
 }
 
 /**
@@ -41,12 +41,12 @@ export async function pinnedLogKeys(
     const key = await askedKey(wire, logUrl);
     await confirm(key);
     await writePin(pin, [key]);
-    return { logKeys: [key], isKeyCompared: true };
+    return { logKeys: [key], uncompared: undefined };
   }
   const logKeys = publicKeysIn(given);
-  const isKeyCompared = await compare(logKeys, wire, logUrl);
+  const uncompared = await compare(logKeys, wire, logUrl);
   if (given !== pin) await writePin(pin, logKeys);
-  return { logKeys, isKeyCompared };
+  return { logKeys, uncompared };
 }
 
 function writePin(pin: string, keys: readonly string[]): Promise<void> {
@@ -67,16 +67,16 @@ function publicKeysIn(file: string): string[] {
   return known;
 }
 
-/** Whether the log could be asked. @throws LOG_KEY_DIFFERS */
-async function compare(keys: readonly string[], wire: Wire, logUrl: string): Promise<boolean> {
+/** Why the log could not be asked; `undefined` when it says one of these keys. @throws LOG_KEY_DIFFERS */
+async function compare(keys: readonly string[], wire: Wire, logUrl: string): Promise<string | undefined> {
   let said: string;
   try {
     said = await askedKey(wire, logUrl);
   } catch (error) {
-    if (hasCode(error, "LOG_UNREACHABLE")) return false;
+    if (hasCode(error, "LOG_UNREACHABLE")) return error.message;
     throw error;
   }
-  if (keys.includes(said)) return true;
+  if (keys.includes(said)) return undefined;
   const pinned = keys.join(", ");
   throw nodeError(
     "LOG_KEY_DIFFERS",
@@ -86,16 +86,18 @@ async function compare(keys: readonly string[], wire: Wire, logUrl: string): Pro
 
 async function askedKey(wire: Wire, logUrl: string): Promise<string> {
   const url = `${logUrl}/api/log/pubkey`;
-  const unreachable = (cause?: unknown) =>
-    nodeError("LOG_UNREACHABLE", `${url} does not say which key the log has.`, cause);
   const answer = await wire
     .request({ method: "GET", url, timeoutMs: FETCH_TIMEOUT_MS, reach: "private" })
     .catch((error: unknown) => {
-      throw unreachable(error);
+      throw nodeError("LOG_UNREACHABLE", `${logUrl} does not answer.`, error);
     });
   const said = parseJson(new TextDecoder().decode(answer.body)) ?? null;
   const pem = answer.status === 200 && isJsonObject(said) ? said.public_key : undefined;
   const key = typeof pem === "string" ? keyOfPem(pem) : undefined;
-  if (key === undefined) throw unreachable();
+  if (key === undefined)
+    throw nodeError(
+      "LOG_UNREACHABLE",
+      `${url} answers ${answer.status} and does not say which key the log has.`,
+    );
   return key;
 }

@@ -43,7 +43,7 @@ export async function startWitnessServer(options: WitnessServerOptions): Promise
   undo.defer(() => attempt.lock.release());
   const wire = createUndiciWire();
   undo.defer(() => wire.close());
-  const { logKeys, isKeyCompared } = await pinnedLogKeys(folder, options, wire);
+  const { logKeys, uncompared } = await pinnedLogKeys(folder, options, wire);
   const signer = ownKey(folder);
   const log = undo.use(openLog(logFile));
   const witness = createWitnessServer({
@@ -79,7 +79,7 @@ export async function startWitnessServer(options: WitnessServerOptions): Promise
     witnessId: witness.witnessId,
     publicKey: spkiPem(signer.agentId),
     logKeys,
-    isKeyCompared,
+    uncompared,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from "@darkmatter/core";
+import { isSqliteWhole } from "@darkmatter/store";
 import { type Command, type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { createProgress } from "../adapters/progress.ts";
 import type { MainOptions } from "../main-options.ts";
@@ -54,8 +55,9 @@ function checkpointText(result: JsonObject): string {
 
 async function fsck(input: CommandInput, main: MainOptions): Promise<ExitCode> {
   using progress = createProgress(!input.json);
-  const report = await lookingAtLedger(input, main, ({ db, ledger }) =>
+  const report = await lookingAtLedger(input, main, ({ db, ledger }, databaseFile) =>
     ledger.fsck(db, {
+      isFileWhole: () => isSqliteWhole(databaseFile),
       progress: (done, total) => progress.show(`${done} of ${total} commits`),
       signal: input.signal,
     }),

@@ -9,6 +9,7 @@ import { brief, owningOptions, textOption } from "./context.ts";
 import { OWN_OR_SERVER_OPTIONS, ownOrServer } from "./ledger-client/own-or-server.ts";
 import { COMMIT } from "./ledger-history.ts";
 import { chainSteps, lookingAtLedger } from "./ledger-look.ts";
+import { requireFolder } from "./output-folder.ts";
 
 const FILE_OPTIONS = [
   { flags: "-o, --output <file>", summary: "where to (default: darkmatter_ctx_….json in this folder)" },
@@ -80,6 +81,7 @@ async function writeBundle(
   const named = textOption(input.options.output);
   const isForced = input.options.force === true;
   // Before anything is signed for it.
+  if (named !== undefined) await requireFolder(resolve(named));
   if (named !== undefined && !isForced) await refuseTaken(resolve(named));
   const made = await makeBundle({ ...owningOptions(input, main), signal: input.signal }, request);
   const path = resolve(named ?? `darkmatter_ctx_${made.ctxId.slice(-NAME_CHARACTERS)}.json`);

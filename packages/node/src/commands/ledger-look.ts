@@ -18,9 +18,11 @@ export interface LedgerLook {
 export function lookingAtLedger<T>(
   input: CommandInput,
   main: MainOptions,
-  body: (look: LedgerLook) => Promise<T>,
+  body: (look: LedgerLook, databaseFile: string) => Promise<T>,
 ): Promise<T> {
-  return look(owningOptions(input, main), ({ db, layer }) => body({ db, ledger: ledgerOf(layer) }));
+  return look(owningOptions(input, main), ({ agent, db, layer }) =>
+    body({ db, ledger: ledgerOf(layer) }, agent.places.database),
+  );
 }
 
 /** @throws NO_LEDGER */

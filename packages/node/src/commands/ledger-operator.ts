@@ -1,8 +1,9 @@
 import { hasCode, systemClock, systemRandom } from "@darkmatter/core";
 import { createVerifier } from "@darkmatter/identity";
 import { checkServerLedger, createPasswordReset, type PasswordReset } from "@darkmatter/ledger/server";
+import { isSqliteWhole } from "@darkmatter/store";
 import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
-import { openLedgerDatabase } from "../adapters/ledger-database.ts";
+import { ledgerFile, openLedgerDatabase } from "../adapters/ledger-database.ts";
 import { logKeysOf } from "../adapters/log-key-file.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
 import { createProgress } from "../adapters/progress.ts";
@@ -30,6 +31,7 @@ export async function check(input: CommandInput): Promise<ExitCode> {
   const report = await checkServerLedger(db, {
     keys: { current: key.agentId, former },
     verifier: createVerifier(),
+    isFileWhole: url === undefined ? () => isSqliteWhole(ledgerFile(home)) : undefined,
     progress: (done, total) => progress.show(`${done} of ${total} commits`),
     signal: input.signal,
     turn: () => systemClock.turn(),
@@ -61,7 +63,7 @@ const anotherKeyText = (publicKey: string) =>
 
 export async function resetPassword(input: CommandInput): Promise<ExitCode> {
   const { home, url } = whereOf(input);
-  const baseUrl = webUrlOf(textOption(input.options.baseUrl), "--base-url");
+  const baseUrl = webUrlOf(textOption(input.options.baseUrl), "--base-url") ?? "<address of your server>";
   await using db = await openLedgerDatabase(home, url, "write");
   const ports = { clock: systemClock, random: systemRandom };
   const reset = await db.write((tx) => createPasswordReset(tx, String(input.args.email), ports));
@@ -69,7 +71,7 @@ export async function resetPassword(input: CommandInput): Promise<ExitCode> {
   const human = [
     "Hand this to the person, by a way that nobody else reads. It works once, until",
     `${reset.expiresAt}, and ends the account's sessions:`,
-    `  curl -X POST ${baseUrl}/auth/reset-password -H 'content-type: application/json' \\`,
+    `  curl -X POST '${baseUrl}/auth/reset-password' -H 'content-type: application/json' \\`,
     `    -d '{"token":"${reset.token}","password":"…"}'`,
     ...keysThatGoOn(reset.agents),
   ].join("\n");

@@ -45,3 +45,12 @@ test("the owner lists, adds, changes and removes rules, and chooses the mode", S
   expect(await command(home, "rules", "add", "forward", "--to", "nobody")).toMatchObject({ code: 1 });
   expect((await typed(home, "rules", "add", "--help")).out).toContain("darkmatter rules add drop --keyword");
 });
+
+test("without a node that runs a rule is kept all the same", SLOW, async () => {
+  using home = testHome();
+  const added = await command(home, "rules", "add", "drop", "--keyword", "buy now");
+  expect(added).toMatchObject({ code: 0, said: { rule: { rule_id: "r1" } } });
+  expect((await command(home, "rules", "list")).said.rules).toMatchObject([
+    { rule_id: "r1", action: "drop", keyword: "buy now" },
+  ]);
+});

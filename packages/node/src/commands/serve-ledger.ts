@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { DarkMatterError } from "@darkmatter/core";
 import { type Command, type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import type { RunningLedgerServer } from "../adapters/ledger-server.ts";
 import { homeFolder } from "../adapters/passport-peek.ts";
@@ -37,9 +38,10 @@ async function serveLedger({ options, out, signal }: CommandInput): Promise<Exit
   ]);
   const settings = parseLedgerServerSettings(process.env);
   const database = databaseUrl(textOption(options.database), "--database") ?? settings.database;
+  const host = textOption(options.host) ?? "127.0.0.1";
   await using server = await startLedgerServer({
     home: homeFolder({ home: textOption(options.home) }, process.env),
-    host: textOption(options.host) ?? "127.0.0.1",
+    host,
     port: portOf(options.port),
     baseUrl: webUrlOf(textOption(options.baseUrl), "--base-url"),
     trustProxy: options.trustProxy === true,
@@ -47,9 +49,11 @@ async function serveLedger({ options, out, signal }: CommandInput): Promise<Exit
     publish: textOption(options.publish),
     settings: { ...settings, database },
   });
-  out.result(announcement(server), {
+  out.result(announcement(server, host), {
     url: server.url,
     base_url: server.baseUrl,
+    host,
+    urls_for_others: [...server.urlsForOthers],
     pid: process.pid,
     state: server.folder,
     log: server.log,
@@ -57,14 +61,17 @@ async function serveLedger({ options, out, signal }: CommandInput): Promise<Exit
     log_key: server.logKey,
     ...(server.madeKey !== undefined && { made_key: server.madeKey }),
   });
-  if (!signal.aborted) await once(signal, "abort");
+  if (signal.aborted) return EXIT_OK;
+  const end = await Promise.race([once(signal, "abort"), server.ended]);
+  if (end instanceof DarkMatterError) throw end;
   return EXIT_OK;
 }
 
-function announcement(server: RunningLedgerServer): string {
+function announcement(server: RunningLedgerServer, host: string): string {
   const { url, baseUrl, folder, log, database, logKey, madeKey } = server;
   const lines = [
     `DarkMatter ledger at ${baseUrl}${baseUrl === url ? "" : ` (listening at ${url})`}`,
+    ...listeningLines(server, host),
     database === "sqlite" ? `  state   ${folder}` : "  state   the PostgreSQL database",
     `  log     ${log}`,
     `  API     ${baseUrl}/docs`,
@@ -84,10 +91,24 @@ function announcement(server: RunningLedgerServer): string {
     `  curl -X POST ${baseUrl}/api/commit -H 'authorization: Bearer dm_sk_…' \\`,
     `    -H 'content-type: application/json' -d '{"payload":{"input":"Q","output":"A"}}'`,
     "",
-    ...(isLocalHost(url)
+    ...(isLocalHost(url) && !isEveryAddress(host)
       ? []
       : ["Put it behind a proxy that speaks HTTPS, with --base-url and --trust-proxy."]),
     "Ctrl-C stops the server; what it holds stays.",
   ];
   return lines.join("\n");
+}
+
+const isEveryAddress = (host: string) => host === "0.0.0.0" || host === "::";
+
+/** An address that only this machine has says nothing about how others come in. */
+function listeningLines({ url, baseUrl, urlsForOthers }: RunningLedgerServer, host: string): string[] {
+  if (!isEveryAddress(host)) return [];
+  const others = urlsForOthers.length > 0 ? urlsForOthers.join(", ") : "by the address of this machine";
+  return [
+    `  listens on all addresses (${host}), port ${new URL(url).port}; others reach it at ${others}`,
+    ...(baseUrl === url
+      ? ["  links in answers say 127.0.0.1: name with --base-url what others shall use"]
+      : []),
+  ];
 }

@@ -51,7 +51,7 @@ async function serveWitness({ options, out, signal }: CommandInput): Promise<Exi
     witness_id: witness.witnessId,
     public_key: witness.publicKey,
     log_keys: [...witness.logKeys],
-    log_key_compared: witness.isKeyCompared,
+    log_key_compared: witness.uncompared === undefined,
     register: registrationOf(witness),
   });
   if (!signal.aborted) await once(signal, "abort");
@@ -69,13 +69,13 @@ function registrationOf({ url, publicKey, witnessId }: RunningWitnessServer) {
 }
 
 function announcement(witness: RunningWitnessServer, logUrl: string): string {
-  const { url, folder, log, witnessId, logKeys, isKeyCompared } = witness;
+  const { url, folder, log, witnessId, logKeys, uncompared } = witness;
   return [
     `DarkMatter witness ${witnessId} at ${url}`,
     `  state ${folder}`,
     `  log   ${log}`,
     `  signs for ${logKeys.join(", ")}`,
-    ...(isKeyCompared ? [] : [`  ${logUrl} does not say which key it has: not compared`]),
+    ...(uncompared === undefined ? [] : [`  not compared with what the log says: ${uncompared}`]),
     "",
     "The ledger's admin makes it known with",
     `  curl -X POST ${logUrl}/api/admin/witnesses -H "authorization: Bearer $DARKMATTER_LEDGER_ADMIN_SECRET" \\`,

@@ -51,7 +51,7 @@ function operatorCommands(): Command[] {
       arguments: [{ name: "email", required: true, summary: "of the account" }],
       options: [
         database,
-        { flags: "--base-url <url>", summary: "the server's URL", default: "http://127.0.0.1:5002" },
+        { flags: "--base-url <url>", summary: "the server's URL, for the line to hand on" },
       ],
       run: async (input) => (await import("./ledger-operator.ts")).resetPassword(input),
     },

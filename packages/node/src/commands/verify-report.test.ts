@@ -153,3 +153,21 @@ test.each([
   };
   expect(statementText(told, new Map())).toContain(words);
 });
+
+test("what no hash binds is said beside the verdict, and what only the file says is marked", () => {
+  const about = { ...bundle("verified", "pass").about!, traceId: "trc_1", agentName: "forged" };
+  const shown = (log: string | null, verdict: BundleReport["verdict"] = "verified") => {
+    const one = { ...bundle(verdict, "pass"), about: { ...about, log } };
+    return togetherText({ ...report(one), statements: [] });
+  };
+  const said = shown(null).split("\n");
+  expect(said).toContainEqual(expect.stringMatching(/^ {2}as the file says: of trc_1$/));
+  expect(said).toContainEqual(expect.stringMatching(/^ {2}as the file says: exported by forged \(/));
+  expect(said.filter((line) => /trc_1|forged/.test(line) && !line.includes("as the file says"))).toEqual([]);
+  expect(said.at(-1)).toMatch(/^Not proven by hashes: names, .*models, event types, .*traces/);
+  // A node's trace is in what its agent signed.
+  expect(shown(`mesh/${ANA}`)).toMatch(
+    /step of trc_1[\s\S]*Not proven by hashes, only the exporter's word: names/,
+  );
+  expect(shown(null, "failed")).not.toContain("Not proven by hashes");
+});

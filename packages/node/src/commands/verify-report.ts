@@ -2,7 +2,7 @@ import type { JsonObject } from "@darkmatter/core";
 import type { BundleReport, Problem, Proof, Statement, TogetherReport } from "@darkmatter/proof";
 import { brief, shortId } from "./context.ts";
 import { type Names, namesIn, statementLines } from "./statement-text.ts";
-import { aboutText, agentText, phaseLine, verdictText } from "./verify-text.ts";
+import { aboutText, agentText, notHashedText, phaseLine, verdictText } from "./verify-text.ts";
 
 const SENTENCE_MAX = 300;
 const FILE_MAX = 200;
@@ -31,6 +31,7 @@ function fileLines(name: string, report: BundleReport, isAlone: boolean): string
     `${brief(name, FILE_MAX)}: ${verdictText(report)}`,
     ...(about === null ? [] : [aboutText(about)]),
     ...shown.map(phaseLine),
+    ...(about !== null && report.verdict === "verified" ? [notHashedText(about)] : []),
   ];
 }
 

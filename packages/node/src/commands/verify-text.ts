@@ -25,14 +25,28 @@ export function isProven({ verdict, phases }: BundleReport): boolean {
   return verdict === "verified" && levels?.status === "pass";
 }
 
-/** Who exported what, when it was, and who else signed. */
+/** What a ledger server's hashes leave out (docs/proof.md, section 5): whoever has the file or the database can rewrite it. */
+export const NOT_HASHED =
+  "Not proven by hashes: names, roles, providers, models, event types, labels, recipients, branches, traces, " +
+  "and metadata that no client attested.";
+/** The same of a node's bundle, whose exporter's key signs all of it. */
+const NOT_HASHED_OF_NODE =
+  "Not proven by hashes, only the exporter's word: names, roles, providers, models, labels.";
+
+/** What a verdict does not speak of, where its reader sees it. */
+export const notHashedText = ({ log }: BundleAbout): string =>
+  log === null ? NOT_HASHED : NOT_HASHED_OF_NODE;
+
+/** Who exported what, when it was, and who else signed; where that is only what the file says, it is said so. */
 export function aboutText(about: BundleAbout): string {
-  const { steps, peers, witnesses, checkpoint, accused } = about;
+  const { steps, peers, witnesses, checkpoint, accused, log } = about;
   const with_ = peers.length === 0 ? "" : ` with ${peers.map(shortId).join(", ")}`;
+  const trace = brief(about.traceId ?? "an unnamed trace", 80);
   const lines = [
-    `${steps} ${steps === 1 ? "step" : "steps"} of ${brief(about.traceId ?? "an unnamed trace", 80)}${with_}, ` +
+    `${steps} ${steps === 1 ? "step" : "steps"}${log === null ? "" : ` of ${trace}`}${with_}, ` +
       `${brief(about.from, 30)} to ${brief(about.to, 30)}`,
-    `exported by ${agentText(about.exportedBy, about.agentName)} at ${brief(about.exportedAt, 30)}`,
+    ...(log === null ? [`as the file says: of ${trace}`] : []),
+    `${log === null ? "as the file says: " : ""}exported by ${agentText(about.exportedBy, about.agentName)} at ${brief(about.exportedAt, 30)}`,
     checkpoint === null
       ? "under no checkpoint"
       : `under checkpoint ${brief(checkpoint.id, 60)} of ${checkpoint.size} commits, signed ${brief(checkpoint.timestamp, 30)}`,

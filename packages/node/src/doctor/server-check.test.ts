@@ -107,3 +107,19 @@ test("when asked to, a commit is made, verified and replayed", async () => {
     expect.stringMatching(/^fail No API key/),
   ]);
 });
+
+test("what is interrupted says so, and nothing of the server", async () => {
+  await using server = await testServer();
+  const agent = await server.account("ana");
+  const stopping = new AbortController();
+  const given: Wire = {
+    request() {
+      stopping.abort();
+      return Promise.reject(netError("ABORTED"));
+    },
+    close: async () => undefined,
+  };
+  const ports = { ...portsTo(server, agent.key, given), signal: stopping.signal };
+  await expect(checkServer(ports)).rejects.toMatchObject({ code: "STOPPED" });
+  await expect(tryCommit(ports)).rejects.toMatchObject({ code: "STOPPED_WRITING" });
+});

@@ -3,6 +3,7 @@ import type { Wire } from "@darkmatter/net";
 import { z } from "zod";
 import { type CallPorts, createCalls } from "../ledger-client/calls.ts";
 import { createLedgerClient } from "../ledger-client/client.ts";
+import { clientError } from "../ledger-client/errors.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
 /** A clock that is further off makes a server warn about every signed commit (ledger.md 2.8). */
@@ -15,7 +16,10 @@ const Latest = z.looseObject({
   checkpoint: z.looseObject({ tree_size: z.number(), timestamp: z.string() }).nullable(),
 });
 
-/** Whether a ledger server answers, is in time, signs its log and knows who this is. Changes nothing there. */
+/**
+ * Whether a ledger server answers, is in time, signs its log and knows who this is. Changes nothing there.
+ * @throws STOPPED when interrupted: that says nothing of the server
+ */
 export async function checkServer(ports: CallPorts): Promise<Finding[]> {
   const { host, apiKey, clock } = ports;
   const dated = datedWire(ports.wire);
@@ -32,6 +36,7 @@ export async function checkServer(ports: CallPorts): Promise<Finding[]> {
     findings.push(checkpointFinding(checkpoint, stats.commits, clock.now() + (skewMs ?? 0)));
     findings.push(apiKey === undefined ? KEYLESS : await callerFinding(ports));
   } catch (error) {
+    if (ports.signal.aborted) throw clientError("STOPPED", undefined, error);
     findings.push(failed(error));
   }
   return findings;
@@ -43,7 +48,7 @@ const KEYLESS = warn(
   "Get one: darkmatter init. Or put DARKMATTER_API_KEY into .env or the environment.",
 );
 
-/** Commits something, and has it verified and replayed: only when asked for, since it stays. */
+/** Commits something, and has it verified and replayed: only when asked for, since it stays. @throws STOPPED_WRITING */
 export async function tryCommit(ports: CallPorts): Promise<Finding[]> {
   const client = createLedgerClient(ports);
   try {
@@ -62,6 +67,7 @@ export async function tryCommit(ports: CallPorts): Promise<Finding[]> {
         );
     return [taken, verdict];
   } catch (error) {
+    if (ports.signal.aborted) throw clientError("STOPPED_WRITING", undefined, error);
     return [failed(error)];
   }
 }

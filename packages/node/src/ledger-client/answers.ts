@@ -7,6 +7,9 @@ import { z } from "zod";
  */
 const text = z.string();
 const maybe = z.string().nullish();
+/** What a server leaves out, or says nothing in, of a row that it can no longer read. */
+const textOr = (otherwise: string) => maybe.transform((said) => said ?? otherwise);
+const UNREADABLE_EVENT = "unreadable";
 
 /** A Context Passport (ledger.md 1.2). */
 const WholePassport = z.looseObject({
@@ -35,7 +38,7 @@ const WholePassport = z.looseObject({
 /** Of a row that the server can no longer read, lists tell the id and why; the rest is shown as nothing. */
 const UNREADABLE = {
   created_by: { agent_id: "-" },
-  event: { type: "unreadable" },
+  event: { type: UNREADABLE_EVENT },
   created_at: "",
   integrity: { payload_hash: "", integrity_hash: "" },
 };
@@ -61,12 +64,19 @@ export const Pulled = z.looseObject({ contexts: z.array(Passport), nextCursor: m
 export const ReplayStep = z.looseObject({
   step: z.number(),
   id: text,
-  eventType: text.default("unreadable"),
+  eventType: textOr(UNREADABLE_EVENT),
   model: maybe,
   timestamp: maybe,
   createdBy: z.looseObject({ agent_name: maybe, model: maybe }).nullish(),
-  integrity: z.looseObject({ chainValid: z.boolean().nullish() }).nullish(),
+  integrity: z
+    .looseObject({
+      chainValid: z.boolean().nullish(),
+      verification_status: maybe,
+      verification_reason: maybe,
+    })
+    .nullish(),
   payload: z.unknown().optional(),
+  payload_pruned_at: maybe,
   fork_of: maybe,
   fork_point: maybe,
 });
@@ -104,22 +114,32 @@ export const Verified = z.looseObject({
 });
 export type Verified = z.infer<typeof Verified>;
 
+const LineageStep = z.looseObject({
+  id: text,
+  parentId: maybe,
+  eventType: textOr(UNREADABLE_EVENT),
+  integrityHash: maybe,
+  chainValid: z.boolean().nullish(),
+  reason: maybe,
+});
+export type LineageStep = z.infer<typeof LineageStep>;
 export const Lineage = z.looseObject({
   contextId: text,
   rootId: maybe,
   integrityVerified: z.boolean().nullish(),
-  chain: z.array(
-    z.looseObject({
-      id: text,
-      parentId: maybe,
-      eventType: text,
-      integrityHash: text,
-      chainValid: z.boolean().nullish(),
-    }),
-  ),
+  chain: z.array(LineageStep),
 });
 
-const DiffSide = z.looseObject({ id: text, model: maybe, eventType: maybe, payload: z.unknown().optional() });
+const DiffSide = z.looseObject({
+  id: text,
+  model: maybe,
+  eventType: maybe,
+  payload: z.unknown().optional(),
+  unreadable: z.boolean().nullish(),
+  valid: z.boolean().nullish(),
+  reason: maybe,
+});
+export type DiffSide = z.infer<typeof DiffSide>;
 export const DiffStep = z.looseObject({
   step: z.number(),
   a: DiffSide.nullable(),
@@ -143,6 +163,12 @@ export const Diffed = z.looseObject({
   summary: z.looseObject({ modelsA: z.array(maybe), modelsB: z.array(maybe) }),
   steps: z.array(DiffStep),
   commonAncestor: maybe,
+  chainIntactA: z.boolean().nullish(),
+  chainIntactB: z.boolean().nullish(),
+  brokenAtA: maybe,
+  brokenAtB: maybe,
+  reasonA: maybe,
+  reasonB: maybe,
 });
 export type Diffed = z.infer<typeof Diffed>;
 

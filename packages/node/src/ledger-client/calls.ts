@@ -48,13 +48,18 @@ export type Query = NonNullable<Call["query"]>;
 export interface Calls {
   bytesOf(call: Call): Promise<Uint8Array>;
   call<S extends z.ZodType>(schema: S, request: Call): Promise<z.infer<S>>;
+  /** Whether a request was begun that changes something there; it may have been done without an answer. */
+  hasAskedToWrite(): boolean;
 }
 
 export function createCalls(ports: CallPorts): Calls {
   const { host, clock, signal, progress } = ports;
   const refusals = createRefusals(ports);
 
+  let isWriting = false;
+
   async function bytesOf(call: Call): Promise<Uint8Array> {
+    if (methodOf(call) !== "GET") isWriting = true;
     let waitedMs = 0;
     for (let away = 0; ; ) {
       const outcome = await attempt(call);
@@ -99,7 +104,7 @@ export function createCalls(ports: CallPorts): Calls {
     );
   }
 
-  return { bytesOf, call };
+  return { bytesOf, call, hasAskedToWrite: () => isWriting };
 }
 
 /** Redirects are not followed: the key would go wherever one points. */
@@ -117,14 +122,17 @@ async function exchange({ wire, progress, ...settings }: CallPorts, call: Call):
   return { status: answer.status, headers: answer.headers, body: Buffer.concat(pieces, size) };
 }
 
+const methodOf = ({ method, body }: Call): OutboundMethod => method ?? (body === undefined ? "GET" : "POST");
+
 /** @throws KEY_UNSET */
 function requestOf(
   { host, apiKey, signal }: Pick<CallPorts, "host" | "apiKey" | "signal">,
-  { method, path, query, body, headers, isAnonymous, isLong }: Call,
+  call: Call,
 ): OutboundRequest {
+  const { path, query, body, headers, isAnonymous, isLong } = call;
   if (isAnonymous !== true && apiKey === undefined) throw clientError("KEY_UNSET");
   return {
-    method: method ?? (body === undefined ? "GET" : "POST"),
+    method: methodOf(call),
     url: host + path + queryText(query ?? {}),
     reach: "private",
     maxBytes: BUNDLE_BYTES_MAX,

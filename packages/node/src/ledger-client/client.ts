@@ -6,12 +6,13 @@ import { type CallPorts, createCalls, type Query } from "./calls.ts";
 export type LedgerClient = ReturnType<typeof createLedgerClient>;
 
 export function createLedgerClient(ports: CallPorts) {
-  const { bytesOf, call } = createCalls(ports);
+  const { bytesOf, call, hasAskedToWrite } = createCalls(ports);
   const id = encodeURIComponent;
   const json = (value: JsonObject | Readonly<Record<string, Json | undefined>>) => JSON.stringify(value);
 
   return {
     host: ports.host,
+    hasAskedToWrite,
     me: () => call(answers.Me, { path: "/api/me" }),
     search: (query: Query, isPatient = false) =>
       call(answers.SearchPage, { path: "/api/search", query, isPatient }),

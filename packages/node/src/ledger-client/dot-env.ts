@@ -35,11 +35,25 @@ export function replacedIn(text: string, settings: Readonly<Record<string, strin
   return appendedTo(lines.join("\n"), Object.fromEntries(left));
 }
 
-/** A `.gitignore` that keeps `.env` out of git; `undefined` where it does so already. */
-export function ignoringDotEnv(text: string): string | undefined {
-  const lines = text.split(/\r?\n/).map((line) => line.trim());
-  if (lines.some((line) => IGNORES.has(line))) return undefined;
-  return `${text === "" || text.endsWith("\n") ? text : `${text}\n`}.env\n`;
+/** Files that hold a secret, as `.gitignore` names them. */
+export interface Ignored {
+  readonly line: string;
+  /** Lines by any of which git leaves them alone. */
+  readonly by: ReadonlySet<string>;
 }
 
-const IGNORES = new Set([".env", "/.env", ".env*", "*.env", "**/.env"]);
+export const DOT_ENV: Ignored = {
+  line: ".env",
+  by: new Set([".env", "/.env", ".env*", "*.env", "**/.env"]),
+};
+export const PRIVATE_KEYS: Ignored = {
+  line: "*.private.pem",
+  by: new Set(["*.private.pem", "**/*.private.pem", "*.pem", "**/*.pem"]),
+};
+
+/** A `.gitignore` that keeps something out of git; `undefined` where it does so already. */
+export function ignoring(text: string, { line: added, by }: Ignored): string | undefined {
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  if (lines.some((line) => by.has(line))) return undefined;
+  return `${text === "" || text.endsWith("\n") ? text : `${text}\n`}${added}\n`;
+}

@@ -64,11 +64,13 @@ const KINDS = {
     "Nothing was done.",
     "What is asked can also be said: the same command with --help lists how.",
   ),
-  STOPPED: kind(
+  STOPPED: kind("Stopped.", "The server was only asked what it holds: nothing was changed there."),
+  STOPPED_WRITING: kind(
     "Stopped.",
     "What was asked of the server last may have been done: look there. An import that is started again goes on where it ended.",
   ),
   FILE_TAKEN: kind("There is such a file already.", "Move it away, or replace it with --force."),
+  NO_STEP: kind("Neither chain has such a step.", "Steps count from 1, the first commit of the chain."),
   NO_FORK: kind("This chain has no fork.", "Name two commits: darkmatter diff A B"),
 } satisfies Record<string, ErrorKind>;
 

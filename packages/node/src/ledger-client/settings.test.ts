@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { appendedTo, ignoringDotEnv, readDotEnv, replacedIn } from "./dot-env.ts";
+import { appendedTo, DOT_ENV, ignoring, PRIVATE_KEYS, readDotEnv, replacedIn } from "./dot-env.ts";
 import { maskedKey, type SettingSources, serverSettings } from "./settings.ts";
 
 const A = "https://a.example";
@@ -109,10 +109,12 @@ describe(".env", () => {
   });
 
   test("git is told once to leave it out", () => {
-    expect(ignoringDotEnv("")).toBe(".env\n");
-    expect(ignoringDotEnv("dist")).toBe("dist\n.env\n");
-    expect(ignoringDotEnv("dist\n.env.local\n")).toBe("dist\n.env.local\n.env\n");
+    expect(ignoring("", DOT_ENV)).toBe(".env\n");
+    expect(ignoring("dist", DOT_ENV)).toBe("dist\n.env\n");
+    expect(ignoring("dist\n.env.local\n", DOT_ENV)).toBe("dist\n.env.local\n.env\n");
     for (const text of [".env\n", "a\n/.env", "*.env\r\n", ".env*"])
-      expect(ignoringDotEnv(text)).toBeUndefined();
+      expect(ignoring(text, DOT_ENV)).toBeUndefined();
+    expect(ignoring("*.env\n", PRIVATE_KEYS)).toBe("*.env\n*.private.pem\n");
+    expect(ignoring("*.pem", PRIVATE_KEYS)).toBeUndefined();
   });
 });

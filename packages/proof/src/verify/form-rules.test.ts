@@ -134,3 +134,42 @@ describe("a node's bundle has all its members", () => {
     expect(Object.keys(await failuresOf(alone))).toEqual(["format"]);
   });
 });
+
+describe("a chain that does not verify, as its own file says, is named", () => {
+  const REASON = "the payload is not what its hash says";
+  const broken = (id: Json | undefined, reason: Json): Forge => {
+    return (bundle) => {
+      put(bundle, "integrity.chain_intact", false);
+      for (const step of [3, 4]) {
+        putInPassport(bundle, step, "integrity.verification_status", "broken");
+        putInPassport(bundle, step, "integrity.verification_reason", reason);
+      }
+      if (id !== undefined) putInPassport(bundle, 3, "id", id);
+    };
+  };
+  const detail = "integrity.chain_intact is not true";
+
+  test("by the first step that it calls broken", async () => {
+    let id = "";
+    const forge: Forge = (bundle, world) => {
+      broken(undefined, REASON)(bundle, world);
+      id = String(at(bundle, "chain.3.id"));
+    };
+    const failures = await failuresOf(forge);
+    expect(failures).toEqual({ format: `${detail}: the file calls ${id} broken (${REASON})` });
+  });
+
+  test("in words of a bounded length, and never by what is no id", async () => {
+    const { format } = await failuresOf(broken(undefined, "x".repeat(10_000)));
+    expect(String(format).length).toBeLessThan(400);
+    expect(await failuresOf(broken("\u001b[2J", REASON))).toEqual({ format: detail });
+    expect(await failuresOf((bundle) => put(bundle, "integrity.chain_intact", false))).toEqual({
+      format: detail,
+    });
+    const odd: Forge = (bundle) => {
+      put(bundle, "integrity.chain_intact", false);
+      putInPassport(bundle, 3, "integrity", 7);
+    };
+    expect(await failuresOf(odd)).toEqual({ format: detail });
+  });
+});

@@ -7,7 +7,7 @@ export type Reads<T> = { readonly [Name in keyof T]-?: Read<T[Name]> };
 /** A value that has not the form it must have, and where. */
 export class Mismatch extends Error {
   override readonly name = "Mismatch";
-  readonly reason: string;
+  reason: string;
   /** Outermost first: `.chain`, `[3]`, `.id`. */
   path: string;
 

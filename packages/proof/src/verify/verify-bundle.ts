@@ -28,6 +28,7 @@ import type { Phase, PhaseContext } from "./phase.ts";
 import { Mismatch } from "./reader.ts";
 import { receiptsPhase } from "./receipts-phase.ts";
 import { type BundleReport, PHASES, type PhaseReport } from "./report.ts";
+import { saidBroken } from "./said-broken.ts";
 import { createSignatureChecks } from "./signature-checks.ts";
 import { openCanonical, openWhole, type Source, Unusual } from "./source.ts";
 import { countMarks } from "./spans.ts";
@@ -67,7 +68,7 @@ export async function checkBundle(
   if (text.length > MARKS_MAX && countMarks(text) > MARKS_MAX)
     return unreadable(`the file holds more than ${MARKS_MAX} values`);
   try {
-    return (await checkAsWritten(text, bytes, verify)) ?? (await checkSource(openWhole(text, bytes), verify));
+    return (await checkAsWritten(text, bytes, verify)) ?? (await checkWhole(text, bytes, verify));
   } catch (error) {
     if (error instanceof Mismatch) return unreadable(`${error.path.slice(1) || "the file"} ${error.reason}`);
     if (error instanceof DarkMatterError) return unreadable(error.message);
@@ -90,6 +91,23 @@ async function checkAsWritten(
     throw error;
   }
 }
+
+/** Checks any text, all of it read at once. @throws Mismatch */
+async function checkWhole(
+  text: string,
+  bytes: Uint8Array | undefined,
+  verify: VerifySignature,
+): Promise<CheckedBundle> {
+  const source = openWhole(text, bytes);
+  try {
+    return await checkSource(source, verify);
+  } catch (error) {
+    if (error instanceof Mismatch && error.path === INTACT) error.reason += saidBroken(source.top);
+    throw error;
+  }
+}
+
+const INTACT = ".integrity.chain_intact";
 
 /** @throws Mismatch or Unusual at the first step that has not its form */
 async function checkSource(source: Source, verify: VerifySignature): Promise<CheckedBundle> {

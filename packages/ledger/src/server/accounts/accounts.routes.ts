@@ -2,7 +2,7 @@ import { MINUTE_MS } from "@darkmatter/core";
 import type { Answer, Route, RouteRequest } from "@darkmatter/surface";
 import { z } from "zod";
 import { bearerOf, refusedAddress, tooMany, type Ways } from "../callers.ts";
-import { serverError } from "../errors.ts";
+import { unauthorized } from "../errors.ts";
 import { inputOf } from "../input.ts";
 import { type Answerable, answer } from "../json-text.ts";
 import type { LedgerServerPorts } from "../ports.ts";
@@ -124,10 +124,10 @@ function sessionRoutes({ db, config }: LedgerServerPorts, ways: Ways, { sessions
       async handle(request) {
         const { refresh_token: sent } = inputOf(Refresh, request.json);
         const token = sent ?? cookieTokens(request).refresh;
-        if (token === undefined) throw serverError("unauthorized");
+        if (token === undefined) throw unauthorized("refresh");
         if (sent === undefined) requireOwnPage(request, config);
         const tokens = await db.write((tx) => sessions.refresh(tx, token));
-        if (!tokens) throw serverError("unauthorized");
+        if (!tokens) throw unauthorized("refresh");
         // Scripts of a page, which never saw the cookie, do not see what follows on it either.
         if (sent === undefined) return { ...answer(200, SUCCESS), cookies: cookiesOf(tokens, config) };
         return answer(200, { ...SUCCESS, session: sessionOf(tokens) });

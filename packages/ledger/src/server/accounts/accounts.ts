@@ -1,4 +1,4 @@
-import { HOUR_MS, MINUTE_MS, sha256Hex } from "@darkmatter/core";
+import { HOUR_MS, hasCode, MINUTE_MS, reasonOf, sha256Hex } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
 import { millisecondsTime } from "../../times.ts";
 import { agentsOf } from "../agents/agents.store.ts";
@@ -37,10 +37,40 @@ export interface Accounts {
 }
 
 export function createAccounts(
-  { db, clock, passwords, windows, config }: LedgerServerPorts,
+  { db, clock, passwords, windows, config, report }: LedgerServerPorts,
   sessions: Sessions,
 ): Accounts {
   const now = () => Math.floor(clock.now());
+
+  /** Counts before the password is looked at: many guesses at once are as many as one after another. */
+  async function countGuess(email: string) {
+    const begunMs = clock.monotonic();
+    const count = (amount: number) =>
+      windows.take(`failures/${email}`, config.limits.failuresPerEmail, FAILURES_WINDOW_MS, amount);
+    const taken = await count(1);
+
+    async function takeBack(): Promise<void> {
+      // In a later window it would take back somebody else's.
+      if (clock.monotonic() - begunMs >= taken.resetMs) return;
+      await count(-1).catch((error) => report("guess.kept", { reason: reasonOf(error) }));
+    }
+    return { taken, takeBack };
+  }
+
+  /** Between finding a password wrong and saying so nothing may fail. @throws credentials_wrong */
+  async function opened({ email, password }: Credentials): Promise<SignedIn> {
+    const found = await accountByEmail(db, email);
+    const isRight = await passwords.verify(password, found?.password ?? undefined);
+    if (!found || !isRight) throw serverError("credentials_wrong");
+    const tokens = await db.write(async (tx) => {
+      await lockAccount(tx, found.id);
+      // A password that was reset meanwhile opens nothing any more.
+      const { password: present } = (await accountByEmail(tx, email)) ?? {};
+      if (present !== found.password) throw serverError("credentials_wrong");
+      return sessions.begin(tx, found.id);
+    });
+    return { account: found.id, email, tokens };
+  }
 
   return {
     async signUp({ email, password }) {
@@ -54,28 +84,19 @@ export function createAccounts(
       });
     },
 
-    async logIn({ email, password }) {
-      const count = (amount: number) =>
-        windows.take(`failures/${email}`, config.limits.failuresPerEmail, FAILURES_WINDOW_MS, amount);
-      // Counted before the password is looked at: many guesses at once are as many as one after another.
-      const taken = await count(1);
+    async logIn(credentials) {
+      const { taken, takeBack } = await countGuess(credentials.email);
       if (!taken.isAllowed) return taken;
-      const found = await accountByEmail(db, email);
-      const isRight = await passwords.verify(password, found?.password ?? undefined).catch(async (error) => {
-        // Nobody looked at the password: a server that has too much to do closes no account.
-        await count(-1);
+      try {
+        const signedIn = await opened(credentials);
+        await takeBack();
+        return signedIn;
+      } catch (error) {
+        // A fault of the server's closes no account. Nor is it a guess for nothing: whatever fails does so before the
+        // password is looked at, or after it was found to be right.
+        if (!hasCode(error, "credentials_wrong")) await takeBack();
         throw error;
-      });
-      if (!found || !isRight) throw serverError("credentials_wrong");
-      const tokens = await db.write(async (tx) => {
-        await lockAccount(tx, found.id);
-        // A password that was reset meanwhile opens nothing any more.
-        const { password: present } = (await accountByEmail(tx, email)) ?? {};
-        if (present !== found.password) throw serverError("credentials_wrong");
-        return sessions.begin(tx, found.id);
-      });
-      await count(-1);
-      return { account: found.id, email, tokens };
+      }
     },
 
     async resetPassword(token, password) {

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "@darkmatter/core";
 import { seededRandom } from "@darkmatter/core/testing";
 import { createHandler } from "@darkmatter/surface";
 import { callHandler } from "@darkmatter/surface/testing";
@@ -32,6 +33,8 @@ test("a copy of the database, and all that was reported, holds no secret that wa
     const bare = secret.replace(/^dm_[a-z]{2}_/, "");
     for (const form of [
       bare,
+      // What all refresh tokens of a session have in common is as secret.
+      bare.slice(0, 32),
       Buffer.from(bare).toString("base64").slice(0, -3),
       Buffer.from(bare).toString("hex"),
     ])
@@ -64,9 +67,12 @@ async function everySecret(server: TestServer): Promise<string[]> {
   const [used, unused] = [await offer(), await offer()];
   await post("/auth/login", { email: "ana@example.test", password: "guessed wrongly" });
   await post("/auth/reset-password", { token: used?.token, password: "a whole new password" });
+  // A session that is still there: setting the password ended the others.
+  const present = await post("/auth/login", { email: "ana@example.test", password: "a whole new password" });
   await server.call({ path: "/api/me", headers: { authorization: "Bearer dm_sk_none" } });
   const { apiKey } = spawned.json as { apiKey: string };
-  const issued = [made.apiKey, rotated.apiKey, provisioned.apiKey, apiKey, ...Object.values(renewed.session)];
+  const issued = [made.apiKey, rotated.apiKey, provisioned.apiKey, apiKey];
+  issued.push(...Object.values(renewed.session), ...Object.values(present.session));
   const tokens = [used?.token, unused?.token].filter((token) => token !== undefined);
   return [...secrets, ...issued.filter((text) => /^dm_/.test(text)), ...tokens, "guessed wrongly"];
 }
@@ -75,10 +81,12 @@ test("a credential of one kind is none of another, and what is none is refused a
   await using server = await testServer();
   const agent = await server.account();
   const ana = await signedUp(server, "ana@example.test");
+  const ended = await signedUp(server, "ended@example.test");
+  await server.call({ method: "POST", path: "/auth/logout", headers: { ...ended.bearer } });
   const wrong = {
     key: [ana.access, ana.refresh],
-    session: [agent.key, ana.refresh],
-    "key or session": [ana.refresh],
+    session: [agent.key, ana.refresh, ended.access],
+    "key or session": [ana.refresh, ended.access],
     admin: [agent.key, ana.access],
   };
   const forged = [
@@ -88,6 +96,14 @@ test("a credential of one kind is none of another, and what is none is refused a
     `dm_sk_${"0".repeat(48)}`,
     "x",
   ];
+  const takes = {
+    key: /takes an agent's API key, and no session/,
+    session: /takes no API key but a session.*\/api\/auth\/refresh/,
+    "key or session": /takes an agent's API key, .*, or a session.*\/api\/auth\/refresh/,
+    admin: /takes the operator's secret/,
+  };
+  /** What was once good is answered as what never was: nobody learns which. */
+  const answers = new Map<string, Set<string>>();
   let tried = 0;
   for (const { method, path, contract } of server.server.routes) {
     const kind = contract?.caller;
@@ -103,6 +119,8 @@ test("a credential of one kind is none of another, and what is none is refused a
     ];
     for (const each of headers) {
       const { status, json } = await server.call({ method, path: url, headers: each });
+      expect((json as { hint?: string }).hint, path).toMatch(takes[kind]);
+      answers.set(kind, (answers.get(kind) ?? new Set()).add(JSON.stringify(json)));
       expect([path, each, status, (json as { code?: string }).code]).toEqual([
         path,
         each,
@@ -113,6 +131,15 @@ test("a credential of one kind is none of another, and what is none is refused a
     }
   }
   expect(tried).toBeGreaterThan(100);
+  expect([...answers.values()].map(({ size }) => size)).toEqual([1, 1, 1, 1]);
+  const refresh = (refresh_token: string) =>
+    server.call({ method: "POST", path: "/api/auth/refresh", body: { refresh_token } });
+  const [spent, never] = [await refresh(ended.refresh), await refresh("dm_rt_")];
+  expect(spent).toMatchObject({
+    status: 401,
+    json: { hint: expect.stringMatching(/refresh token.*\/auth\/login/) },
+  });
+  expect(spent.text).toBe(never.text);
 });
 
 test("where both are welcome, an agent comes by its key and a person by a session", async () => {
@@ -327,6 +354,40 @@ test("a log-in that was sent away unlooked at is no failure; a wrong password is
   isBusy = false;
   expect([await logIn(PASSWORD), await logIn("wrong"), await logIn("wrong")]).toEqual([200, 400, 400]);
   expect(await logIn(PASSWORD)).toBe(429);
+});
+
+test("a fault of the database's closes no account, and is no way to guess", async () => {
+  await using server = await testServer({ limits: { failuresPerEmail: 2 } });
+  const { db } = server;
+  const logIn = async (password: string) =>
+    (await server.call({ path: "/auth/login", body: { email: "ana@example.test", password } })).status;
+  await server.call({ path: "/auth/signup", body: { email: "ana@example.test", password: PASSWORD } });
+  const { get, write } = db;
+  const gone = () => Promise.reject(new Error("the database is gone"));
+  db.get = gone;
+  for (let time = 0; time < 3; time++) expect(await logIn(PASSWORD)).toBe(500);
+  db.get = get;
+  db.write = gone;
+  for (let time = 0; time < 3; time++) expect(await logIn(PASSWORD)).toBe(500);
+  expect([await logIn("wrong"), await logIn("wrong"), await logIn("wrong")]).toEqual([400, 400, 429]);
+  db.write = write;
+  expect(await logIn(PASSWORD)).toBe(429);
+});
+
+test("what is taken back counts in the window it was counted in", async () => {
+  const { promise: looking, reject: giveUp } = Promise.withResolvers<boolean>();
+  const passwords = {
+    hash: async (password: string) => password,
+    verify: (password: string) => (password === "slow" ? looking : Promise.resolve(false)),
+  };
+  await using server = await testServer({ ports: { passwords }, limits: { failuresPerEmail: 2 } });
+  const logIn = async (password: string) =>
+    (await server.call({ path: "/auth/login", body: { email: "ana@example.test", password } })).status;
+  const slow = logIn("slow");
+  await server.clock.advance(15 * MINUTE_MS);
+  expect([await logIn("wrong"), await logIn("wrong")]).toEqual([400, 400]);
+  giveUp(serverError("overloaded"));
+  expect([await slow, await logIn("wrong")]).toEqual([503, 429]);
 });
 
 test("a sealed secret opens for its owner under its key, and for nothing else", () => {

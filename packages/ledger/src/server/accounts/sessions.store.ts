@@ -13,11 +13,6 @@ export const sessionMigrations: readonly Migration[] = [
          refresh_ends_ms BIGINT NOT NULL
        )`,
       "CREATE INDEX ledger_sessions_account ON ledger_sessions (account)",
-      `CREATE TABLE ledger_spent_refreshes (
-         refresh_hash TEXT PRIMARY KEY,
-         session TEXT NOT NULL,
-         ends_ms BIGINT NOT NULL
-       )`,
       `CREATE TABLE ledger_password_resets (
          token_hash TEXT PRIMARY KEY,
          account BIGINT NOT NULL,
@@ -35,6 +30,7 @@ export interface SessionTokens {
   readonly refreshEndsMs: number;
 }
 
+/** @param id H(the family of its refresh tokens) */
 export async function insertSession(
   tx: Write,
   id: string,
@@ -73,9 +69,9 @@ export async function replaceTokens(
   tokens: SessionTokens,
   nowMs: number,
 ): Promise<boolean> {
-  const moved = await tx.get<{ id: string }>(
+  const moved = await tx.run(
     `UPDATE ledger_sessions SET access_hash = ?, access_ends_ms = ?, refresh_hash = ?, refresh_ends_ms = ?
-     WHERE refresh_hash = ? AND refresh_ends_ms > ? RETURNING id`,
+     WHERE refresh_hash = ? AND refresh_ends_ms > ?`,
     tokens.accessHash,
     tokens.accessEndsMs,
     tokens.refreshHash,
@@ -83,21 +79,18 @@ export async function replaceTokens(
     refreshHash,
     nowMs,
   );
-  if (!moved) return false;
-  await tx.run(
-    "INSERT INTO ledger_spent_refreshes (refresh_hash, session, ends_ms) VALUES (?, ?, ?)",
-    refreshHash,
-    moved.id,
-    tokens.refreshEndsMs,
-  );
-  return true;
+  return moved > 0;
 }
 
-/** Ends the session whose refresh token this was before; the account it was of. */
-export async function endSessionOfSpent(tx: Write, refreshHash: string): Promise<number | undefined> {
+/** Ends a session whose refresh token is another one by now; the account it was of. */
+export async function endSessionOfSpent(
+  tx: Write,
+  id: string,
+  refreshHash: string,
+): Promise<number | undefined> {
   const ended = await tx.get<{ account: number }>(
-    `DELETE FROM ledger_sessions WHERE id IN (SELECT session FROM ledger_spent_refreshes WHERE refresh_hash = ?)
-     RETURNING account`,
+    "DELETE FROM ledger_sessions WHERE id = ? AND refresh_hash <> ? RETURNING account",
+    id,
     refreshHash,
   );
   return ended?.account;
@@ -154,6 +147,5 @@ export async function spendReset(tx: Write, tokenHash: string, nowMs: number): P
 /** Drops what is over. */
 export async function forgetSessions(tx: Write, nowMs: number): Promise<void> {
   await tx.run("DELETE FROM ledger_sessions WHERE refresh_ends_ms <= ?", nowMs);
-  await tx.run("DELETE FROM ledger_spent_refreshes WHERE ends_ms <= ?", nowMs);
   await tx.run("DELETE FROM ledger_password_resets WHERE ends_ms <= ?", nowMs);
 }

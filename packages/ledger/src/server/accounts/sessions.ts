@@ -1,4 +1,4 @@
-import { sha256Hex, toHex } from "@darkmatter/core";
+import { sha256Hex } from "@darkmatter/core";
 import type { Write } from "@darkmatter/store";
 import { bearerOf, type FindSession } from "../callers.ts";
 import type { LedgerServerPorts } from "../ports.ts";
@@ -12,7 +12,15 @@ import {
   type SessionTokens,
   sessionByAccess,
 } from "./sessions.store.ts";
-import { ACCESS_LIFE_MS, ACCESS_TOKEN, newTokens, REFRESH_LIFE_MS, type Tokens } from "./tokens.ts";
+import {
+  ACCESS_LIFE_MS,
+  ACCESS_TOKEN,
+  familyOf,
+  newFamily,
+  newTokens,
+  REFRESH_LIFE_MS,
+  type Tokens,
+} from "./tokens.ts";
 
 /** Sessions of people: opaque tokens, new at each log-in, whatever a client brings along (ledger.md 1.5). */
 export interface Sessions {
@@ -38,17 +46,20 @@ export function createSessions({ db, clock, random, config }: LedgerServerPorts)
 
   return {
     async begin(tx, account) {
-      const tokens = newTokens(random);
-      await insertSession(tx, toHex(random.bytes(16)), account, keptOf(tokens));
+      const family = newFamily(random);
+      const tokens = newTokens(random, family);
+      await insertSession(tx, sha256Hex(family), account, keptOf(tokens));
       await audit(tx, { atMs: now(), account, act: "session.begun" });
       return tokens;
     },
 
     async refresh(tx, refreshToken) {
+      const family = familyOf(refreshToken);
+      if (family === undefined) return undefined;
       const hash = sha256Hex(refreshToken);
-      const tokens = newTokens(random);
+      const tokens = newTokens(random, family);
       if (await replaceTokens(tx, hash, keptOf(tokens), now())) return tokens;
-      const account = await endSessionOfSpent(tx, hash);
+      const account = await endSessionOfSpent(tx, sha256Hex(family), hash);
       if (account !== undefined) await audit(tx, { atMs: now(), account, act: "session.refresh_reused" });
       return undefined;
     },

@@ -147,7 +147,7 @@ function diff(ports: LedgerServerPorts, ways: Ways): Route[] {
     if (!found) throw serverError("not_found");
     return answer(200, found);
   };
-  const answers = { 200: { says: "both chains, aligned from their roots" }, ...NOT_FOUND };
+  const answers = { 200: { says: "both chains side by side, and whether each verifies" }, ...NOT_FOUND };
   return [
     ways.byKey({
       method: "GET",

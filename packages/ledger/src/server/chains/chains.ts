@@ -122,7 +122,8 @@ const unreadable = ({ id, position }: Link, index: number): Step => ({
   fault: { reason: UNREADABLE_ROW, isOwn: true },
 });
 
-function* pagesOf(links: readonly Link[]): Generator<readonly Link[]> {
+/** A chain in pieces whose payloads may be held at once. */
+export function* pagesOf(links: readonly Link[]): Generator<readonly Link[]> {
   let page: Link[] = [];
   let bytes = 0;
   for (const link of links) {

@@ -1,26 +1,44 @@
 import { isExactObject, readExactJson, writeExactJson } from "@darkmatter/core";
-import type { StoredCommit } from "../commits/commit.ts";
-import { commitsAt } from "../commits/commits.store.ts";
-import { payloadIn, soundnessOf } from "../commits/passport.ts";
+import { payloadIn } from "../commits/passport.ts";
 import { serverError } from "../errors.ts";
 import { type Answerable, RawJson } from "../json-text.ts";
 import { createPace, type Pace } from "../pace.ts";
+import type { Step } from "./chain-step.ts";
 import { type Chain, type ChainPorts, openChain } from "./chains.ts";
+import { judgeOpened } from "./judged.ts";
+import type { Verdict } from "./verdict.ts";
 import { eventTypeOf } from "./views.ts";
 
 /** Payloads of both chains that one comparison may show. */
 const DIFF_BYTES_MAX = 16_000_000;
-const STEPS_AT_ONCE = 128;
 
-/** A commit, and its payload as it may be shown. */
-interface ComparedCommit extends StoredCommit {
-  readonly shown: RawJson | null;
+/** A step as it is compared and shown. */
+interface ComparedStep {
+  readonly id: string;
+  readonly model: string | null;
+  readonly provider: string | null;
+  readonly eventType: string | null;
+  readonly payload: RawJson | null;
+  readonly timestamp: string | null;
+  /** Whether it verifies, by itself and where it stands; what is shown of one that does not was not committed so. */
+  readonly valid: boolean;
+  /** Why it does not. */
+  readonly reason?: string;
+  readonly unreadable?: true;
+  /** What the payload is compared by; of a step that cannot be read only that it is that step. */
+  readonly payloadIs: string;
+  readonly payloadBytes: number;
+}
+
+interface ComparedChain {
+  readonly steps: readonly ComparedStep[];
+  readonly verdict: Verdict;
 }
 
 interface Pair {
   readonly step: number;
-  readonly a: ComparedCommit | undefined;
-  readonly b: ComparedCommit | undefined;
+  readonly a: ComparedStep | undefined;
+  readonly b: ComparedStep | undefined;
 }
 
 /**
@@ -28,7 +46,7 @@ interface Pair {
  * account's. @throws payload_too_large
  */
 export async function diffOf(
-  ports: Pick<ChainPorts, "db" | "clock">,
+  ports: ChainPorts,
   account: number,
   idA: string,
   idB: string,
@@ -39,7 +57,8 @@ export async function diffOf(
   if (bytes > DIFF_BYTES_MAX)
     throw serverError("payload_too_large", "These chains are too large to be shown beside each other.");
   const pace = createPace(ports);
-  const [a, b] = [await commitsOf(ports, chainA, pace), await commitsOf(ports, chainB, pace)];
+  const [comparedA, comparedB] = [await compared(ports, chainA), await compared(ports, chainB)];
+  const [a, b] = [comparedA.steps, comparedB.steps];
   const pairs = Array.from(
     { length: Math.max(a.length, b.length) },
     (_, at): Pair => ({ step: at + 1, a: a[at], b: b[at] }),
@@ -56,6 +75,12 @@ export async function diffOf(
     changedSteps: changed.length,
     unchangedSteps: pairs.length - changed.length,
     identical: changed.length === 0,
+    chainIntactA: comparedA.verdict.isIntact,
+    chainIntactB: comparedB.verdict.isIntact,
+    brokenAtA: comparedA.verdict.brokenAt,
+    brokenAtB: comparedB.verdict.brokenAt,
+    reasonA: comparedA.verdict.reason,
+    reasonB: comparedB.verdict.reason,
     commonAncestor: pairs.findLast((pair) => pair.a && pair.a.id === pair.b?.id)?.a?.id ?? null,
     summary: {
       modelsA: modelsOf(a),
@@ -69,8 +94,8 @@ export async function diffOf(
       b: pair.b ? sideOf(pair.b) : null,
       diff: flags[at],
     })),
-    chainA: a.map((commit, at) => ({ step: at + 1, ...sideOf(commit) })),
-    chainB: b.map((commit, at) => ({ step: at + 1, ...sideOf(commit) })),
+    chainA: a.map((side, at) => ({ step: at + 1, ...sideOf(side) })),
+    chainB: b.map((side, at) => ({ step: at + 1, ...sideOf(side) })),
     diffs: await differencesOf(changed, pace),
   };
 }
@@ -88,59 +113,65 @@ async function differencesOf(changed: readonly Pair[], pace: Pace): Promise<Answ
       outputA: outputOf(pair.a),
       outputB: outputOf(pair.b),
     });
-    await pace(sizeOf(pair.a) + sizeOf(pair.b));
+    await pace((pair.a?.payloadBytes ?? 0) + (pair.b?.payloadBytes ?? 0));
   }
   return differences;
 }
 
-const sizeOf = (commit: ComparedCommit | undefined) => commit?.payload?.length ?? 0;
-
-async function commitsOf(
-  { db, clock }: Pick<ChainPorts, "db" | "clock">,
-  { links }: Chain,
-  pace: Pace,
-): Promise<ComparedCommit[]> {
-  const commits: ComparedCommit[] = [];
-  for (let from = 0; from < links.length; from += STEPS_AT_ONCE) {
-    const page = links.slice(from, from + STEPS_AT_ONCE);
-    const positions = page.map(({ position }) => position);
-    for (const commit of await commitsAt(db, positions)) {
-      commits.push({ ...commit, shown: payloadIn(commit, soundnessOf(commit)) });
-      await pace(commit.payload?.length ?? 0);
-    }
-    await clock.turn();
-  }
-  return commits;
+async function compared(ports: ChainPorts, chain: Chain): Promise<ComparedChain> {
+  const steps: ComparedStep[] = [];
+  const { verdict } = await judgeOpened(ports, chain, (step) =>
+    steps.push(comparedStep(step, chain.links[step.index]?.payloadBytes ?? 0)),
+  );
+  return { steps, verdict };
 }
+
+function comparedStep(step: Step, payloadBytes: number): ComparedStep {
+  const judged = {
+    id: step.id,
+    valid: step.fault === null,
+    ...(step.fault && { reason: step.fault.reason }),
+  };
+  if (step.kind === "unreadable")
+    return { ...NOTHING, ...judged, unreadable: true, payloadIs: step.id, payloadBytes };
+  const { commit, found } = step;
+  return {
+    ...judged,
+    model: commit.model,
+    provider: commit.provider,
+    eventType: eventTypeOf(commit),
+    payload: payloadIn(commit, found),
+    timestamp: commit.timestamp,
+    payloadIs: commit.payloadHash,
+    payloadBytes,
+  };
+}
+
+const NOTHING = { model: null, provider: null, eventType: null, payload: null, timestamp: null };
 
 function flagsOf({ a, b }: Pair) {
   const isBoth = a !== undefined && b !== undefined;
+  // Of a step that cannot be read nobody can say that it is like another one, nor by whom it was made.
+  const isRead = isBoth && !a.unreadable && !b.unreadable;
   return {
-    payloadChanged: isBoth && a.payloadHash !== b.payloadHash,
-    modelChanged: isBoth && a.model !== b.model,
-    providerChanged: isBoth && a.provider !== b.provider,
+    payloadChanged: isBoth && a.payloadIs !== b.payloadIs,
+    modelChanged: isRead && a.model !== b.model,
+    providerChanged: isRead && a.provider !== b.provider,
     onlyInA: b === undefined,
     onlyInB: a === undefined,
   };
 }
 
-const sideOf = (commit: ComparedCommit) => ({
-  id: commit.id,
-  model: commit.model,
-  provider: commit.provider,
-  eventType: eventTypeOf(commit),
-  payload: commit.shown,
-  timestamp: commit.timestamp,
-});
+const sideOf = ({ payloadIs: _, payloadBytes: __, ...shown }: ComparedStep) => shown;
 
-const modelsOf = (commits: readonly StoredCommit[]): string[] => [
-  ...new Set(commits.flatMap(({ model }) => model ?? [])),
+const modelsOf = (steps: readonly ComparedStep[]): string[] => [
+  ...new Set(steps.flatMap(({ model }) => model ?? [])),
 ];
 
 /** What a step put out: its `output`, or all of it where it names none. */
-function outputOf(commit: ComparedCommit | undefined): Answerable {
-  if (!commit?.shown) return null;
-  const payload = readExactJson(commit.shown.text);
+function outputOf(step: ComparedStep | undefined): Answerable {
+  if (!step?.payload) return null;
+  const payload = readExactJson(step.payload.text);
   const output = isExactObject(payload) ? payload.get("output") : undefined;
-  return output === undefined ? commit.shown : new RawJson(writeExactJson(output));
+  return output === undefined ? step.payload : new RawJson(writeExactJson(output));
 }

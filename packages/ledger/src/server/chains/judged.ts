@@ -21,7 +21,15 @@ export async function judgeChain(
   onStep: (step: Step, chain: Chain) => void = () => undefined,
 ): Promise<JudgedChain | undefined> {
   const chain = await openChain(ports, account, id);
-  if (!chain) return undefined;
+  return chain && judgeOpened(ports, chain, onStep);
+}
+
+/** The same of a chain that was opened before. */
+export async function judgeOpened(
+  ports: ChainPorts,
+  chain: Chain,
+  onStep: (step: Step, chain: Chain) => void,
+): Promise<JudgedChain> {
   const anchors = await anchorsOf(ports, chain);
   const verdict = createVerdict();
   for await (const { steps } of walkChain(ports, chain, anchors)) {

@@ -1,9 +1,9 @@
-import { DarkMatterError } from "@darkmatter/core";
 import { rootOf, type SignedCheckpoint, verifyNodeCheckpoint } from "@darkmatter/proof";
 import type { Read } from "@darkmatter/store";
 import { allCovering, latestCheckpoint, witnessSignatures } from "../../checkpoints/checkpoints.store.ts";
 import type { WitnessSignature } from "../../checkpoints/checkpoints.ts";
 import { readTail } from "../../commits/commits.store.ts";
+import { isDamage } from "../../damage.ts";
 import { keyOf } from "../log/log-keys.ts";
 import type { LedgerServerPorts } from "../ports.ts";
 import type { Anchor } from "./chain-step.ts";
@@ -52,7 +52,7 @@ export async function presentTree(read: Read): Promise<Anchor> {
     const { size, frontier } = await readTail(read);
     return { size, root: rootOf(frontier) };
   } catch (error) {
-    if (error instanceof DarkMatterError) return { size: 0, root: "" };
+    if (isDamage(error)) return { size: 0, root: "" };
     throw error;
   }
 }

@@ -14,7 +14,9 @@ export const CommitBody = z.looseObject({
   payload: z.looseObject({}).nullish().describe("what is committed; kept token by token"),
   context: z.unknown().optional().describe("older name: becomes the payload's `output`"),
   toAgentId: Text.nullish().describe("id, or a name only one agent of the account has; the caller without"),
-  parentId: Text.nullish().describe("the commit it follows, of the same account"),
+  parentId: Text.nullish().describe(
+    "the commit it follows, of the same account; this and the three below also as answers write them: `parent_id`",
+  ),
   traceId: Text.nullish(),
   branchKey: Text.nullish().describe("`main` without"),
   eventType: z

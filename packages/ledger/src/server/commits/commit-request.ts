@@ -1,4 +1,11 @@
-import { canon1OfText, type MemberText, readMemberTexts, sha256Hex } from "@darkmatter/core";
+import {
+  canon1OfText,
+  EXACT_DEPTH_MAX,
+  exactJsonError,
+  jsonDepth,
+  type MemberText,
+  sha256Hex,
+} from "@darkmatter/core";
 import type { RouteRequest } from "@darkmatter/surface";
 import { serverError } from "../errors.ts";
 import type { LedgerServerLimits } from "../ports.ts";
@@ -38,13 +45,17 @@ export interface SentClaims {
   readonly isStrict: boolean;
 }
 
-/** `POST /api/commit`, read (ledger.md 3.1). */
-export interface CommitRequest {
-  readonly payload: SentPayload;
+/** For whom a commit is, and what it belongs to. */
+export interface SentPlace {
   readonly to: string | undefined;
-  readonly parentId: string | undefined;
   readonly trace: string | undefined;
   readonly branch: string | undefined;
+}
+
+/** `POST /api/commit`, read (ledger.md 3.1). */
+export interface CommitRequest extends SentPlace {
+  readonly payload: SentPayload;
+  readonly parentId: string | undefined;
   readonly event: string | undefined;
   readonly agent: SentAgent;
   readonly claims: SentClaims;
@@ -55,17 +66,18 @@ export interface CommitRequest {
 export type PayloadLimits = Pick<LedgerServerLimits, "payloadBytes" | "payloadValues">;
 
 /** @throws the codes of ledger.md 2.1, too_many_values, payload_required, payload_too_large, invalid_request */
-export function readCommitRequest(request: RouteRequest, limits: PayloadLimits): CommitRequest {
+export function readCommitRequest(
+  request: Pick<RouteRequest, "body" | "headers" | "path">,
+  limits: PayloadLimits,
+): CommitRequest {
   const { members, canon1 } = bodyMembers(request, limits.payloadValues);
   const payload = payloadOf(members, limits.payloadBytes);
   if (!payload) throw serverError("payload_required");
   return {
     payload,
-    to: lineOf(members, "toAgentId"),
-    parentId: lineOf(members, "parentId"),
-    trace: lineOf(members, "traceId"),
-    branch: lineOf(members, "branchKey"),
-    event: lineOf(members, "eventType", LABEL_CHARACTERS_MAX),
+    ...placeOf(members),
+    parentId: lineOf(members, ["parentId", "parent_id"]),
+    event: lineOf(members, ["eventType", "event_type"], LABEL_CHARACTERS_MAX),
     agent: agentOf(members),
     claims: {
       payloadHash: lineOf(members, ["payload_hash", "clientPayloadHash"], PROOF_CHARACTERS_MAX),
@@ -87,19 +99,44 @@ export function readCommitRequest(request: RouteRequest, limits: PayloadLimits):
 export function payloadOf(members: Members, payloadBytesMax: number): SentPayload | undefined {
   const payload = memberOf(members, "payload");
   const context = memberOf(members, "context");
-  if (!payload && !context) return undefined;
-  const text = payload?.text ?? `{"output":${context?.text}}`;
-  // Read anew where it is no object, to be refused as such, and where the `output` around it adds a level.
-  const isObject = payload?.canon1.startsWith("{");
-  const canon1 = payload ? (isObject ? payload.canon1 : readMemberTexts(text).canon1) : canon1OfText(text);
-  if (Buffer.byteLength(canon1) > payloadBytesMax) throw serverError("payload_too_large");
-  return { text, hash: sha256Hex(canon1) };
+  const sent = payload ? objectPayload(payload) : context && outputPayload(context);
+  if (!sent) return undefined;
+  if (Buffer.byteLength(sent.canon1) > payloadBytesMax) throw serverError("payload_too_large");
+  return { text: sent.text, hash: sha256Hex(sent.canon1) };
+}
+
+function objectPayload(payload: MemberText): MemberText {
+  if (!payload.canon1.startsWith("{"))
+    throw exactJsonError("not_an_object", "`payload` is JSON, but not an object.");
+  return payload;
+}
+
+function outputPayload(context: MemberText): MemberText {
+  const text = `{"output":${context.text}}`;
+  const canon1 = `{"output":${context.canon1}}`;
+  // Read anew only to be refused as any reading refuses it: reading is what takes time.
+  return { text, canon1: jsonDepth(canon1) > EXACT_DEPTH_MAX ? canon1OfText(text) : canon1 };
+}
+
+/** Answers write these names otherwise: one that was taken from there must not be passed over. */
+export function placeOf(members: Members): SentPlace {
+  return {
+    to: lineOf(members, ["toAgentId", "to_agent_id"]),
+    trace: lineOf(members, ["traceId", "trace_id"]),
+    branch: lineOf(members, ["branchKey", "branch_key"]),
+  };
 }
 
 export function agentOf(members: Members): SentAgent {
   const agent = objectOf(members, "agent");
-  const inside: Members = agent ? readMemberTexts(agent.text).members : new Map();
-  const [role, provider, model] = ["role", "provider", "model"].map((name) => lineOf(inside, name) ?? null);
+  // What else an agent holds may be large; the platform reads it in a fraction of the time.
+  const inside: Record<string, unknown> = agent ? JSON.parse(agent.canon1) : {};
+  const [role, provider, model] = ["role", "provider", "model"].map((name) => {
+    const value = Object.hasOwn(inside, name) ? inside[name] : null;
+    // No line is made of what is no text, whatever it is.
+    const canon1 = typeof value === "string" || value === null ? JSON.stringify(value) : "false";
+    return lineOf(new Map([[name, { text: canon1, canon1 }]]), name) ?? null;
+  });
   return { role: role ?? null, provider: provider ?? null, model: model ?? null };
 }
 

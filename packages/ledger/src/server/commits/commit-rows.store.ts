@@ -83,9 +83,11 @@ const isTextOrNull = (value: unknown) => value === null || typeof value === "str
 /** A commit as it is used. @throws LEDGER_DAMAGED for a row that no commit was written as */
 export function commitOfRow(row: CommitRow): StoredCommit {
   const hashes = [row.payload_hash, row.chain_hash, row.integrity_hash, row.leaf, row.log_root];
+  const parents = [row.parent_chain_hash, row.parent_integrity_hash].filter((hash) => hash !== null);
   const claims = claimsOf(row.claims);
   const isTime = Number.isSafeInteger(row.accepted_ms) && Math.abs(row.accepted_ms) <= TIME_MAX;
-  const isReadable = hashes.every((hash) => hash instanceof Uint8Array) && textsOf(row).every(isTextOrNull);
+  const isReadable =
+    [...hashes, ...parents].every((hash) => hash instanceof Uint8Array) && textsOf(row).every(isTextOrNull);
   if (!claims || !isTime || !isReadable)
     throw ledgerError("LEDGER_DAMAGED", `The commit at position ${row.position} is unreadable.`);
   return {

@@ -4,17 +4,15 @@ import type { Ways } from "../callers.ts";
 import { answer } from "../json-text.ts";
 import { createPace } from "../pace.ts";
 import type { LedgerServerPorts } from "../ports.ts";
-import { type Appender, KEPT_MS } from "./append.ts";
+import { KEPT_MS } from "./append.ts";
 import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
 import { CommitBody, tooLarge } from "./commit-contract.ts";
 import { readCommitRequest } from "./commit-request.ts";
-import { createCommits } from "./commits.ts";
-import { forkRoute } from "./forks.routes.ts";
+import type { Commits } from "./commits.ts";
 import { forgetRequests } from "./idempotency.store.ts";
 import { auditing } from "./refusals.ts";
 
-export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: Appender): Route[] {
-  const commits = createCommits(ports, appender);
+export function commitRoutes(ports: LedgerServerPorts, ways: Ways, commits: Commits): Route[] {
   const { limits } = ports.config;
   const pace = createPace(ports);
   return [
@@ -67,7 +65,6 @@ export function commitRoutes(ports: LedgerServerPorts, ways: Ways, appender: App
           return answer(200, { ...commits.shown(committed), verify_public: wanted.isShared });
         }),
     }),
-    forkRoute(ports, ways, commits),
   ];
 }
 

@@ -214,19 +214,6 @@ export async function commitOfAccount(
   return commit;
 }
 
-/** The positions of a commit's chain, root first, found by the stored links; as far as they lead. */
-export async function chainPositions(read: Read, tip: number): Promise<number[]> {
-  const rows = await read.all<{ position: number }>(
-    `WITH RECURSIVE chain (position, parent) AS (
-       SELECT position, parent FROM ledger_commits WHERE position = ?
-       UNION ALL
-       SELECT c.position, c.parent FROM ledger_commits c JOIN chain ON c.position = chain.parent
-     ) SELECT position FROM chain ORDER BY position`,
-    tip,
-  );
-  return rows.map(({ position }) => position);
-}
-
 /** Placeholders of one statement at most. */
 const AT_ONCE = 256;
 

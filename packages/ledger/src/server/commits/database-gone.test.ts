@@ -32,7 +32,7 @@ test("while PostgreSQL is gone commits are refused; once it is back nothing ackn
     503,
     expect.objectContaining({
       error: expect.any(String),
-      code: "DATABASE_UNREACHABLE",
+      code: "database_unreachable",
       request_id: expect.any(String),
     }),
   ]);

@@ -1,5 +1,5 @@
-import { DarkMatterError } from "@darkmatter/core";
 import type { Read } from "@darkmatter/store";
+import { isDamage } from "../../damage.ts";
 import type { StoredCommit } from "./commit.ts";
 import { commitsAt } from "./commits.store.ts";
 
@@ -26,8 +26,7 @@ async function commitsOrNone(read: Read, positions: readonly number[]): Promise<
   try {
     return await commitsAt(read, positions);
   } catch (error) {
-    // LEDGER_DAMAGED for columns that hold something else, SyntaxError for claims that are no JSON any more.
-    if (error instanceof DarkMatterError || error instanceof SyntaxError) return undefined;
+    if (isDamage(error)) return undefined;
     throw error;
   }
 }

@@ -1,10 +1,9 @@
 import { runningSha256 } from "@darkmatter/core";
 import { prefixed } from "@darkmatter/proof";
 import type { Answer } from "@darkmatter/surface";
-import { ledgerError } from "../../errors.ts";
 import { millisecondsTime } from "../../times.ts";
 import { readStanding } from "../chains/assurance.ts";
-import type { ReadableStep, Step } from "../chains/chain-step.ts";
+import type { ReadableStep } from "../chains/chain-step.ts";
 import { anchorsOf, type Chain, openChain, walkChain } from "../chains/chains.ts";
 import { checkpointFault } from "../chains/judged.ts";
 import { createVerdict } from "../chains/verdict.ts";
@@ -12,6 +11,7 @@ import { type PassportSurroundings, stepPassport } from "../chains/views.ts";
 import { type Answerable, jsonText } from "../json-text.ts";
 import { type ExportPorts, type ExportWishes, newExportId } from "./export.ts";
 import { bodyOf, commaed } from "./long-answer.ts";
+import { readableOf } from "./whole.ts";
 
 const README = [
   "A chain of commits, from its first to the one it was asked for.",
@@ -23,7 +23,7 @@ const README = [
 
 /**
  * A chain for people to read, with what it takes to recompute scheme 1 (ledger.md 3.5); `undefined` for any id that is
- * not this account's. @throws LEDGER_DAMAGED for a commit that can no longer be read
+ * not this account's. @throws chain_unreadable
  */
 export async function bundleOf(
   ports: ExportPorts,
@@ -34,7 +34,7 @@ export async function bundleOf(
   const anchors = await anchorsOf(ports, chain);
   const facts = createFacts();
   for await (const { steps } of walkChain(ports, chain, anchors))
-    for (const step of steps) facts.add(readable(step));
+    for (const step of steps) facts.add(readableOf(step, ports));
   const nowMs = Math.floor(ports.clock.now());
   const around = { baseUrl: ports.config.baseUrl, nowMs, standing: await readStanding(ports.db) };
   const begun = {
@@ -75,16 +75,10 @@ async function* pieces(
   yield `]},"chain":[`;
   const texts = (async function* () {
     for await (const { steps } of walkChain(ports, chain, anchors))
-      yield steps.map((step) => jsonText(shown(readable(step), around)));
+      yield steps.map((step) => jsonText(shown(readableOf(step, ports), around)));
   })();
   yield* commaed(texts);
   yield "]}";
-}
-
-function readable(step: Step): ReadableStep {
-  if (step.kind === "unreadable")
-    throw ledgerError("LEDGER_DAMAGED", `The commit ${step.id} can no longer be read.`);
-  return step;
 }
 
 function shown(step: ReadableStep, around: PassportSurroundings): Answerable {

@@ -1,10 +1,9 @@
 import { DarkMatterError, type Random, reasonOf, runningSha256, toHex } from "@darkmatter/core";
 import { exportChainHash, PHASES, prefixed, spkiPem } from "@darkmatter/proof";
 import type { Answer } from "@darkmatter/surface";
-import { ledgerError } from "../../errors.ts";
 import { millisecondsTime } from "../../times.ts";
 import type { LogStanding } from "../chains/assurance.ts";
-import type { ReadableStep, Step } from "../chains/chain-step.ts";
+import type { ReadableStep } from "../chains/chain-step.ts";
 import {
   anchorsOf,
   type Chain,
@@ -23,6 +22,7 @@ import type { LedgerServerPorts } from "../ports.ts";
 import { canonicalText } from "./canonical-text.ts";
 import { flatMembers, planOwnTree } from "./export-step.ts";
 import { bodyOf, commaed, WHOLE_CHARACTERS_MAX } from "./long-answer.ts";
+import { provenBy, readableOf } from "./whole.ts";
 
 export type ExportPorts = ChainPorts & Pick<LedgerServerPorts, "random" | "config" | "report">;
 
@@ -59,7 +59,7 @@ const EXPORT_ID_RANDOM_BYTES = 4;
 /**
  * A chain as a file that anyone can check (ledger.md 3.5, docs/proof.md sections 3 and 4), in canon-1; `undefined` for
  * any id that is not this account's. A long one is written twice, the first time for its hash: none is too long for it.
- * @throws LEDGER_DAMAGED for a commit that can no longer be read
+ * @throws chain_unreadable
  */
 export async function exportOf(
   ports: ExportPorts,
@@ -78,17 +78,28 @@ export async function exportOf(
     if (characters <= WHOLE_CHARACTERS_MAX) kept.push(piece);
     else kept.length = 0;
   }
-  const member = `"export_hash":${JSON.stringify(prefixed(hash.hex()))},`;
-  if (characters > WHOLE_CHARACTERS_MAX) return bodyOf(placed(pieces(sources), member));
-  return kept.map((piece) => (piece === HASH_PLACE ? member : piece)).join("");
+  const found = hash.hex();
+  if (characters > WHOLE_CHARACTERS_MAX) return bodyOf(placed(pieces(sources), found));
+  return kept.map((piece) => (piece === HASH_PLACE ? hashMember(found) : piece)).join("");
 }
 
 /** Where the hash of all the rest stands. */
 const HASH_PLACE = Symbol("export_hash");
 type Piece = string | typeof HASH_PLACE;
 
-async function* placed(file: AsyncGenerator<Piece>, member: string): AsyncGenerator<string> {
-  for await (const piece of file) yield piece === HASH_PLACE ? member : piece;
+const hashMember = (hash: string) => `"export_hash":${JSON.stringify(prefixed(hash))},`;
+
+/** The file with its hash in it. It never ends where it is not the one that was hashed: payloads may be pruned meanwhile. */
+async function* placed(file: AsyncGenerator<Piece>, hash: string): AsyncGenerator<string> {
+  const written = runningSha256();
+  let last = "";
+  for await (const piece of file) {
+    if (piece !== HASH_PLACE) written.update(piece);
+    yield last;
+    last = piece === HASH_PLACE ? hashMember(hash) : piece;
+  }
+  if (written.hex() !== hash) throw new Error("A chain changed while its export was written: it has no end.");
+  yield last;
 }
 
 async function sourcesOf(
@@ -163,7 +174,7 @@ async function* passports(sources: Sources, onStep: (step: ReadableStep) => void
   for await (const { steps } of walk(sources)) {
     const texts: string[] = [];
     for (const step of steps) {
-      const readable = readableOf(step);
+      const readable = readableOf(step, sources.ports);
       onStep(readable);
       const text = canonicalText(stepPassport(readable, sources.around));
       texts.push(text);
@@ -179,8 +190,9 @@ async function* commits(sources: Sources): AsyncGenerator<string[]> {
   for await (const { steps, tree } of walk(sources)) {
     const texts: string[] = [];
     for (const step of steps) {
-      const readable = readableOf(step);
-      const flat = await flatMembers(readable, tree.readNode, covering, around.baseUrl);
+      const readable = readableOf(step, ports);
+      const members = flatMembers(readable, tree.readNode, covering, around.baseUrl);
+      const flat = await provenBy(readable, ports, members);
       const passport = stepPassport(readable, around);
       const text = canonicalText({ ...passport, ...flat });
       texts.push(text);
@@ -188,12 +200,6 @@ async function* commits(sources: Sources): AsyncGenerator<string[]> {
     }
     yield texts;
   }
-}
-
-function readableOf(step: Step): ReadableStep {
-  if (step.kind === "unreadable")
-    throw ledgerError("LEDGER_DAMAGED", `The commit ${step.id} can no longer be read.`);
-  return step;
 }
 
 /** What the steps say of the file as a whole. */

@@ -13,7 +13,11 @@ export function exportRoutes(ports: LedgerServerPorts, ways: Ways, signLog: Sign
     { name: "a chain", params: { id: "{ctx}" }, status: 200 },
     { name: "no such commit", params: { id: "ctx_1_000000000000" }, status: 404 },
   ];
-  const answers = (says: string) => ({ 200: { says }, 404: { says: "this account has no such commit" } });
+  const answers = (says: string) => ({
+    200: { says },
+    404: { says: "this account has no such commit" },
+    409: { says: "a step of the chain is damaged on this server: which one; nothing is given out" },
+  });
   return [
     ways.byEither({
       method: "GET",

@@ -7,7 +7,7 @@ import { memoryDatabase, tempFolder } from "@darkmatter/store/testing";
 import { expect, test } from "vitest";
 import { chainWorld, longChain } from "../../testing/server-chain-world.ts";
 import { exportText, serverExportSuite, verify } from "../../testing/server-export-suite.ts";
-import { testServer } from "../../testing/test-server.ts";
+import { type TestAgent, type TestServer, testServer } from "../../testing/test-server.ts";
 import { ledgerServerMigrations } from "../schema.ts";
 import { WHOLE_CHARACTERS_MAX } from "./long-answer.ts";
 
@@ -138,22 +138,42 @@ test("a chain of many pages verifies, is listed in full and exported piece by pi
   const { chain, verification } = bundled.json as { chain: Json[]; verification: { steps: Json[] } };
   expect([chain.length, verification.steps.length]).toEqual([300, 300]);
 
-  const request = {
-    method: "GET",
-    query: "",
-    headers: { authorization: `Bearer ${ana.key}` },
-    body: new Uint8Array(),
-  };
-  const answer = await server.server.handler({
-    ...request,
-    path: `/api/export/${tip}`,
-    remote: { address: "127.0.0.1", loopback: true },
-    signal: new AbortController().signal,
-  });
   const pieces: Uint8Array[] = [];
-  for await (const piece of answer.body as AsyncIterable<Uint8Array>) pieces.push(piece);
+  for await (const piece of await begunExport(server, ana, tip)) pieces.push(piece);
   const text = Buffer.concat(pieces).toString("utf8");
   expect(text.length).toBeGreaterThan(WHOLE_CHARACTERS_MAX);
   expect(pieces.length).toBeGreaterThan(3);
   expect((await verifyBundle(text, verify)).verdict).toBe("verified");
+});
+
+/** The pieces of a long chain's export, the first of them made. */
+async function begunExport(server: TestServer, { key }: TestAgent, id: string) {
+  const { body } = await server.server.handler({
+    method: "GET",
+    query: "",
+    headers: { authorization: `Bearer ${key}` },
+    body: new Uint8Array(),
+    path: `/api/export/${id}`,
+    remote: { address: "127.0.0.1", loopback: true },
+    signal: new AbortController().signal,
+  });
+  return body as AsyncIterable<Uint8Array>;
+}
+
+test("an export whose payloads are pruned while it is written has no end", { timeout: 60_000 }, async () => {
+  await using server = await testServer();
+  const ana = await server.account();
+  const tip = (await longChain(server, ana, 300)).at(-1) ?? "";
+  const begun = await begunExport(server, ana, tip);
+  await server.db.write(async (tx) => {
+    await tx.run("INSERT INTO ledger_pruned (position, pruned_ms) VALUES (299, 1795255200000)");
+    await tx.run("DELETE FROM ledger_payloads WHERE position = 299");
+  });
+  let text = "";
+  const read = async () => {
+    for await (const piece of begun) text += Buffer.from(piece).toString("utf8");
+  };
+  await expect(read()).rejects.toThrow("changed while its export was written");
+  expect(text).toContain('"commits":[');
+  expect(text.endsWith("}")).toBe(false);
 });

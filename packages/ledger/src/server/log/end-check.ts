@@ -36,15 +36,31 @@ export async function checkEntries(
 ): Promise<{ readonly first: Problem | null; readonly walk: TreeWalk }> {
   const walk = new TreeWalk(await treeStart(read, from));
   const counter = new ProblemCounter();
-  const entries = await careful(() => entriesBetween(read, from, to));
-  if (entries === UNREADABLE) return { first: { kind: "unreadable", position: from, id: null }, walk };
-  const byPosition = new Map(entries.map((entry) => [entry.position, entry]));
+  const entryAt = await entriesByPosition(read, from, to);
   for (let position = from; position < to; position++) {
-    const entry = byPosition.get(position);
-    if (!entry) walk.skip();
-    counter.addCommit(entry ? entryProblems(walk, entry) : ["missing"], position, entry?.id ?? null);
+    const entry = entryAt.get(position);
+    if (entry === undefined || entry === UNREADABLE) {
+      walk.skip();
+      counter.addCommit([entry === UNREADABLE ? "unreadable" : "missing"], position, null);
+    } else counter.addCommit(entryProblems(walk, entry), position, entry.id);
   }
   return { first: counter.first, walk };
+}
+
+/** Reads a stretch at once, or one by one where that fails, so that the row is known that cannot be read. */
+async function entriesByPosition(read: Read, from: number, to: number) {
+  const found = new Map<number, LogEntry | typeof UNREADABLE>();
+  const whole = await careful(() => entriesBetween(read, from, to));
+  if (whole !== UNREADABLE) {
+    for (const entry of whole) found.set(entry.position, entry);
+    return found;
+  }
+  for (let position = from; position < to; position++) {
+    const one = await careful(() => entriesBetween(read, position, position + 1));
+    if (one === UNREADABLE) found.set(position, UNREADABLE);
+    else if (one[0]) found.set(position, one[0]);
+  }
+  return found;
 }
 
 /**

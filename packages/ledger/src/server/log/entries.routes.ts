@@ -1,5 +1,7 @@
 import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
+import type { Problem } from "../../fsck/report.ts";
+import { whileWaitedFor } from "../caller-gone.ts";
 import type { Ways } from "../callers.ts";
 import { serverError } from "../errors.ts";
 import { queryOf } from "../input.ts";
@@ -12,10 +14,13 @@ import { entryView, proofView } from "./log-views.ts";
 import type { ServerLog } from "./server-log.ts";
 
 const ProofQuery = z.object({ tree_size: Count.optional() });
+/** Each begins with what is stored before it, which the one before it has looked at. */
+const CHECKED_AT_ONCE = 256;
 const RangeQuery = z.object({ from: Count.optional(), to: Count.optional() });
 
 /** What the log holds of a commit, the proof of it, and whether a stretch of it is sound. */
-export function entryRoutes({ db }: LedgerServerPorts, ways: Ways, { log }: ServerLog): Route[] {
+export function entryRoutes(ports: LedgerServerPorts, ways: Ways, { log }: ServerLog): Route[] {
+  const { db } = ports;
   return [
     ways.byAnyone({
       method: "GET",
@@ -80,14 +85,14 @@ export function entryRoutes({ db }: LedgerServerPorts, ways: Ways, { log }: Serv
         },
         examples: [{ name: "from the beginning", query: { from: "0" }, status: 200 }],
       },
-      async handle({ search }) {
-        const query = queryOf(RangeQuery, search);
+      async handle(request) {
+        const query = queryOf(RangeQuery, request.search);
         const size = (await log.head(db))?.size ?? 0;
         const from = query.from ?? 0;
         const last = Math.min(query.to ?? size - 1, size - 1);
         if (from > 0 && from > last) throw serverError("invalid_request", `The log has ${size} entries.`);
         const end = Math.min(last + 1, from + ENTRIES_CHECKED_MAX);
-        const { first } = await checkEntries(db, from, end);
+        const first = await firstProblem(whileWaitedFor(ports, request), from, end);
         return answer(200, {
           consistent: first === null,
           broken_at: first?.position ?? null,
@@ -100,4 +105,19 @@ export function entryRoutes({ db }: LedgerServerPorts, ways: Ways, { log }: Serv
       },
     }),
   ];
+}
+
+/** What is wrong first between two positions; `null` where nothing is. Other work has its turn in between. */
+async function firstProblem(
+  { db, clock }: Pick<LedgerServerPorts, "db" | "clock">,
+  from: number,
+  end: number,
+): Promise<Problem | null> {
+  let first: Problem | null = null;
+  for (let at = from; at < end; at += CHECKED_AT_ONCE) {
+    const found = await checkEntries(db, at, Math.min(end, at + CHECKED_AT_ONCE));
+    first ??= found.first;
+    await clock.turn();
+  }
+  return first;
 }

@@ -26,6 +26,8 @@ export interface LedgerCheckOptions {
   /** The keys the log is signed with. */
   readonly keys: LogKeys;
   readonly verifier: Verifier;
+  /** Asks the engine for its file: a server does not start on one that is damaged. */
+  readonly isFileWhole?: (() => boolean) | undefined;
   /** Told now and then how many commits of how many were looked at. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -40,8 +42,8 @@ const CHECKPOINTS_AT_ONCE = 256;
 
 /**
  * Looks through a whole server's ledger: hashes of both schemes, links, leaves, every node of the tree, log roots, the
- * end's record, checkpoints with their signatures and witnesses, and payloads that belong to no commit. Changes
- * nothing, goes on after what it finds, and may run while the server appends.
+ * end's record, checkpoints with their signatures and witnesses, payloads that belong to no commit, and what the engine
+ * says of its file. Changes nothing, goes on after what it finds, and may run while the server appends.
  *
  * In the report `values` are the payloads that were hashed anew, `erased` those that were pruned.
  * @throws the signal's reason when aborted
@@ -94,6 +96,7 @@ class LedgerCheck {
     if (!isEnd(tail, walk)) counter.add(["tail"], null, null);
     const stray = await careful(() => countStrayPayloads(this.#read));
     if (stray !== 0) counter.add(["value"], null, null, stray === UNREADABLE ? 1 : stray);
+    if (this.#options.isFileWhole?.() === false) counter.add(["file"], null, null);
 
     return {
       isSound: counter.first === null,

@@ -1,11 +1,12 @@
 import { parseTime } from "@darkmatter/core";
 import type { Verifier } from "@darkmatter/identity";
 import { isNamedAfter, type SignedCheckpoint, verifyNodeCheckpoint } from "@darkmatter/proof";
-import type { Read } from "@darkmatter/store";
-import { allCovering } from "../../checkpoints/checkpoints.store.ts";
+import type { Read, Write } from "@darkmatter/store";
+import { allCovering, latestCheckpoint } from "../../checkpoints/checkpoints.store.ts";
+import { lockLog } from "../../log/append.ts";
 import type { FormerLogKey } from "../ports.ts";
 import { logError } from "./errors.ts";
-import { lastSizeByTag } from "./log.store.ts";
+import { insertLogKey, keysOfLog, lastSizeByTag } from "./log.store.ts";
 
 /** The keys a log is signed with: one now, others before. */
 export interface LogKeys {
@@ -44,6 +45,42 @@ export async function checkLogKeys(read: Read, keys: LogKeys, verifier: Verifier
     if (newest && !(await isOfLog(newest, keys, verifier)))
       throw logError("LOG_KEY_WRONG", wrongText(newest));
   }
+}
+
+/**
+ * Takes the log for the key it has now, under the lock of whoever signs: of two keys that come to a new log at once the
+ * second finds the first.
+ * @throws LOG_KEY_WRONG
+ */
+export async function takeLog(tx: Write, keys: LogKeys, nowMs: number): Promise<void> {
+  await lockLog(tx);
+  await requireOwnLog(tx, keys);
+  await insertLogKey(tx, keys.current, nowMs);
+}
+
+/** Whether every key that took this log is one of these, and the newest checkpoint is by one. @throws LOG_KEY_WRONG */
+export async function requireOwnLog(read: Read, keys: LogKeys): Promise<void> {
+  const known = new Set([keys.current, ...keys.former.map(({ publicKey }) => publicKey)]);
+  const stranger = (await keysOfLog(read)).find((key) => !known.has(key));
+  if (stranger !== undefined)
+    throw logError("LOG_KEY_WRONG", `This log is that of the key ${stranger}, not of ${keys.current}.`);
+  const newest = await latestCheckpoint(read);
+  if (newest && keyOf(newest, keys) === undefined) throw logError("LOG_KEY_WRONG", wrongText(newest));
+}
+
+/** What is known of a log without its key. */
+export interface SignedLog {
+  /** The key that took it last, 64 hex; `undefined` in a log that is older than this record of its keys. */
+  readonly publicKey: string | undefined;
+  /** When it was last signed; `undefined` before. */
+  readonly signedAt: string | undefined;
+}
+
+/** Whose log a database holds; `undefined` while it is nobody's. */
+export async function signedLog(read: Read): Promise<SignedLog | undefined> {
+  const publicKey = (await keysOfLog(read)).at(-1);
+  const signedAt = (await latestCheckpoint(read))?.timestamp;
+  return publicKey === undefined && signedAt === undefined ? undefined : { publicKey, signedAt };
 }
 
 function wrongText({ checkpoint_id, timestamp }: SignedCheckpoint): string {

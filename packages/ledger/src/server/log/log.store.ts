@@ -52,7 +52,27 @@ export const logMigrations: readonly Migration[] = [
        FOR EACH ROW EXECUTE FUNCTION ledger_checkpoints_grow()`,
     ],
   },
+  ...insertOnly(
+    "ledger-server/023-log-keys",
+    ["ledger_log_keys"],
+    ["CREATE TABLE ledger_log_keys (public_key TEXT PRIMARY KEY, since_ms BIGINT NOT NULL)"],
+  ),
 ];
+
+/** A key takes the log: from then on nobody signs it who does not know this key. */
+export async function insertLogKey(tx: Write, publicKey: string, sinceMs: number): Promise<void> {
+  await tx.run(
+    "INSERT INTO ledger_log_keys (public_key, since_ms) VALUES (?, ?) ON CONFLICT (public_key) DO NOTHING",
+    publicKey,
+    sinceMs,
+  );
+}
+
+/** Every key that took this log, 64 hex each, oldest first. */
+export async function keysOfLog(read: Read): Promise<string[]> {
+  const sql = "SELECT public_key FROM ledger_log_keys ORDER BY since_ms, public_key";
+  return (await read.all<{ public_key: string }>(sql)).map(({ public_key }) => public_key);
+}
 
 /** Of each key that signed checkpoints: the newest of them, named by its size. */
 export async function lastSizeByTag(read: Read): Promise<number[]> {

@@ -1,4 +1,4 @@
-import { MINUTE_MS, reasonOf, SECOND_MS } from "@darkmatter/core";
+import { DarkMatterError, MINUTE_MS, reasonOf, SECOND_MS } from "@darkmatter/core";
 import type { SignedCheckpoint } from "@darkmatter/proof";
 import type { Job } from "@darkmatter/surface";
 import { type Checkpoints, createCheckpoints } from "../../checkpoints/checkpoints.ts";
@@ -11,15 +11,19 @@ import type { LedgerServerPorts } from "../ports.ts";
 import type { AskedWitness } from "./ask-witness.ts";
 import { createAsking } from "./asking.ts";
 import { checkEnd } from "./end-check.ts";
-import { checkLogKeys, type LogKeys } from "./log-keys.ts";
+import { checkLogKeys, type LogKeys, requireOwnLog, takeLog } from "./log-keys.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { createPublication } from "./publication.ts";
+import { createRemembered } from "./remembered.ts";
 import { createKeepSignature, type KeepSignature } from "./witness-signatures.ts";
 
 /** ledger.md 2.10. The tree is also signed at a stop, and when somebody asks. */
 const CHECKPOINT_PERIOD_MS = 10 * MINUTE_MS;
 /** How often it is looked whether something is to be published, or witnesses to be asked: a few rows are read. */
 const FOLLOW_PERIOD_MS = 10 * SECOND_MS;
+
+/** The log is another key's by now, or was put back to before what its key signed. */
+const ENDING: ReadonlySet<string> = new Set(["LOG_KEY_WRONG", "LOG_OLDER", "LOG_DIFFERS"]);
 
 /** What a server's log says about itself, and who is told. */
 export interface ServerLog {
@@ -37,16 +41,22 @@ export interface ServerLog {
   /** Keeps a witness's signature if it is valid, and has it published. */
   readonly keepSignature: KeepSignature;
   readonly jobs: readonly Job[];
-  /** Tries the key, and looks at the end of the log. @throws LOG_KEY_BROKEN, LOG_KEY_WRONG, LEDGER_DAMAGED */
+  /**
+   * Tries the key, takes the log for it, and looks at the log's end and at what is remembered of it.
+   * @throws LOG_KEY_BROKEN, LOG_KEY_WRONG, LEDGER_DAMAGED, LOG_OLDER, LOG_DIFFERS, LOG_MEMORY_DAMAGED
+   */
   start(): Promise<void>;
+  /** Why this process may no longer sign, nor serve; resolves when that is found out, which is mostly never. */
+  readonly ended: Promise<DarkMatterError>;
   /** Signs the log as it is and publishes that; ends what is under way. */
   stop(): Promise<void>;
 }
 
 export function createServerLog(ports: LedgerServerPorts): ServerLog {
-  const { db, clock, logKey, formerLogKeys, verifier, report } = ports;
+  const { db, clock, logKey, formerLogKeys, verifier, logMemory: memory, report } = ports;
   const keys: LogKeys = { current: logKey.agentId, former: formerLogKeys };
   const log = createLog();
+  const remembered = createRemembered({ memory, keys, verifier }, log);
   const checkpoints = createCheckpoints({ clock, signer: logKey }, log);
   const publication = createPublication(ports, checkpoints, keys);
   const keepSignature = createKeepSignature(ports, publication.changed);
@@ -59,9 +69,48 @@ export function createServerLog(ports: LedgerServerPorts): ServerLog {
     keepSignature,
     stopping: stopping.signal,
   });
+  const ended = Promise.withResolvers<DarkMatterError>();
   let wasChecked = false;
 
+  /** An act that only the log's own server may do. What shows that this is not it ends its serving. */
+  async function asItsServer<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof DarkMatterError && ENDING.has(error.code) && wasChecked) {
+        wasChecked = false;
+        stopping.abort();
+        report("ledger.ended", { code: error.code, reason: error.message });
+        ended.resolve(error);
+      }
+      throw error;
+    }
+  }
+
+  async function remember(checkpoint: SignedCheckpoint | undefined): Promise<void> {
+    try {
+      if (checkpoint) await remembered.note(checkpoint);
+    } catch (error) {
+      // The checkpoint is signed; the next one is remembered again.
+      report("ledger.memory", { reason: reasonOf(error) });
+    }
+  }
+
+  async function sign(): Promise<SignedCheckpoint | undefined> {
+    const made = await asItsServer(() =>
+      db.write(async (tx) => {
+        await takeLog(tx, keys, Math.floor(clock.now()));
+        await remembered.requireIn(tx);
+        return checkpoints.make(tx);
+      }),
+    );
+    await remember(made);
+    return made;
+  }
+
   const follow = oneAtATime(async () => {
+    await asItsServer(() => requireOwnLog(db, keys));
+    await remember(await checkpoints.latest(db));
     await publication.catchUp();
     if (stopping.signal.aborted) return;
     await asking.poll();
@@ -73,7 +122,7 @@ export function createServerLog(ports: LedgerServerPorts): ServerLog {
 
   async function checkpointNow(): Promise<SignedCheckpoint | undefined> {
     const before = await checkpoints.latest(db);
-    const made = await db.write((tx) => checkpoints.make(tx));
+    const made = await sign();
     if (made && made.tree_size !== before?.tree_size) inBackground();
     return made;
   }
@@ -84,6 +133,7 @@ export function createServerLog(ports: LedgerServerPorts): ServerLog {
     keys,
     checkpointNow,
     keepSignature,
+    ended: ended.promise,
     jobs: [
       {
         name: "ledger.checkpoint",
@@ -104,12 +154,18 @@ export function createServerLog(ports: LedgerServerPorts): ServerLog {
 
     async start() {
       await tryLogKey({ signer: logKey, verifier });
+      await remembered.load();
       await checkLogKeys(db, keys, verifier);
       const problem = await db.write(async (tx) => {
         await holdTail(tx);
         return checkEnd(tx);
       });
       if (problem) throw ledgerError("LEDGER_DAMAGED", sentenceOf(problem));
+      await db.write(async (tx) => {
+        await remembered.requireIn(tx);
+        await takeLog(tx, keys, Math.floor(clock.now()));
+      });
+      await remember(await checkpoints.latest(db));
       wasChecked = true;
     },
 
@@ -117,7 +173,7 @@ export function createServerLog(ports: LedgerServerPorts): ServerLog {
       stopping.abort();
       if (!wasChecked) return;
       try {
-        await db.write((tx) => checkpoints.make(tx));
+        await sign();
         await follow();
       } catch (error) {
         // The log is whole without it; whatever is to be stopped still is.

@@ -81,8 +81,8 @@ const HEX = 16;
 const HASH_DIGITS = 9;
 
 /**
- * A gram that says whose a payload is, of characters for private use. A payload that holds it by itself is found a
- * little more often than it needs to be: what an index answers is looked at in any case.
+ * A gram that says whose a payload is, of characters for private use. It narrows an index's work and keeps nobody out:
+ * a payload of somebody else may hold it by itself.
  */
 export function accountGram(account: number): string {
   return mark(account, 0);

@@ -60,7 +60,7 @@ export interface Range {
   readonly limit: number;
 }
 
-/** The engine of a database: keeps which payloads hold which grams. It only says where to look. */
+/** The engine of a database: keeps which payloads hold which grams, and so says where to look. */
 export interface SearchEngine {
   /** It wants grams; the other one finds them by itself. */
   readonly takesGrams: boolean;
@@ -68,7 +68,10 @@ export interface SearchEngine {
   insert(tx: Write, document: SearchDocument): Promise<void>;
   /** Merges some of the parts that indexing left, which searches read one by one; whether there was anything to do. */
   readonly merge?: (tx: Write) => Promise<boolean>;
-  /** The first positions of an account's documents in a range that may match, oldest first. */
+  /**
+   * The first positions in a range whose documents may match, oldest first. All are the account's: nothing after it
+   * compares whose they are.
+   */
   find(read: Read, query: GramQuery, range: Range & { readonly account: number }): Promise<number[]>;
 }
 
@@ -154,7 +157,8 @@ const tsvector: SearchEngine = {
     );
   },
   async find(read, { all, or }, { account, from, before, limit }) {
-    // A payload may hold another account's mark. Found first, ordered then: else the planner may read the whole table in order for a query that finds little.
+    // A payload may hold another account's mark. Found first, ordered then: else the planner may read the whole table in
+    // order for a query that finds little.
     return positionsOf(
       await read.all(
         `WITH found AS MATERIALIZED (
@@ -204,21 +208,26 @@ const SMALL_PAYLOAD = `octet_length(y.payload) AS bytes,
   CASE WHEN octet_length(y.payload) <= ${SMALL_BYTES} THEN y.payload END AS payload`;
 
 export async function payloadsFrom(read: Read, from: number, limit: number): Promise<OwnedPayload[]> {
-  return read.all<OwnedPayload>(
+  const rows = await read.all<OwnedPayload>(
     `SELECT c.position, ${ATTRIBUTES}, ${SMALL_PAYLOAD}
      FROM ledger_commits c LEFT JOIN ledger_payloads y ON y.position = c.position
      WHERE c.position >= ? ORDER BY c.position LIMIT CAST(? AS BIGINT)`,
     from,
     limit,
   );
+  return rows.map(legible);
 }
+
+/** A payload that somebody put something else into, as SQLite allows, is as one that is gone. */
+const legible = <Row extends PlacedPayload>(row: Row): Row =>
+  row.payload === null || typeof row.payload === "string" ? row : { ...row, bytes: null, payload: null };
 
 export async function payloadAt(read: Read, position: number): Promise<string | undefined> {
   const row = await read.get<{ payload: string }>(
     "SELECT payload FROM ledger_payloads WHERE position = ?",
     position,
   );
-  return row?.payload;
+  return typeof row?.payload === "string" ? row.payload : undefined;
 }
 
 /** What a search narrows down to, in columns of a commit. Times in Unix ms: from the first, below the second. */
@@ -291,10 +300,11 @@ const NOWHERE = -1;
 /** The payloads of the given commits, whoever's they are; those that were pruned are left out. */
 export async function payloadsAt(read: Read, positions: readonly number[]): Promise<PlacedPayload[]> {
   const places = placesFor(positions);
-  return read.all<PlacedPayload>(
+  const rows = await read.all<PlacedPayload>(
     `SELECT y.position, ${SMALL_PAYLOAD} FROM ledger_payloads y WHERE y.position IN (${marks(places)})`,
     ...places,
   );
+  return rows.map(legible);
 }
 
 /** Bytes of the given commits' payloads; those that were pruned are left out. */

@@ -4,6 +4,7 @@ import type { Database } from "@darkmatter/store";
 import { createClientProofs } from "../chains/client-proofs.ts";
 import { findingsOf } from "../chains/findings.ts";
 import { readCommits } from "../commits/read-commits.ts";
+import { createPace } from "../pace.ts";
 import type { GramRarity } from "./gram-rarity.ts";
 import { accountGram, attributeGram, type GramQuery, gramsOf, wholeGram } from "./grams.ts";
 import {
@@ -122,11 +123,17 @@ export function createSearch({
     }
   }
 
-  async function isSound(position: number): Promise<boolean> {
-    const commit = (await readCommits(db, [position])).get(position);
-    return (
-      commit !== undefined && (await findingsOf(commit, createClientProofs(db, verifier))).status === "valid"
-    );
+  /** Tells which commits recomputing finds sound; others have their turn in between. */
+  function createSoundness(signal: AbortSignal) {
+    const pace = createPace({ clock });
+    const proofs = createClientProofs(db, verifier);
+    return async (position: number): Promise<boolean> => {
+      const commit = (await readCommits(db, [position])).get(position);
+      const found = commit && (await findingsOf(commit, proofs));
+      await pace(commit?.payload?.length ?? 0);
+      signal.throwIfAborted();
+      return found?.status === "valid";
+    };
   }
 
   /** Those of an account's commits that pass the filter. */
@@ -145,8 +152,10 @@ export function createSearch({
     const large: number[] = [];
     const found: number[] = [];
     // Payloads first: the index is mostly right about the filter, and a commit's row is dearer to read.
-    for (const { position, payload } of await payloadsAt(db, positions)) {
-      if (payload === null || needle.length > SHORT_NEEDLE) large.push(position);
+    const isLong = needle.length > SHORT_NEEDLE;
+    if (isLong) large.push(...positions);
+    for (const { position, payload } of isLong ? [] : await payloadsAt(db, positions)) {
+      if (payload === null) large.push(position);
       else if (searchedText(payload).includes(needle)) found.push(position);
     }
     const left = await passing(account, found, wishes);
@@ -158,6 +167,7 @@ export function createSearch({
   async function* matches(account: number, wishes: SearchWishes, size: number, signal: AbortSignal) {
     const needle = wishes.text ? folded(wishes.text) : undefined;
     const isIn = createFinder(needle ?? "");
+    const isSound = createSoundness(signal);
     for await (const page of candidates(account, wishes, size, needle)) {
       for (let from = 0; from < page.length; from += POSITIONS_AT_ONCE) {
         signal.throwIfAborted();

@@ -1,8 +1,8 @@
 import type { JsonObject } from "@darkmatter/core";
-import { type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { brief, numberOption, textOption } from "../context.ts";
 import { atServer } from "./at-server.ts";
-import { serverCommit } from "./naming.ts";
+import { namedCommit } from "./naming.ts";
 import { agreeToPublish, pageUrl, publish } from "./open.ts";
 
 const DAYS_MAX = 36_500;
@@ -11,9 +11,10 @@ export const fork = (input: CommandInput): Promise<ExitCode> =>
   atServer(input, async (at) => {
     const { client } = at;
     const { options } = input;
-    const source = await serverCommit(client, input.args.commit ?? "");
+    const commit = await namedCommit(client, input.args.commit ?? "");
+    const source = commit.id;
     const isOpened = options.open === true;
-    if (isOpened) await agreeToPublish(input, `the fork of ${source}`);
+    if (isOpened) await agreeToPublish(input, at, { commit, what: `the fork of ${source}` });
     const answer = await client.fork(source, {
       fromStep: numberOption(input, "from", Number.MAX_SAFE_INTEGER),
       suggestedModel: textOption(options.model),
@@ -40,18 +41,23 @@ export const fork = (input: CommandInput): Promise<ExitCode> =>
   });
 
 export const share = (input: CommandInput): Promise<ExitCode> =>
-  atServer(input, async ({ client }) => {
-    const answer = await client.share(await serverCommit(client, input.args.commit ?? ""), {
+  atServer(input, async (at) => {
+    const { client } = at;
+    const wishes = {
       label: textOption(input.options.label),
       expiresInDays: numberOption(input, "expires", DAYS_MAX),
-    });
+    };
+    const commit = await namedCommit(client, input.args.commit ?? "");
+    const warning = await agreeToPublish(input, at, { commit, isMeant: commit.byNumber === undefined });
+    const answer = await client.share(commit.id, wishes);
     const lines = [
       pageUrl(answer.shareUrl),
       `Whoever has this link sees the chain up to ${brief(answer.ctxId, 40)}${answer.expiresAt ? `, until ${brief(answer.expiresAt, 30)}` : ""}.`,
       `Take it back: darkmatter shares revoke ${brief(answer.shareId, 40)}`,
+      ...(warning === undefined ? [] : [warning]),
     ];
-    input.out.result(lines.join("\n"), answer as JsonObject);
-    return EXIT_OK;
+    input.out.result(lines.join("\n"), { ...(answer as JsonObject), ...(warning && { warning }) });
+    return warning === undefined ? EXIT_OK : EXIT_FAILURE;
   });
 
 export const listShares = (input: CommandInput): Promise<ExitCode> =>
@@ -81,14 +87,18 @@ export const open = (input: CommandInput): Promise<ExitCode> =>
     const named = input.args.what ?? "1";
     const { openBrowser } = await import("../../adapters/browser.ts");
     let url: string;
+    let warning: string | undefined;
     if (/^share_[0-9a-f]{16}$/.test(named)) {
       url = `${at.client.host}/chain/${named}`;
       if (!input.json) openBrowser(url);
     } else {
-      const commit = await serverCommit(at.client, named);
-      await agreeToPublish(input, commit);
-      url = await publish(input, at, commit);
+      const commit = await namedCommit(at.client, named);
+      warning = await agreeToPublish(input, at, { commit });
+      url = await publish(input, at, commit.id);
     }
-    input.out.result(url, { url });
-    return EXIT_OK;
+    input.out.result(warning === undefined ? url : `${url}\n${warning}`, {
+      url,
+      ...(warning && { warning }),
+    });
+    return warning === undefined ? EXIT_OK : EXIT_FAILURE;
   });

@@ -56,6 +56,7 @@ export async function withServer<T>(
   try {
     return await body({ client, settings, progress });
   } catch (error) {
-    throw input.signal.aborted ? clientError("STOPPED", undefined, error) : error;
+    if (!input.signal.aborted) throw error;
+    throw clientError(client.hasAskedToWrite() ? "STOPPED_WRITING" : "STOPPED", undefined, error);
   }
 }

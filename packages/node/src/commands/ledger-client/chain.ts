@@ -3,12 +3,15 @@ import type { JsonObject } from "@darkmatter/core";
 import { nodeFiles } from "@darkmatter/store";
 import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { nodeError } from "../../errors.ts";
-import type { Replayed, ReplayStep, Verified } from "../../ledger-client/answers.ts";
+import type { LineageStep, Replayed, ReplayStep, Verified } from "../../ledger-client/answers.ts";
 import { clientError } from "../../ledger-client/errors.ts";
 import { brief, numberOption, textOption } from "../context.ts";
 import { stepsText } from "../history-text.ts";
+import { requireFolder } from "../output-folder.ts";
+import { NOT_HASHED } from "../verify-text.ts";
 import type { AtServer } from "./at-server.ts";
-import { serverCommit } from "./naming.ts";
+import { brokenChainText, brokenMark, type Told, verifyHint, withoutPayload } from "./broken-text.ts";
+import { namedCommit, serverCommit } from "./naming.ts";
 import { agreeToPublish, publish } from "./open.ts";
 import { valueText } from "./passport-text.ts";
 
@@ -18,9 +21,10 @@ export async function replayAtServer(input: CommandInput, at: AtServer, named: s
   const { client } = at;
   const from = numberOption(input, "from", Number.MAX_SAFE_INTEGER) ?? 1;
   const isFull = input.options.full === true;
-  const id = await serverCommit(client, named);
+  const commit = await namedCommit(client, named);
+  const { id } = commit;
   const isOpened = input.options.open === true;
-  if (isOpened) await agreeToPublish(input, id);
+  if (isOpened) await agreeToPublish(input, at, { commit });
   at.progress("replaying");
   const answer = await whole(at, id, isFull ? "full" : "summary");
   const steps = answer.replay.filter(({ step }) => step >= from);
@@ -29,6 +33,7 @@ export async function replayAtServer(input: CommandInput, at: AtServer, named: s
     `${brief(answer.contextId, 40)}: ${stepsText(answer.totalSteps)}, ${answer.chainIntact ? "chain intact" : "CHAIN BROKEN"}`,
     ...lines,
     ...(steps.length === 0 ? [`It has no step ${from}.`] : []),
+    ...(answer.chainIntact ? [] : [verifyHint(id)]),
   ];
   const url = isOpened ? await publish(input, at, id) : undefined;
   input.out.result([...human, ...(url ? [url] : [])].join("\n"), {
@@ -55,16 +60,24 @@ async function whole({ client, progress }: AtServer, id: string, mode: string): 
 }
 
 function replayLine(step: ReplayStep): string {
-  const { id, eventType, createdBy, fork_point, integrity } = step;
+  const { id, eventType, createdBy, fork_point } = step;
   const model = step.model ?? createdBy?.model ?? "-";
   const fork = fork_point ? `  forked at ${brief(fork_point, 40)}` : "";
-  const broken = integrity?.chainValid === false ? "  ✗ not what its hashes say" : "";
   const event = brief(eventType, 24).padEnd(12);
-  return `${String(step.step).padStart(3)}  ${brief(id, 40)}  ${event}  ${brief(model, 30).padEnd(14)}  ${brief(createdBy?.agent_name ?? "", 40)}${fork}${broken}`.trimEnd();
+  return `${String(step.step).padStart(3)}  ${brief(id, 40)}  ${event}  ${brief(model, 30).padEnd(14)}  ${brief(createdBy?.agent_name ?? "", 40)}${fork}${brokenMark(toldOf(step))}`.trimEnd();
 }
 
-function outputLines({ payload }: ReplayStep): string[] {
-  if (payload === null || payload === undefined) return ["       (its payload is encrypted or was pruned)"];
+function toldOf({ integrity, payload_pruned_at }: ReplayStep): Told {
+  return {
+    isBroken: integrity?.chainValid === false || integrity?.verification_status === "broken",
+    reason: integrity?.verification_reason,
+    isPruned: typeof payload_pruned_at === "string",
+  };
+}
+
+function outputLines(step: ReplayStep): string[] {
+  const { payload } = step;
+  if (payload === null || payload === undefined) return [`       ${withoutPayload(toldOf(step))}`];
   const output = (payload as JsonObject).output;
   return [`       ${valueText(output ?? payload, VALUE_MAX)}`];
 }
@@ -77,13 +90,19 @@ export async function lineageAtServer(
   const answer = await client.lineage(await serverCommit(client, named));
   const isWhole =
     answer.integrityVerified !== false && answer.chain.every(({ chainValid }) => chainValid !== false);
-  const lines = answer.chain.map(
-    ({ id, eventType, integrityHash, chainValid }) =>
-      `${brief(id, 40)}  ${brief(eventType, 24).padEnd(12)}  sha256:${brief(integrityHash, 64)}${chainValid === false ? "  ✗ not what its hashes say" : ""}`,
-  );
-  const human = [...lines, `${stepsText(answer.chain.length)}, the last line the first of them`];
+  const human = [
+    ...answer.chain.map(lineageLine),
+    `${stepsText(answer.chain.length)}, the last line the first of them${isWhole ? "" : ": CHAIN BROKEN"}`,
+    ...(isWhole ? [] : [verifyHint(answer.contextId)]),
+  ];
   input.out.result(human.join("\n"), answer as JsonObject);
   return isWhole ? EXIT_OK : EXIT_FAILURE;
+}
+
+function lineageLine({ id, eventType, integrityHash, chainValid, reason }: LineageStep): string {
+  const hash = integrityHash ? `sha256:${brief(integrityHash, 64)}` : "-";
+  const mark = brokenMark({ isBroken: chainValid === false, reason });
+  return `${brief(id, 40)}  ${brief(eventType, 24).padEnd(12)}  ${hash}${mark}`;
 }
 
 export async function verifyAtServer(input: CommandInput, at: AtServer, named: string): Promise<ExitCode> {
@@ -98,11 +117,28 @@ export async function verifyAtServer(input: CommandInput, at: AtServer, named: s
   const human = [
     brief(verdict, 400),
     ...phases.map(({ status, name, detail }) => `${status}  ${name.padEnd(10)}  ${brief(detail, 200)}`),
-    `This is what ${at.client.host} says. To check without its word: darkmatter export ${answer.ctx_id} --server, then darkmatter verify FILE`,
+    ...(isWhole ? [NOT_HASHED] : []),
+    ...wayOn(answer, at.client.host),
   ];
   input.out.result(human.join("\n"), { verified: isWhole, ...(answer as JsonObject) });
   return isWhole ? EXIT_OK : EXIT_FAILURE;
 }
+
+function wayOn({ ctx_id, steps = [] }: Verified, host: string): string[] {
+  const unread = steps.filter(({ signature }) => signature === UNREADABLE).length;
+  if (unread === 0) {
+    return [
+      `This is what ${host} says. To check without its word: darkmatter export ${brief(ctx_id, 40)} --server, then darkmatter verify FILE`,
+    ];
+  }
+  return [
+    `${host} can no longer read ${stepsText(unread)} of it, and exports no chain that it cannot read. What was exported before still counts: darkmatter verify FILE`,
+    "Whoever runs the server finds all that is damaged with darkmatter ledger check, and puts its database back from a backup.",
+  ];
+}
+
+/** What a server says of the signature in a row that it can no longer read. */
+const UNREADABLE = "unreadable";
 
 interface Phase {
   readonly status: "PASS" | "FAIL" | "SKIP";
@@ -153,6 +189,7 @@ export async function exportAtServer(input: CommandInput, at: AtServer, named: s
     );
   }
   const output = textOption(options.output);
+  if (output !== undefined) await requireFolder(resolve(output));
   const isForced = options.force === true;
   if (output !== undefined && !isForced && (await nodeFiles.exists(resolve(output)))) {
     throw nodeError("FILE_EXISTS", `${resolve(output)} exists already.`);
@@ -165,29 +202,49 @@ export async function exportAtServer(input: CommandInput, at: AtServer, named: s
   const text = new TextDecoder().decode(bytes);
   if (isForced) await nodeFiles.replace(path, text);
   else if (!(await nodeFiles.create(path, text))) throw nodeError("FILE_EXISTS", `${path} exists already.`);
+  const fault = about.isIntact ? undefined : await faultOf(at, id);
   input.out.result(
     [
       path,
       `  ${stepsText(about.steps)}, ${Math.ceil(bytes.byteLength / 1000)} kB, from ${at.client.host}`,
       `  export hash  ${about.export_hash}`,
       `  tip          ${about.tip_hash}`,
-      "Anybody can check it: darkmatter verify FILE, or with code that is not ours: interop/verify.py FILE",
+      ...(fault === undefined
+        ? [
+            "Anybody can check it: darkmatter verify FILE, or with code that is not ours: interop/verify.py FILE",
+          ]
+        : [`${fault}. No check of this file will pass.`, verifyHint(id)]),
     ].join("\n"),
-    { file: path, server: at.client.host, ...about },
+    {
+      file: path,
+      server: at.client.host,
+      ...about.said,
+      chain_intact: about.isIntact,
+      ...(fault && { fault }),
+    },
   );
-  return EXIT_OK;
+  return about.isIntact ? EXIT_OK : EXIT_FAILURE;
+}
+
+/** What is wrong with a chain whose export says that something is. */
+async function faultOf({ client, progress }: AtServer, id: string): Promise<string> {
+  progress("asking what is wrong with the chain");
+  const found = await client.verify(id);
+  // Nothing, where it was put right since.
+  return brokenChainText(found.chain_intact ? { ctx_id: id } : found);
 }
 
 /** @throws SERVER_STRANGE */
 function aboutExport(bytes: Uint8Array, host: string) {
   try {
     const { export_hash, integrity, metadata } = JSON.parse(new TextDecoder().decode(bytes));
-    return {
+    const said = {
       commit: brief(metadata.ctx_id, 40),
       steps: Number(metadata.chain_length),
       export_hash: brief(export_hash, 80),
       tip_hash: brief(integrity.tip_hash, 80),
     };
+    return { ...said, said, isIntact: integrity.chain_intact === true };
   } catch (error) {
     throw clientError("SERVER_STRANGE", `${host} answers with something that is no export.`, error);
   }

@@ -1,11 +1,13 @@
 import type { JsonObject } from "@darkmatter/core";
-import { type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
+import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { nodeError } from "../../errors.ts";
-import type { Diffed, DiffStep } from "../../ledger-client/answers.ts";
+import type { Diffed, DiffSide, DiffStep } from "../../ledger-client/answers.ts";
 import type { LedgerClient } from "../../ledger-client/client.ts";
 import { clientError } from "../../ledger-client/errors.ts";
 import { brief, numberOption } from "../context.ts";
+import { stepsText } from "../history-text.ts";
 import { atServer } from "./at-server.ts";
+import { brokenChainText, brokenMark, verifyHint, withoutPayload } from "./broken-text.ts";
 import { serverCommit } from "./naming.ts";
 import { valueText } from "./passport-text.ts";
 
@@ -25,13 +27,31 @@ export const diff = (input: CommandInput): Promise<ExitCode> => {
     progress("comparing");
     const answer = await client.diff(first, second);
     const steps = answer.steps.filter(({ step }) => only === undefined || step === only);
+    if (steps.length === 0)
+      throw clientError("NO_STEP", `The longer chain has ${stepsText(answer.totalSteps)}.`);
     input.out.result(diffText({ ...answer, steps }, input, only !== undefined), {
       ...answer,
       steps,
     } as JsonObject);
-    return EXIT_OK;
+    return faultsOf(answer).length === 0 ? EXIT_OK : EXIT_FAILURE;
   });
 };
+
+/** Whose rows the server can no longer read: of them nothing was compared. */
+function unreadOf(steps: readonly DiffStep[]): string[] {
+  const sides = steps.flatMap(({ a, b }) => [a, b]);
+  return [...new Set(sides.flatMap((side) => (side?.unreadable ? [side.id] : [])))];
+}
+
+/** Per chain that does not verify: where, and why. What is shown of it was not committed so. */
+function faultsOf({ ctxIdA, ctxIdB, ...answer }: Diffed): string[] {
+  const a = { ctx_id: ctxIdA, broken_at: answer.brokenAtA, reason: answer.reasonA };
+  const b = { ctx_id: ctxIdB, broken_at: answer.brokenAtB, reason: answer.reasonB };
+  return [
+    ...(answer.chainIntactA === false ? [`A  ✗ ${brokenChainText(a)}`] : []),
+    ...(answer.chainIntactB === false ? [`B  ✗ ${brokenChainText(b)}`] : []),
+  ];
+}
 
 /** What the newest fork on a commit's chain was made of. @throws NO_FORK */
 async function sourceOf(client: LedgerClient, commit: string): Promise<string> {
@@ -45,16 +65,34 @@ function diffText(answer: Diffed, { options }: CommandInput, isOneStep: boolean)
   const { summary, changedSteps, unchangedSteps, identical, steps } = answer;
   const changed = steps.filter(isChanged);
   const [first] = changed;
-  const shown = (isOneStep ? steps : changed).flatMap((step) =>
-    stepLines(step, options.modelOnly === true, options.full === true ? VALUE_FULL : VALUE_BRIEF),
+  const faults = faultsOf(answer);
+  const shown = (isOneStep ? steps : steps.filter((step) => isChanged(step) || isMarked(step))).flatMap(
+    (step) => stepLines(step, options.modelOnly === true, options.full === true ? VALUE_FULL : VALUE_BRIEF),
   );
   return [
+    ...faults,
+    ...faults
+      .slice(0, 1)
+      .map(
+        () => "What is marked ✗ is what the server holds; it is not, or not certainly, what was committed.",
+      ),
     `A  ${brief(answer.ctxIdA, 40)}  ${modelsText(summary.modelsA)}`,
     `B  ${brief(answer.ctxIdB, 40)}  ${modelsText(summary.modelsB)}`,
     ...(answer.commonAncestor ? [`common up to ${brief(answer.commonAncestor, 40)}`] : []),
     `${changedSteps} changed, ${unchangedSteps} unchanged`,
-    identical ? "identical" : first && !isOneStep ? `first divergence: step ${first.step}` : "",
+    identical
+      ? faults.length === 0
+        ? "identical"
+        : "identical by what their hashes say"
+      : first && !isOneStep
+        ? `first divergence: step ${first.step}`
+        : "",
     ...shown,
+    ...unreadOf(steps).map((id) => `${brief(id, 40)} was not compared: the server can no longer read it.`),
+    ...new Set([
+      ...(answer.chainIntactA === false ? [verifyHint(answer.ctxIdA)] : []),
+      ...(answer.chainIntactB === false ? [verifyHint(answer.ctxIdB)] : []),
+    ]),
   ]
     .filter((line) => line !== "")
     .join("\n");
@@ -66,6 +104,8 @@ const modelsText = (models: readonly (string | null | undefined)[]) =>
 const isChanged = ({ diff: { payloadChanged, modelChanged, providerChanged, onlyInA, onlyInB } }: DiffStep) =>
   payloadChanged || modelChanged || Boolean(providerChanged || onlyInA || onlyInB);
 
+const isMarked = ({ a, b }: DiffStep) => a?.valid === false || b?.valid === false;
+
 function stepLines(
   { step, a, b, diff: changes }: DiffStep,
   isModelOnly: boolean,
@@ -76,14 +116,20 @@ function stepLines(
     ? [`model ${brief(a?.model ?? "-", 60)} → ${brief(b?.model ?? "-", 60)}`]
     : [];
   const what = [...(only ? [only] : model), ...(changes.payloadChanged && !only ? ["payload"] : [])];
-  const head = `step ${step}: ${what.join(", ") || "unchanged"}`;
-  if (isModelOnly || (!changes.payloadChanged && !only)) return [head];
-  const side = (sign: string, value: { readonly payload?: unknown } | null) =>
-    value === null ? [] : [`  ${sign} ${outputText(value.payload, valueMax)}`];
-  return [head, ...side("-", a), ...side("+", b)];
+  const marked = [...markOf("A", a), ...markOf("B", b)];
+  const head = [`step ${step}: ${what.join(", ") || "unchanged"}`, ...marked];
+  if (isModelOnly || (!changes.payloadChanged && !only && marked.length === 0)) return head;
+  const side = (sign: string, value: DiffSide | null) =>
+    value === null ? [] : [`  ${sign} ${outputText(value, valueMax)}`];
+  return [...head, ...side("-", a), ...side("+", b)];
 }
 
-function outputText(payload: unknown, max: number): string {
+const markOf = (name: string, side: DiffSide | null): string[] =>
+  side?.valid === false ? [`  ${name}${brokenMark({ isBroken: true, reason: side.reason })}`] : [];
+
+function outputText({ payload, valid, reason }: DiffSide, max: number): string {
   const output = typeof payload === "object" && payload !== null ? (payload as JsonObject).output : undefined;
-  return valueText(output ?? payload ?? "(encrypted or pruned)", max);
+  const shown = output ?? payload;
+  if (shown === undefined || shown === null) return withoutPayload({ isBroken: valid === false, reason });
+  return valueText(shown, max);
 }

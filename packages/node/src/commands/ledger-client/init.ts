@@ -3,7 +3,7 @@ import { nodeFiles } from "@darkmatter/store";
 import { type CommandInput, EXIT_FAILURE, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { askChoice, askText, isAsking } from "../../adapters/ask.ts";
 import { nodeError } from "../../errors.ts";
-import { appendedTo, ignoringDotEnv, readDotEnv, replacedIn } from "../../ledger-client/dot-env.ts";
+import { appendedTo, DOT_ENV, readDotEnv, replacedIn } from "../../ledger-client/dot-env.ts";
 import { clientError } from "../../ledger-client/errors.ts";
 import {
   hasApiKey,
@@ -14,14 +14,14 @@ import {
   serverSettings,
 } from "../../ledger-client/settings.ts";
 import { brief, textOption } from "../context.ts";
+import { requireFolder } from "../output-folder.ts";
 import { type AtServer, settingSources, withServer } from "./at-server.ts";
+import { ignoredFrom, writeIgnored } from "./git-ignore.ts";
 
 /** Where `darkmatter serve ledger` listens unless told otherwise. */
 const LOCAL_SERVER = "http://127.0.0.1:5002";
 const AGENT_NAME = /^[A-Za-z0-9 _.-]{1,100}$/;
 const OURS = ["DARKMATTER_API_KEY", "DARKMATTER_AGENT_ID"] as const;
-/** Anybody may read what git ignores. */
-const GITIGNORE_MODE = 0o644;
 
 type Placing = "append" | "replace";
 
@@ -33,11 +33,9 @@ export async function init(input: CommandInput): Promise<ExitCode> {
   const placing = await placingIn(input, sources.dotEnv);
   const email = account.apiKey === undefined ? await emailOf(input) : undefined;
   const agentName = await agentNameOf(input);
-  const files = { env: resolve(".env"), gitignore: resolve(".gitignore") };
-  await requireWritable(files.env);
-  // Before the key comes: no moment in which git would take it.
-  const ignored = ignoringDotEnv((await nodeFiles.read(files.gitignore)) ?? "");
-  if (ignored !== undefined) await nodeFiles.replace(files.gitignore, ignored, GITIGNORE_MODE);
+  const env = resolve(".env");
+  await requireWritable(env);
+  const ignored = await ignoredFrom(dirname(env), DOT_ENV);
   const made = await withServer(input, account, ({ client }) =>
     email === undefined
       ? client.registerAgent({ agentName })
@@ -48,17 +46,19 @@ export async function init(input: CommandInput): Promise<ExitCode> {
     DARKMATTER_AGENT_ID: oneLine(made.agentId),
     DARKMATTER_HOST: host,
   };
+  // Once there is a key, and before it is in a file: no moment in which git would take it.
+  await writeIgnored(ignored);
   const write = placing === "replace" ? replacedIn : appendedTo;
-  await nodeFiles.replace(files.env, write(sources.dotEnv, settings));
+  await nodeFiles.replace(env, write(sources.dotEnv, settings));
 
   const tested = input.options.test === false ? undefined : await tryOut(input, host, made.apiKey);
-  tell(input, { ...made, host }, files.env, ignored === undefined ? [] : [files.gitignore], tested);
+  tell(input, { ...made, host }, env, ignored === undefined ? [] : [ignored.path], tested);
   return tested === undefined || tested.error === undefined ? EXIT_OK : EXIT_FAILURE;
 }
 
 /**
  * Whose the agent is to be: with a key, the account of the agent in the folder of `--beside`; without one, a new account.
- * @throws KEY_UNSET, SERVER_UNSET, HOST_INSECURE, KEY_OF_ANOTHER
+ * @throws UNREADABLE_FILE, KEY_UNSET, SERVER_UNSET, HOST_INSECURE, KEY_OF_ANOTHER
  */
 async function accountMeant(input: CommandInput, sources: SettingSources): Promise<ServerSettings> {
   const folder = textOption(input.options.beside);
@@ -72,6 +72,7 @@ async function accountMeant(input: CommandInput, sources: SettingSources): Promi
       "--email makes an account, --beside an agent of one that is there: say one of them.",
     );
   const file = basename(folder) === ".env" ? resolve(folder) : resolve(folder, ".env");
+  await requireFolder(file);
   const dotEnv = (await nodeFiles.read(file)) ?? "";
   if (!hasApiKey(dotEnv, {})) throw clientError("KEY_UNSET", `There is no API key in ${file}.`);
   // Only the key that was named: the environment may say which server it is for, and nothing else.

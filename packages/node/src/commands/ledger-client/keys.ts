@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { JsonObject } from "@darkmatter/core";
 import { keyOfPem } from "@darkmatter/proof";
 import { nodeFiles } from "@darkmatter/store";
@@ -6,11 +6,14 @@ import { type CommandInput, EXIT_OK, type ExitCode } from "@darkmatter/surface";
 import { confirmed } from "../../adapters/confirm.ts";
 import { newKeyPair } from "../../adapters/key-pair.ts";
 import { logKeyPath, makeLogKey } from "../../adapters/log-key-file.ts";
+import { refuseLostKeyOf } from "../../adapters/lost-log-key.ts";
 import { homeFolder } from "../../adapters/passport-peek.ts";
 import { nodeError } from "../../errors.ts";
+import { PRIVATE_KEYS } from "../../ledger-client/dot-env.ts";
 import { clientError } from "../../ledger-client/errors.ts";
 import { brief, textOption } from "../context.ts";
 import { atServer } from "./at-server.ts";
+import { ignoredFrom, writeIgnored } from "./git-ignore.ts";
 
 const KEY_ID = /^[A-Za-z0-9._-]{1,100}$/;
 const PUBLIC_MODE = 0o644;
@@ -27,24 +30,28 @@ export async function generateKey(input: CommandInput): Promise<ExitCode> {
   const isForced = input.options.force === true;
   for (const path of isForced ? [] : [secret, open]) await refuseTaken(path);
   const pair = newKeyPair();
+  // Before the key is there: no moment in which git would take it.
+  const ignored = await ignoredFrom(dirname(secret), PRIVATE_KEYS);
+  await writeIgnored(ignored);
   // The public half last: where it is, the other one is, too.
   await place(secret, pair.privatePem, 0o600, isForced);
   await place(open, pair.publicPem, PUBLIC_MODE, isForced);
   const lines = [
-    `${secret}  (readable by you alone; whoever has it signs in your name: keep it out of git)`,
+    `${secret}  (readable by you alone; whoever has it signs in your name)`,
     open,
+    ...(ignored === undefined ? [] : [`${ignored.path}  (keeps ${PRIVATE_KEYS.line} out of git)`]),
     `Make it known to the server: darkmatter keys register ${name}`,
   ];
   input.out.result(lines.join("\n"), { key_id: name, private_key: secret, public_key: open });
   return EXIT_OK;
 }
 
-function generateLogKey(input: CommandInput): ExitCode {
+async function generateLogKey(input: CommandInput): Promise<ExitCode> {
   const given = textOption(input.options.output);
-  const file =
-    given === undefined
-      ? logKeyPath(homeFolder({ home: textOption(input.options.home) }, process.env))
-      : resolve(given);
+  const home = homeFolder({ home: textOption(input.options.home) }, process.env);
+  const file = given === undefined ? logKeyPath(home) : resolve(given);
+  // A key that is there is not lost: that it stays is said by who would make another.
+  if (file === logKeyPath(home) && !(await nodeFiles.exists(file))) await refuseLostKeyOf(home, file);
   const { agentId: publicKey } = makeLogKey(file);
   const lines = [
     `${file}  (readable by you alone)`,
@@ -120,6 +127,10 @@ export const listKeys = (input: CommandInput): Promise<ExitCode> =>
 export const revokeKey = (input: CommandInput): Promise<ExitCode> =>
   atServer(input, async ({ client }) => {
     const keyId = input.args.key ?? "";
+    const { keys } = await client.signingKeys();
+    if (!keys.some(({ key_id }) => key_id === keyId)) {
+      throw clientError("NOT_ON_SERVER", `${client.host} knows no signing key ${keyId} of this account.`);
+    }
     if (input.options.yes !== true) {
       input.out.line(
         `Nothing that ${keyId} signs from now on will be taken; the id can never be used again.`,

@@ -32,6 +32,7 @@ export const recentAtServer = (input: CommandInput, at: AtServer): Promise<ExitC
     query: {},
     limit: numberOption(input, "limit", LIST_MAX) ?? RECENT_DEFAULT,
     empty: "Nothing was committed yet in this account.",
+    isNumbered: true,
     hint: "Step by step: darkmatter replay NUMBER --server · as proof: darkmatter export NUMBER --server",
   });
 
@@ -53,6 +54,7 @@ export const search = (input: CommandInput): Promise<ExitCode> => {
       query,
       limit: numberOption(input, "limit", LIST_MAX) ?? LIST_DEFAULT,
       empty: "Nothing matches.",
+      isNumbered: false,
       hint: "Step by step: darkmatter replay COMMIT",
     }),
   );
@@ -72,13 +74,15 @@ interface Listing {
   readonly query: Readonly<Record<string, string | undefined>>;
   readonly limit: number;
   readonly empty: string;
+  /** Other commands take its numbers. */
+  readonly isNumbered: boolean;
   readonly hint: string;
 }
 
 async function list(
   input: CommandInput,
   { client }: AtServer,
-  { query, limit, empty, hint }: Listing,
+  { query, limit, empty, isNumbered, hint }: Listing,
 ): Promise<ExitCode> {
   const found: Passport[] = [];
   let total: number | undefined;
@@ -90,10 +94,10 @@ async function list(
     cursor = page.results.length === 0 ? undefined : (page.nextCursor ?? undefined);
   } while (cursor !== undefined && found.length < limit);
   const more = total !== undefined && total > found.length ? [`${found.length} of ${total} are shown.`] : [];
-  const lines = passportLines(found);
+  const lines = passportLines(found, { isNumbered });
   const human = found.length === 0 ? empty : [...lines, ...more, "", hint].join("\n");
   const commits = found.map((passport, at) => ({
-    index: at + 1,
+    ...(isNumbered && { index: at + 1 }),
     commit: passport.id,
     at: passport.created_at,
     trace: passport.trace_id ?? null,

@@ -126,11 +126,12 @@ const actingCommands: readonly Command[] = [
   },
   {
     name: "share",
-    summary: "publish a chain: whoever has the link sees it",
+    summary: "publish a chain: whoever has the link sees it; named by a number, this asks first",
     arguments: [SERVER_COMMIT],
     options: [
       { flags: "--label <text>", summary: "what is shown above it" },
       { flags: "--expires <days>", summary: "for so many days" },
+      YES,
       ...SERVER_OPTIONS,
     ],
     run: acting("share"),

@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolders } from "@darkmatter/store";
 import { witnessError } from "../errors.ts";
 import type { LinesFile } from "../lines-file.ts";
 
@@ -8,7 +9,7 @@ const FOLDER_MODE = 0o700;
 
 /** A file of the system, made when there is none. @throws what the system says */
 export async function openLinesFile(path: string): Promise<LinesFile> {
-  await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+  await makeFolders(dirname(path), FOLDER_MODE);
   const file = await open(path, "a+", FILE_MODE);
   await syncFolder(dirname(path));
   let size = (await file.stat()).size;

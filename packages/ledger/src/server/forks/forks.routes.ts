@@ -2,16 +2,14 @@ import type { Route } from "@darkmatter/surface";
 import { z } from "zod";
 import { whileWaitedFor } from "../caller-gone.ts";
 import type { KeyCaller, Ways } from "../callers.ts";
-import { serverError } from "../errors.ts";
+import { COMMIT_BODY_BYTES_MAX } from "../commits/commit-body.ts";
+import { SentAgentBody, tooLarge } from "../commits/commit-contract.ts";
+import type { Commits, Committed } from "../commits/commits.ts";
+import { auditing } from "../commits/refusals.ts";
 import { answer } from "../json-text.ts";
 import { createPace } from "../pace.ts";
 import type { LedgerServerPorts } from "../ports.ts";
-import { COMMIT_BODY_BYTES_MAX } from "./commit-body.ts";
-import { SentAgentBody, tooLarge } from "./commit-contract.ts";
-import { commitOfAccount } from "./commits.store.ts";
-import type { Commits, Committed } from "./commits.ts";
 import { BROKEN_SOURCE, type ForkRequest, forkDraft, forkedChain, readForkRequest } from "./forks.ts";
-import { auditing } from "./refusals.ts";
 
 const Text = z.string().max(200);
 const ForkBody = z.looseObject({
@@ -79,15 +77,13 @@ async function fork(
   by: KeyCaller,
   { id, wanted }: { readonly id: string; readonly wanted: ForkRequest },
 ) {
-  const { db, clock, random } = ports;
+  const { clock, random } = ports;
   const before = await commits.repeated(by, wanted.idempotency);
   if (before) return shown(commits, before);
-  const source = await commitOfAccount(db, by.account, id);
-  if (!source) throw serverError("not_found");
   const to = await commits.recipient(by, wanted.to);
-  const chain = await forkedChain(ports, source, wanted.from);
+  const chain = await forkedChain(ports, by.account, id, wanted.from);
   const nowMs = Math.floor(clock.now());
-  const draft = forkDraft(by, to, { source, chain, request: wanted }, { nowMs, random });
+  const draft = forkDraft(by, to, { chain, request: wanted }, { nowMs, random });
   const committed = await commits.append(by, draft, { ...wanted, isShared: false });
   return shown(commits, committed);
 }
