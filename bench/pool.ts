@@ -6,7 +6,7 @@ import { endChild, makeHome, startChild } from "./lib/home.ts";
 
 const SIZES = {
   whole: { rounds: 20, calls: 60, warmUp: 300 },
-  short: { rounds: 6, calls: 40, warmUp: 150 },
+  short: { rounds: 6, calls: 40, warmUp: 800 },
 };
 const CONSUMER = "ab".repeat(32);
 const BODY = JSON.stringify({ model: "m", messages: [{ role: "user", content: "hello" }] });

@@ -40,6 +40,6 @@ if (unknown.length > 0) {
 
 const figures = createFigures({ short });
 for (const [name, measure] of Object.entries(PARTS)) {
-  if (named.length === 0 || named.includes(name)) await measure(figures, { short });
+  if (named.length === 0 || named.includes(name)) await figures.part(() => measure(figures, { short }));
 }
 process.exit(figures.end());

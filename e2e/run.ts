@@ -2,6 +2,7 @@
 // verifiers beside each other. A suite that is named runs whole; without names, or with --short, those that take long
 // run a part: mutations 2,000 of 100,000 (or N), doctor and nat their first cases, society four of seven nodes, heal shorter sleeps, stranger fewer
 // lies. The last line is "N passed, N failed, N skipped".
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { runA2a } from "./a2a/a2a.ts";
 import { runAnchor } from "./anchor/anchor.ts";
@@ -52,8 +53,8 @@ if (!(mutations >= 1)) {
   console.error("--count is how many mutations to try: a whole number from 1");
   process.exit(2);
 }
-/** Suites at once; one that is named runs alone. */
-const SIDE_BY_SIDE = wanted.length > 0 ? 1 : 4;
+/** Suites at once, which wait a part of the time; one that is named runs alone. */
+const SIDE_BY_SIDE = wanted.length > 0 ? 1 : Math.min(availableParallelism() + 1, 4);
 /** Nothing here takes longer, whatever happens. */
 const WHOLE_MS = 900_000 + mutations * 60;
 
