@@ -8,9 +8,6 @@ const SIZES = {
   whole: { rounds: 20, calls: 60, warmUp: 300 },
   short: { rounds: 6, calls: 40, warmUp: 800 },
 };
-const OVERHEAD_MS = 2;
-/** As many calls as the overhead is like where a machine is left alone, and some. */
-const SLOW_CALLS = 6;
 const CONSUMER = "ab".repeat(32);
 const BODY = JSON.stringify({ model: "m", messages: [{ role: "user", content: "hello" }] });
 const JSON_TYPE = { "content-type": "application/json" };
@@ -45,9 +42,7 @@ export async function measurePool(figures: Figures, { short }: { readonly short:
   figures.add("pool.direct_ms", median(times.direct), "ms");
   figures.add("pool.proxied_ms", median(times.proxied), "ms");
   const overhead = median(times.proxied) - median(times.direct);
-  // A slow machine makes the call itself slow, too.
-  const most = short ? Math.max(OVERHEAD_MS, SLOW_CALLS * median(times.direct)) : OVERHEAD_MS;
-  figures.add("pool.proxy_overhead_ms", overhead, "ms", { most, noisy: true });
+  figures.add("pool.proxy_overhead_ms", overhead, "ms", { most: 2, noisy: true });
 
   const total = size.warmUp * 2 + size.rounds * size.calls * 2;
   const { calls } = JSON.parse(await client.post(`${api.url}/calls`, "")) as { calls: number };
