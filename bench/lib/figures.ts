@@ -9,11 +9,6 @@ export interface Must {
 /** Prints figures as `figure NAME VALUE UNIT` and counts those that reach what they must. */
 export interface Figures {
   add(name: string, value: number, unit: string, must?: Must): void;
-  /**
-   * Measures what belongs together. A short round that missed nothing but noisy figures measures it again, twice at most,
-   * and counts the last: a machine that was busy for a moment is not a program that became slow.
-   */
-  part(measure: () => Promise<void>): Promise<void>;
   /** A figure that cannot be had here. */
   skip(name: string, reason: string): void;
   /** Prints the count; the exit code. */
@@ -21,14 +16,11 @@ export interface Figures {
 }
 
 const SHORT_LENIENCE = 2;
-const AGAIN_MAX = 2;
 
 export function createFigures({ short }: { readonly short: boolean }): Figures {
   let passed = 0;
   let failed = 0;
   let skipped = 0;
-  /** Of those failed. */
-  let noisy = 0;
 
   return {
     add(name, value, unit, must) {
@@ -40,20 +32,8 @@ export function createFigures({ short }: { readonly short: boolean }): Figures {
       if (value >= least && value <= most) passed++;
       else {
         failed++;
-        if (must.noisy) noisy++;
         const wanted = must.least === undefined ? `at most ${most}` : `at least ${least}`;
         console.log(`FAILED ${name}: it must be ${wanted} ${unit}`);
-      }
-    },
-
-    async part(measure) {
-      const before = { passed, failed, skipped, noisy };
-      for (let more = short ? AGAIN_MAX : 0; ; more--) {
-        await measure();
-        const missed = failed - before.failed;
-        if (more === 0 || missed === 0 || missed > noisy - before.noisy) return;
-        console.log("measured again: the machine may have been busy");
-        ({ passed, failed, skipped, noisy } = before);
       }
     },
 
