@@ -156,6 +156,8 @@ function openForWriting(options: SqliteOptions, busyTimeoutMs: number): SqliteCo
     if (pageBytes !== undefined) connection.pragma(`page_size = ${pageBytes}`);
     connection.pragma("journal_mode = WAL");
     connection.pragma("synchronous = FULL");
+    // What a body that fails would undo is written here, for each body of a group: a file would cost more than the log.
+    connection.pragma("temp_store = MEMORY");
     connection.pragma("secure_delete = ON");
     connection.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     connection.pragma(`cache_size = -${CACHE_KIB}`);
