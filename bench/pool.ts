@@ -5,9 +5,11 @@ import { firstLine } from "./lib/first-line.ts";
 import { endChild, makeHome, startChild } from "./lib/home.ts";
 
 const SIZES = {
-  whole: { rounds: 20, calls: 60, warmUp: 300 },
-  short: { rounds: 6, calls: 40, warmUp: 800 },
+  whole: { rounds: 20, calls: 60 },
+  short: { rounds: 8, calls: 40 },
 };
+/** Calls before any is measured, some at a time: until a program's code is compiled and its log has its size. */
+const WARM_UP = { calls: 3000, inFlight: 4 };
 const CONSUMER = "ab".repeat(32);
 const BODY = JSON.stringify({ model: "m", messages: [{ role: "user", content: "hello" }] });
 const JSON_TYPE = { "content-type": "application/json" };
@@ -17,37 +19,55 @@ const JSON_TYPE = { "content-type": "application/json" };
  * over kept connections, API and node each a process. Counted: reading and writing the JSON and base 64 around it, the
  * path and header rules, and one durable commit (what it cost, with its entry in the ledger). The consumer's own node is
  * not counted: it reads and writes a second time what this consumer does.
+ *
+ * Beside it the least possible program between the two, which tells a slow machine from a slow pool: two more processes
+ * to wake and one commit to await cost what they cost there.
  */
 export async function measurePool(figures: Figures, { short }: { readonly short: boolean }): Promise<void> {
   const size = short ? SIZES.short : SIZES.whole;
   const apiScript = join(import.meta.dirname, "children", "api.ts");
+  const relayScript = join(import.meta.dirname, "children", "relay.ts");
   const apiChild = startChild(apiScript, [], { stdio: ["ignore", "pipe", "inherit"] });
   const api = await firstLine<{ url: string }>(apiChild);
   await using home = makeHome({});
   const { url } = await firstLine<{ url: string }>(
     home.start(["up", "--json"], ["ignore", "pipe", "inherit"]),
   );
+  const relayChild = startChild(relayScript, [join(home.folder, "relay.db"), api.url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const relay = await firstLine<{ url: string }>(relayChild);
   using client = openClient();
   const call = await openPool(client, url, api.url);
   const direct = () => client.post(`${api.url}/v1/chat`, BODY);
   const proxied = () => client.post(`${url}/__darkmatter__/pool_proxy`, call);
+  const relayed = () => client.post(relay.url, call);
 
-  for (let at = 0; at < size.warmUp; at++) await proxied();
-  for (let at = 0; at < size.warmUp; at++) await direct();
-  const times = { direct: [] as number[], proxied: [] as number[] };
+  const ways = [direct, relayed, proxied];
+  for (const way of ways) await warmUp(way);
+  const times = new Map(ways.map((way) => [way, [] as number[]]));
   for (let round = 0; round < size.rounds; round++) {
-    for (let at = 0; at < size.calls; at++) times.direct.push(await timed(direct));
-    for (let at = 0; at < size.calls; at++) times.proxied.push(await timed(proxied));
+    for (const way of round % 2 === 0 ? ways : ways.toReversed())
+      for (let at = 0; at < size.calls; at++) times.get(way)?.push(await timed(way));
   }
-  figures.add("pool.direct_ms", median(times.direct), "ms");
-  figures.add("pool.proxied_ms", median(times.proxied), "ms");
-  const overhead = median(times.proxied) - median(times.direct);
-  figures.add("pool.proxy_overhead_ms", overhead, "ms", { most: 2, noisy: true });
+  const p50 = (way: () => Promise<string>) => median(times.get(way) ?? []);
+  figures.add("pool.direct_ms", p50(direct), "ms");
+  figures.add("pool.relayed_ms", p50(relayed), "ms");
+  figures.add("pool.proxied_ms", p50(proxied), "ms");
+  const overhead = p50(proxied) - p50(direct);
+  figures.add("pool.proxy_overhead_ms", overhead, "ms", { most: 2, wholeOnly: true });
+  const ratio = overhead / (p50(relayed) - p50(direct));
+  figures.add("pool.overhead_vs_relay", ratio, "ratio", { most: 2.1, noisy: true });
 
-  const total = size.warmUp * 2 + size.rounds * size.calls * 2;
+  const total = ways.length * (WARM_UP.calls + size.rounds * size.calls);
   const { calls } = JSON.parse(await client.post(`${api.url}/calls`, "")) as { calls: number };
   figures.add("pool.calls_lost", total - calls, "calls", { most: 0 });
-  await endChild(apiChild);
+  await Promise.all([endChild(apiChild), endChild(relayChild)]);
+}
+
+async function warmUp(call: () => Promise<unknown>): Promise<void> {
+  for (let at = 0; at < WARM_UP.calls; at += WARM_UP.inFlight)
+    await Promise.all(Array.from({ length: WARM_UP.inFlight }, call));
 }
 
 async function timed(call: () => Promise<unknown>): Promise<number> {
