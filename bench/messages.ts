@@ -11,7 +11,7 @@ import { openSession } from "./lib/session.ts";
 const IN_FLIGHT = 64;
 const SIZES = {
   whole: { rounds: 12, messages: 3000, warmUp: 12_000, lone: 400 },
-  short: { rounds: 4, messages: 800, warmUp: 6000, lone: 100 },
+  short: { rounds: 8, messages: 800, warmUp: 6000, lone: 100 },
 };
 
 const SETTINGS = {
