@@ -22,10 +22,16 @@ export interface Placed {
   readonly logRoot: string;
   /** Roots of the subtrees that its leaf completes, for the commit's row. */
   readonly nodes: readonly string[];
+  /** Roots of the perfect subtrees that stood before it, largest first. */
+  readonly before: readonly string[];
+  readonly tail: Tail;
+}
+
+/** That a commit is in the log, which ends with it. Bare hex. */
+export interface PlaceProof {
   readonly treeRoot: string;
   /** From the leaf to `treeRoot`, in the tree of `position + 1` leaves. */
   readonly inclusion: readonly InclusionStep[];
-  readonly tail: Tail;
 }
 
 /**
@@ -46,12 +52,17 @@ export function placeInLog(before: Tail, entry: Entry): Placed {
     leaf,
     logRoot: tail.logRoot,
     nodes,
+    before: before.frontier,
     tail,
-    treeRoot: rootOf(tail.frontier),
-    // The newest leaf stands alone on the right: what it meets on its way up are the subtrees to its left.
-    inclusion: before.frontier.toReversed().map((hash) => ({ direction: "left", hash })),
   };
 }
+
+/** What is answered with a commit; a node's own ledger has no use for it. */
+export const proofOfPlace = ({ before, tail }: Pick<Placed, "before" | "tail">): PlaceProof => ({
+  treeRoot: rootOf(tail.frontier),
+  // The newest leaf stands alone on the right: what it meets on its way up are the subtrees to its left.
+  inclusion: before.toReversed().map((hash) => ({ direction: "left", hash })),
+});
 
 /** Makes transactions that say something about the log serial. A server appends meanwhile: it holds the tail itself. */
 export async function lockLog(tx: Write): Promise<void> {

@@ -1,6 +1,6 @@
 import { HOUR_MS, SECOND_MS } from "@darkmatter/core";
 import type { Read, Write } from "@darkmatter/store";
-import type { Placed } from "../../log/append.ts";
+import { type PlaceProof, proofOfPlace } from "../../log/append.ts";
 import { createLog } from "../../log/log.ts";
 import { type AgentIdentity, agentOfAccount } from "../agents/agents.store.ts";
 import { type KeyCaller, tooMany } from "../callers.ts";
@@ -26,7 +26,7 @@ import { noRecipient, tooManyBytes } from "./refusals.ts";
 /** A commit in the log, and what proves its place: the tree right after it. */
 export interface Committed {
   readonly commit: StoredCommit;
-  readonly proof: Pick<Placed, "treeRoot" | "inclusion">;
+  readonly proof: PlaceProof;
 }
 
 /** Committing, for whatever route asks for it. */
@@ -94,7 +94,7 @@ export function createCommits(ports: LedgerServerPorts, appender: Appender): Com
     const appended = await appender.append({ draft, idempotency: wish.idempotency, also });
     if (appended.kind === "conflict") throw serverError("idempotency_conflict");
     if (appended.kind === "repeated") return placedBefore(db, appended.position);
-    return { commit: storedOf(draft, appended.placed), proof: appended.placed };
+    return { commit: storedOf(draft, appended.placed), proof: proofOfPlace(appended.placed) };
   }
 
   async function countBytes({ agentId }: KeyCaller, bytes: number): Promise<void> {

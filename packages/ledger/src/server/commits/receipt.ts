@@ -1,5 +1,5 @@
 import { prefixed } from "@darkmatter/proof";
-import type { Placed } from "../../log/append.ts";
+import type { PlaceProof } from "../../log/append.ts";
 import { millisecondsTime, secondsTime } from "../../times.ts";
 import type { Answerable } from "../json-text.ts";
 import type { StoredCommit } from "./commit.ts";
@@ -7,7 +7,7 @@ import type { StoredCommit } from "./commit.ts";
 /** `_proof` and `_log` of a commit's answer: the log right after its append (ledger.md 2.10). */
 export function appendReceipt(
   { id, acceptedMs, timestamp, position, leaf, logRoot }: StoredCommit,
-  { treeRoot, inclusion }: Pick<Placed, "treeRoot" | "inclusion">,
+  { treeRoot, inclusion }: PlaceProof,
   baseUrl: string,
 ) {
   const pubkey_url = `${baseUrl}/api/log/pubkey`;
