@@ -1,10 +1,10 @@
-import { join } from "node:path";
 import { isoTime } from "@darkmatter/core";
 import { createSigner, peerUpdateText, type Signer, signText } from "@darkmatter/identity";
 import { createUndiciWire } from "@darkmatter/net";
-import { type Figures, median, quantile } from "./lib/figures.ts";
+import { startBare } from "./lib/bare.ts";
+import { type Figures, median, medianRatio, quantile } from "./lib/figures.ts";
 import { firstLine } from "./lib/first-line.ts";
-import { endChild, type Home, makeHome, startChild } from "./lib/home.ts";
+import { endChild, type Home, makeHome } from "./lib/home.ts";
 
 const REGISTERED = { whole: 10_000, short: 3000 };
 const IN_FLIGHT = 32;
@@ -30,9 +30,7 @@ export async function measureAnchor(figures: Figures, { short }: { readonly shor
   await endChild(filling.child);
 
   const server = await serve(home);
-  const bareScript = join(import.meta.dirname, "children", "api.ts");
-  const bareChild = startChild(bareScript, [], { stdio: ["ignore", "pipe", "inherit"] });
-  const bare = await firstLine<{ url: string }>(bareChild);
+  const bare = await startBare("api.ts");
   const agentAt = (at: number) => agents[(at * 7919) % registered] as Signer;
   const lookedUp = (at: number) => get(`${server.url}/__darkmatter__/peer_lookup/${agentAt(at).agentId}`);
   const answered = () => get(bare.url);
@@ -44,14 +42,15 @@ export async function measureAnchor(figures: Figures, { short }: { readonly shor
     lookups.push(await timed((at) => lookedUp(round * LOOKUPS + at), LOOKUPS));
     answers.push(await timed(answered, LOOKUPS));
   }
-  await Promise.all([endChild(server.child), endChild(bareChild)]);
+  await Promise.all([endChild(server.child), endChild(bare.child)]);
   await wire.close();
   const middle = (part: number) => median(lookups.map((tookMs) => quantile(tookMs, part)));
   figures.add("anchor.lookup_p50_ms", middle(0.5), "ms");
   figures.add("anchor.lookup_p99_ms", middle(0.99), "ms", { most: 5, wholeOnly: true });
   // What holds a machine up for some milliseconds holds up the least possible server, too.
-  const ratios = lookups.map((tookMs, at) => quantile(tookMs, 0.99) / quantile(answers[at] ?? [], 0.99));
-  figures.add("anchor.lookup_p99_vs_bare", median(ratios), "ratio", { most: 2, noisy: true });
+  const p99s = (rounds: readonly number[][]) => rounds.map((tookMs) => quantile(tookMs, 0.99));
+  const ratio = medianRatio(p99s(lookups), p99s(answers));
+  figures.add("anchor.lookup_p99_vs_bare", ratio, "ratio", { most: 2, noisy: true });
 }
 
 async function timed(call: (at: number) => Promise<void>, calls: number): Promise<number[]> {

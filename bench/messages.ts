@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { startBare } from "./lib/bare.ts";
 import { type Figures, median } from "./lib/figures.ts";
 import { firstLine } from "./lib/first-line.ts";
-import { endChild, makeHome, startChild } from "./lib/home.ts";
+import { endChild, makeHome } from "./lib/home.ts";
 import { startLoad } from "./lib/load.ts";
 import { startReader } from "./lib/reader.ts";
 import { createRounds, type Rounds, type Side } from "./lib/rounds.ts";
@@ -32,13 +33,8 @@ export async function measureMessages(
   const node: Side = { url, pid: nodeChild.pid ?? 0, callbacks: true };
 
   const probePath = join(home.folder, "probe.db");
-  const probeScript = join(import.meta.dirname, "children", "probe.ts");
-  const probeChild = startChild(probeScript, [probePath], { stdio: ["ignore", "pipe", "inherit"] });
-  const probe: Side = {
-    ...(await firstLine<{ url: string }>(probeChild)),
-    pid: probeChild.pid ?? 0,
-    callbacks: false,
-  };
+  const { child: probeChild, ...bare } = await startBare("probe.ts", [probePath]);
+  const probe: Side = { ...bare, callbacks: false };
 
   await using load = await startLoad();
   await load.connect(node.url);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { residentBytes } from "./lib/cpu.ts";
-import { type Figures, median } from "./lib/figures.ts";
+import { type Figures, median, medianRatio } from "./lib/figures.ts";
 import { firstLine } from "./lib/first-line.ts";
 import { endChild, type Home, makeHome, startChild } from "./lib/home.ts";
 import { openSession } from "./lib/session.ts";
@@ -19,14 +19,14 @@ export async function measureStart(figures: Figures, { short }: { readonly short
   const first = await besideBare(times, () => firstAnswerMs(home));
   figures.add("start.bare_ms", median(first.bareMs), "ms");
   figures.add("start.first_answer_ms", median(first.tookMs), "ms", { most: 1000, wholeOnly: true });
-  figures.add("start.first_answer_vs_bare", median(first.ratios), "ratio", { most: 20, noisy: true });
+  figures.add("start.first_answer_vs_bare", medianRatio(first.tookMs, first.bareMs), "ratio", { most: 25 });
 
   const owner = home.start(["up", "--json"], ["ignore", "pipe", "inherit"]);
   await firstLine(owner);
   await firstAnswerMs(home);
   const attached = await besideBare(times, () => firstAnswerMs(home));
   figures.add("start.attach_ms", median(attached.tookMs), "ms", { most: 250, wholeOnly: true });
-  figures.add("start.attach_vs_bare", median(attached.ratios), "ratio", { most: 5, noisy: true });
+  figures.add("start.attach_vs_bare", medianRatio(attached.tookMs, attached.bareMs), "ratio", { most: 6 });
 
   await sleep(IDLE_AFTER_MS);
   const bytes = owner.pid === undefined ? undefined : residentBytes(owner.pid);
@@ -42,7 +42,7 @@ async function besideBare(times: number, startMs: () => Promise<number>) {
     bareMs.push(await bareStartMs());
     tookMs.push(await startMs());
   }
-  return { bareMs, tookMs, ratios: tookMs.map((ms, at) => ms / (bareMs[at] ?? Number.NaN)) };
+  return { bareMs, tookMs };
 }
 
 /** Milliseconds from starting this Node to its first line. */

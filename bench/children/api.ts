@@ -1,6 +1,6 @@
 // The least possible API, for calls to it by a pool and without.
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { serveBare } from "../lib/bare-program.ts";
 
 const ANSWER = JSON.stringify({ choices: [{ message: { content: "hello to you" } }] });
 let calls = 0;
@@ -14,6 +14,4 @@ const server = createServer((request, response) => {
   });
 });
 server.keepAliveTimeout = 60_000;
-server.listen(0, "127.0.0.1", () => {
-  console.log(JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
-});
+serveBare(server);

@@ -2,9 +2,8 @@
 // insert with the group commit a node uses. What a node adds to this is its price.
 import { createPublicKey, type KeyObject, verify as verifyInline } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
+import { openBare, serveBare } from "../lib/bare-program.ts";
 
 interface Message {
   readonly message_id: string;
@@ -22,10 +21,7 @@ const verifyOnThread = promisify(verifyInline);
 const keys = new Map<string, KeyObject>();
 let checking = 0;
 
-const db = new DatabaseSync(path);
-db.exec("PRAGMA journal_mode = WAL");
-db.exec("PRAGMA synchronous = FULL");
-db.exec("PRAGMA wal_autocheckpoint = 8000");
+const db = openBare(path);
 db.exec("CREATE TABLE messages (id TEXT PRIMARY KEY, body TEXT NOT NULL)");
 const begin = db.prepare("BEGIN IMMEDIATE");
 const commit = db.prepare("COMMIT");
@@ -92,6 +88,4 @@ const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) =
   });
 });
 
-server.listen(0, "127.0.0.1", () => {
-  console.log(JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
-});
+serveBare(server);

@@ -1,9 +1,8 @@
 // The least a program can do to call an API for somebody who pays: node:http, JSON, a request over a kept connection,
 // base64, and one commit of what is left and what was called. What a pool adds to this is its price.
 import { Agent, createServer, type IncomingMessage, request as requestOf } from "node:http";
-import type { AddressInfo } from "node:net";
-import { DatabaseSync } from "node:sqlite";
 import { text } from "node:stream/consumers";
+import { openBare, serveBare } from "../lib/bare-program.ts";
 
 interface Call {
   readonly access_token: string;
@@ -16,10 +15,7 @@ interface Call {
 const [path, apiUrl] = process.argv.slice(2);
 if (path === undefined || apiUrl === undefined) throw new Error("usage: relay.ts DATABASE API");
 
-const db = new DatabaseSync(path);
-db.exec("PRAGMA journal_mode = WAL");
-db.exec("PRAGMA synchronous = FULL");
-db.exec("PRAGMA wal_autocheckpoint = 8000");
+const db = openBare(path);
 db.exec("CREATE TABLE tokens (id TEXT PRIMARY KEY, balance INTEGER NOT NULL)");
 db.exec("CREATE TABLE calls (id INTEGER PRIMARY KEY, token TEXT NOT NULL, cost INTEGER NOT NULL)");
 const begin = db.prepare("BEGIN IMMEDIATE");
@@ -69,6 +65,4 @@ const server = createServer({ keepAliveTimeout: 120_000 }, async (request, respo
   response.end(answer);
 });
 
-server.listen(0, "127.0.0.1", () => {
-  console.log(JSON.stringify({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
-});
+serveBare(server);

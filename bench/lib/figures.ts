@@ -60,6 +60,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 || low === undefined ? high : (low + high) / 2;
 }
 
+/** The middle of the ratios of what was measured in turns: what holds a machine up meets both of a pair. */
+export const medianRatio = (of: readonly number[], to: readonly number[]): number =>
+  median(of.map((value, at) => value / (to[at] ?? Number.NaN)));
+
 /** Below which a share of what was measured lies: 0.99 for the p99. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((one, other) => one - other);
