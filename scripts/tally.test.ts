@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readSkips, readTally, tallyLine, unlistedSkips } from "./tally.ts";
+import { readFailures, readSkips, readTally, tallyLine, unlistedSkips } from "./tally.ts";
 
 test("a count is read back as it was printed", () => {
   for (const tally of [
@@ -20,6 +20,17 @@ test("skips are found with their reasons", () => {
     "store on PostgreSQL: no server",
     "b: c",
   ]);
+});
+
+test("what failed is found by its lines, whoever prints them", () => {
+  const output = "ok     a\nFAILED b: too late\n  FAILED c\nSURVIVED d: e\nNOT FAILED\n1 passed, 3 failed\n";
+  expect(readFailures(output)).toEqual(["FAILED b: too late", "FAILED c", "SURVIVED d: e"]);
+});
+
+test("a runner that names nothing is told of by its last lines, and a long list is cut", () => {
+  expect(readFailures("one\n\nlost: two\n0 passed, 1 failed\n")).toEqual(["one", "lost: two"]);
+  const many = Array.from({ length: 23 }, (_, at) => `FAILED ${at}`);
+  expect(readFailures(many.join("\n"))).toEqual([...many.slice(0, 20), "and 3 more"]);
 });
 
 test("a skip is listed by its text, a star standing for anything", () => {

@@ -27,6 +27,20 @@ export function readSkips(output: string): string[] {
   return [...output.matchAll(/^\s*skip (.+)$/gm)].map(([, text]) => (text ?? "").trim());
 }
 
+const FAILURES_SHOWN = 20;
+const FAILURE_LENGTH_MAX = 400;
+/** Where a runner names nothing that failed, what it said last is the best there is. */
+const LAST_LINES = 8;
+
+/** What a runner's output says of what failed: the lines that say so, or else those it ended with. */
+export function readFailures(output: string): string[] {
+  const lines = output.split("\n").map((line) => line.trim());
+  const named = lines.filter((line) => /^(FAILED|SURVIVED|NOT TRIED)\s/.test(line));
+  const shown = named.length > 0 ? named : lines.filter((line) => line !== "").slice(-LAST_LINES - 1, -1);
+  const more = shown.length > FAILURES_SHOWN ? [`and ${shown.length - FAILURES_SHOWN} more`] : [];
+  return [...shown.slice(0, FAILURES_SHOWN).map((line) => line.slice(0, FAILURE_LENGTH_MAX)), ...more];
+}
+
 /**
  * The skips that a list does not name. A list holds one skip a line, `*` standing for any text; empty lines
  * and lines that begin with # say nothing.

@@ -1,10 +1,10 @@
 // npm test [-- names]: the checks, the tests, and a short round of every runner. The last line is
-// "N passed, N failed"; each skip stands above it with its reason.
+// "N passed, N failed"; what failed, and each skip with its reason, stand above it.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { run } from "./run.ts";
-import { readSkips, readTally, tallyLine, unlistedSkips } from "./tally.ts";
+import { readFailures, readSkips, readTally, tallyLine, unlistedSkips } from "./tally.ts";
 
 interface Runner {
   readonly name: string;
@@ -63,7 +63,8 @@ async function runOne({ name, args, countsAsOne }: Runner, env: NodeJS.ProcessEn
   const failed = tally.failed === 0 && !ok ? 1 : tally.failed;
   const skips = readSkips(output).map((skip) => `${name}: ${skip}`);
   for (let i = skips.length; i < tally.skipped; i++) skips.push(`${name}: skipped without a word`);
-  return { name, passed: tally.passed, failed, skips, seconds: Math.round(ms / 1000) };
+  const failures = failed > 0 ? readFailures(output).map((failure) => `${name}: ${failure}`) : [];
+  return { name, passed: tally.passed, failed, failures, skips, seconds: Math.round(ms / 1000) };
 }
 
 const wanted = process.argv.slice(2);
@@ -99,6 +100,7 @@ for (const result of results) {
   console.log(`${result.failed > 0 ? "FAILED" : "ok    "} ${name}: ${line}, ${seconds} s`);
 }
 for (const skip of skips) console.log(`skip ${skip}`);
+for (const failure of results.flatMap(({ failures }) => failures)) console.log(failure);
 if (process.env.CI === "true") {
   for (const skip of unlistedSkips(skips, readFileSync(SKIP_LIST, "utf8"))) {
     failed++;
