@@ -10,7 +10,9 @@ export interface Checks {
   readonly skipped: number;
 }
 
-const DEADLINE_MS = 15_000;
+/** These two tell what hangs from what is slow; what has to be quick says so itself. */
+const DEADLINE_MS = 30_000;
+const UNTIL_MS = 10_000;
 const REASON_LENGTH_MAX = 1200;
 
 export function createChecks(print: (line: string) => void = console.log): Checks {
@@ -62,7 +64,7 @@ export async function within<T>(timeoutMs: number, promise: Promise<T>): Promise
 export async function until<T>(
   what: string,
   ask: () => Promise<T> | T,
-  timeoutMs = 5000,
+  timeoutMs = UNTIL_MS,
 ): Promise<NonNullable<T>> {
   const end = performance.now() + timeoutMs;
   for (;;) {

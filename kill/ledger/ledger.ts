@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { seededRandom } from "@darkmatter/core/testing";
 import type { Figures } from "../../bench/lib/figures.ts";
-import { within } from "../../e2e/checks.ts";
+import { until, within } from "../../e2e/checks.ts";
 import type { KillPlan } from "../talk.ts";
 import { type Acknowledged, type Clients, startClients } from "./clients.ts";
 import { ENGINES, type Engine, type Servers, startServers } from "./servers.ts";
 
 const MOMENT_MS = 700;
 const READY_WITHIN_MS = 30_000;
-/** Starting again takes most of a cycle; what is answered in between must be more than a trickle. */
+/** Starting again takes most of a cycle; what is answered in between must be more than a trickle, and is waited for. */
 const COMMITS_A_CYCLE = 20;
 const PROGRESS_EVERY = 10;
 /** Of all kills, so many must hit commits under way. */
@@ -31,6 +31,8 @@ async function killEngine(engine: Engine, { cycles, seed }: KillPlan, figures: F
     const momentMs = random.integer(MOMENT_MS);
     await within(READY_WITHIN_MS, servers.ready());
     await sleep(momentMs);
+    const enough = () => clients.acknowledged.size >= cycle * COMMITS_A_CYCLE;
+    await until(`${engine}: commits before kill ${cycle}`, enough, READY_WITHIN_MS);
     if (clients.pending > 0) hits++;
     await servers.kill(victim);
     if (cycle % PROGRESS_EVERY === 0)
