@@ -5,7 +5,7 @@ const TEST_TIMEOUT_MS = 20_000;
 
 export default defineConfig({
   test: {
-    include: ["packages/*/src/**/*.test.ts", "scripts/**/*.test.ts", "sim/**/*.test.ts"],
+    include: ["packages/*/src/**/*.test.ts", "scripts/**/*.test.ts", "sim/**/*.test.ts", "e2e/*.test.ts"],
     // Processes, since some tests listen to signals and change directory; shared between files, since none
     // keeps state in a module.
     pool: "forks",

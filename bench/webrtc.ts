@@ -21,8 +21,8 @@ export async function measureWebRtc(figures: Figures, { short }: { readonly shor
   using network = createNetwork();
   const bridge = await network.bridge("bridge");
   const machines = [await network.machine("one"), await network.machine("other")] as const;
-  network.plug(machines[0], bridge, "eth0", "10.40.0.1/24");
-  network.plug(machines[1], bridge, "eth0", "10.40.0.2/24");
+  await network.plug(machines[0], bridge, "eth0", "10.40.0.1/24");
+  await network.plug(machines[1], bridge, "eth0", "10.40.0.2/24");
   await using other = peer(machines[1], "answer", `${PORT}`);
   await other.hear();
   const sizes = JSON.stringify(short ? SIZES.short : SIZES.whole);

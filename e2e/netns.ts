@@ -1,8 +1,9 @@
 // Linux network namespaces: machines, switches and NAT boxes of a small world of their own. Each namespace lives as
 // long as the process that holds it, and that ends with this one, however this one ends: the kernel cleans up.
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { within } from "./checks.ts";
+import { runProgram } from "./run-program.ts";
 
 const START_MS = 30_000;
 const RUN_MS = 30_000;
@@ -35,7 +36,7 @@ export interface Machine {
   /** Put before a command, it runs inside. */
   readonly enter: readonly string[];
   /** Runs a shell script inside, to its end; what it printed. */
-  run(script: string): string;
+  run(script: string): Promise<string>;
 }
 
 export interface NatOptions {
@@ -55,9 +56,9 @@ export interface Network extends Disposable {
   /** A switch that machines are plugged into. */
   bridge(name: string): Promise<Machine>;
   /** Plugs a machine into a switch by a cable: `plug(ana, lan, "eth0", "10.0.0.1/24")`. */
-  plug(machine: Machine, bridge: Machine, link: string, address: string, gateway?: string): void;
+  plug(machine: Machine, bridge: Machine, link: string, address: string, gateway?: string): Promise<void>;
   /** Takes the cable away, and the address with it. */
-  unplug(machine: Machine, link: string): void;
+  unplug(machine: Machine, link: string): Promise<void>;
   /** A NAT box: what lies behind it reaches the rest under its outer address. */
   nat(name: string, options: NatOptions): Promise<Machine>;
 }
@@ -89,13 +90,14 @@ export function createNetwork(): Network {
     root ??= holder.pid as number;
     const user = way.includes("--user") ? ["--user", "--preserve-credentials"] : [];
     const enter = ["nsenter", "--target", `${holder.pid}`, ...user, "--net"];
-    const run = (script: string) => {
+    const run = async (script: string) => {
       const [nsenter = "", ...more] = enter;
-      return String(
-        execFileSync(nsenter, [...more, "sh", "-ec", script], { env: ENV, timeout: RUN_MS, stdio: "pipe" }),
-      );
+      const args = [...more, "sh", "-ec", script];
+      const { status, stdout, stderr } = await runProgram(nsenter, args, { env: ENV, timeoutMs: RUN_MS });
+      if (status !== 0) throw new Error(`${name}: ${script}: ${stderr || status}`);
+      return stdout;
     };
-    run("ip link set lo up");
+    await run("ip link set lo up");
     return { name, enter, run };
   }
 
@@ -105,26 +107,28 @@ export function createNetwork(): Network {
     async bridge(name) {
       const bridge = await hold(name);
       // Multicast reaches everybody at once, as in a cheap switch.
-      bridge.run("ip link add br0 type bridge mcast_snooping 0 && ip link set br0 up");
+      await bridge.run("ip link add br0 type bridge mcast_snooping 0 && ip link set br0 up");
       return bridge;
     },
 
-    plug(machine, bridge, link, address, gateway) {
+    async plug(machine, bridge, link, address, gateway) {
       const port = `port${++cables}`;
-      bridge.run(`ip link add ${port} type veth peer name ${link} netns ${pidOf(machine)}
+      await bridge.run(`ip link add ${port} type veth peer name ${link} netns ${pidOf(machine)}
         ip link set ${port} master br0 up`);
-      machine.run(`ip addr add ${address} dev ${link} && ip link set ${link} up
+      await machine.run(`ip addr add ${address} dev ${link} && ip link set ${link} up
         ${gateway ? `ip route replace default via ${gateway}` : ""}
         for n in $(seq 100); do ip -br link show dev ${link} | grep -q UP && break; sleep 0.02; done`);
     },
 
-    unplug: (machine, link) => void machine.run(`ip link del ${link}`),
+    async unplug(machine, link) {
+      await machine.run(`ip link del ${link}`);
+    },
 
     async nat(name, { inside, insideAddress, outside, outsideAddress, ports }) {
       const box = await hold(name);
-      network.plug(box, inside, "in0", insideAddress);
-      network.plug(box, outside, "out0", outsideAddress);
-      box.run(`echo 1 >/proc/sys/net/ipv4/ip_forward\nnft -f - <<'END'\n${rules(ports)}\nEND`);
+      await network.plug(box, inside, "in0", insideAddress);
+      await network.plug(box, outside, "out0", outsideAddress);
+      await box.run(`echo 1 >/proc/sys/net/ipv4/ip_forward\nnft -f - <<'END'\n${rules(ports)}\nEND`);
       return box;
     },
 
@@ -136,15 +140,19 @@ export function createNetwork(): Network {
 }
 
 /** Lets nothing of a protocol into a machine or through a box, but over loopback, until it is disposed of. */
-export function block(machine: Machine, protocol: "tcp" | "udp"): Disposable {
+export async function block(machine: Machine, protocol: "tcp" | "udp"): Promise<AsyncDisposable> {
   const name = `no_${protocol}`;
   const chain = (hook: string) =>
     `chain ${hook} {
       type filter hook ${hook} priority -10
       iifname != "lo" meta l4proto ${protocol} drop
     }`;
-  machine.run(`nft -f - <<'END'\ntable inet ${name} {\n${chain("input")}\n${chain("forward")}\n}\nEND`);
-  return { [Symbol.dispose]: () => void machine.run(`nft delete table inet ${name}`) };
+  await machine.run(`nft -f - <<'END'\ntable inet ${name} {\n${chain("input")}\n${chain("forward")}\n}\nEND`);
+  return {
+    async [Symbol.asyncDispose]() {
+      await machine.run(`nft delete table inet ${name}`);
+    },
+  };
 }
 
 /**

@@ -12,5 +12,6 @@ export async function requireProven(world: World, home: Home, messageId: string)
   const { code, json } = await world.command(home, "verify", path);
   assert.equal(code, 0, JSON.stringify(json));
   assert.equal(json.verdict, "verified");
-  if (pythonMissing() === undefined) assert.deepEqual(strangersStatuses([path]), [statusesOf(json.phases)]);
+  if (pythonMissing() === undefined)
+    assert.deepEqual(await strangersStatuses([path]), [statusesOf(json.phases)]);
 }

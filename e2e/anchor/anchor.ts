@@ -35,9 +35,9 @@ export async function runAnchor({ check, skip }: Checks): Promise<void> {
     bo: await network.machine("bo"),
     anchor: await network.machine("anchor"),
   };
-  network.plug(machines.ana, lan, "eth0", "10.0.0.2/24", "10.0.0.1");
-  network.plug(machines.bo, internet, "eth0", `${BO}/24`);
-  network.plug(machines.anchor, internet, "eth0", "5.6.7.9/24");
+  await network.plug(machines.ana, lan, "eth0", "10.0.0.2/24", "10.0.0.1");
+  await network.plug(machines.bo, internet, "eth0", `${BO}/24`);
+  await network.plug(machines.anchor, internet, "eth0", "5.6.7.9/24");
   const inside = { inside: lan, insideAddress: "10.0.0.1/24" };
   await network.nat("router", {
     ...inside,

@@ -165,7 +165,7 @@ async function checkTogether(
     await check("conversation: the verifier in Python says the same of each, phase by phase", async () => {
       const { report } = await verified(world, ana.home, files);
       const ours = (report.bundles as Report[]).map((one) => statusesOf(one.report.phases));
-      assert.deepEqual(strangersStatuses(files), ours);
+      assert.deepEqual(await strangersStatuses(files), ours);
     });
   }
 

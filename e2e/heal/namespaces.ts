@@ -20,8 +20,8 @@ export async function healInNamespaces(world: World, { check, skip }: Checks): P
   using network = createNetwork();
   const lan = await network.bridge("lan");
   const machines = { ana: await network.machine("ana"), bo: await network.machine("bo") };
-  network.plug(machines.ana, lan, "eth0", "10.30.0.1/24");
-  network.plug(machines.bo, lan, "eth0", "10.30.0.2/24");
+  await network.plug(machines.ana, lan, "eth0", "10.30.0.1/24");
+  await network.plug(machines.bo, lan, "eth0", "10.30.0.2/24");
   const start = async (name: "ana" | "bo"): Promise<Peer> => {
     const home = { ...world.home(`ns-${name}`, PORT, PLAIN), enter: machines[name].enter };
     const node = await world.up(home, "--lan");
@@ -45,8 +45,8 @@ export async function healInNamespaces(world: World, { check, skip }: Checks): P
   await check(
     "heal: a machine gets another address: its peer knows, and they talk both ways",
     async () => {
-      network.unplug(machines.bo, "eth0");
-      network.plug(machines.bo, lan, "eth0", "10.30.0.77/24");
+      await network.unplug(machines.bo, "eth0");
+      await network.plug(machines.bo, lan, "eth0", "10.30.0.77/24");
       await until("ana knows", async () => (await urlOfBo()).startsWith("http://10.30.0.77:"), MOVED_MS);
       await talk(ana, bo, TALK_MS);
       await talk(bo, ana, TALK_MS);
@@ -56,10 +56,10 @@ export async function healInNamespaces(world: World, { check, skip }: Checks): P
   await check(
     "heal: a cable is out for a while: what was sent meanwhile arrives once it is back",
     async () => {
-      machines.bo.run("ip link set eth0 down");
+      await machines.bo.run("ip link set eth0 down");
       const sent = await ana.agent.ask("send_message", { content: "later", target_agent_id: bo.id });
       await sleep(8000);
-      machines.bo.run("ip link set eth0 up");
+      await machines.bo.run("ip link set eth0 up");
       await until(
         "bo has it",
         async () => {

@@ -24,7 +24,7 @@ export async function runLan({ check, skip }: Checks): Promise<void> {
   await using world = createWorld();
   const lan = await network.bridge("lan");
   const machines = { ana: await network.machine("ana"), bo: await network.machine("bo") };
-  for (const name of NAMES) network.plug(machines[name], lan, "eth0", `${ADDRESSES[name]}/24`);
+  for (const name of NAMES) await network.plug(machines[name], lan, "eth0", `${ADDRESSES[name]}/24`);
   const start = (name: (typeof NAMES)[number]) => startPeer(world, machines[name], name, ALONE);
   const [ana, bo] = await Promise.all([start("ana"), start("bo")]);
 
@@ -60,8 +60,8 @@ export async function runLan({ check, skip }: Checks): Promise<void> {
   await check(
     "lan: they talk both ways, with replies, over the channel: nothing else passes",
     async () => {
-      using _ana = block(machines.ana, "tcp");
-      using _bo = block(machines.bo, "tcp");
+      await using _ana = await block(machines.ana, "tcp");
+      await using _bo = await block(machines.bo, "tcp");
       await talk(ana, bo, TALK_MS);
       await talk(bo, ana, TALK_MS);
     },
@@ -72,8 +72,8 @@ export async function runLan({ check, skip }: Checks): Promise<void> {
     "lan: started again where no HTTP passes, they signal by multicast and talk",
     async () => {
       await Promise.all([stopPeer(ana), stopPeer(bo)]);
-      using _ana = block(machines.ana, "tcp");
-      using _bo = block(machines.bo, "tcp");
+      await using _ana = await block(machines.ana, "tcp");
+      await using _bo = await block(machines.bo, "tcp");
       const [again, boAgain] = await Promise.all([start("ana"), start("bo")]);
       await reachLevel(again, boAgain, BY_CHANNEL, SIGNALLED_MS);
       await talk(again, boAgain, TALK_MS);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Checks } from "../checks.ts";
 import { pythonMissing } from "../mutations/python-verifier.ts";
+import { runProgram } from "../run-program.ts";
 import { VERIFIER } from "../stranger/opinion.ts";
 import { createWorld, freePorts, type Home, type World } from "../world.ts";
 import { type Any, call, curl, curlMissing } from "./calls.ts";
@@ -201,11 +201,11 @@ const CHAPTERS: Readonly<Record<string, (story: Story) => Promise<void>>> = {
     writeFileSync(story.exported, JSON.stringify(bundle));
     const { code, json } = await story.world.command(story.servers.home, "verify", story.exported);
     assert.deepEqual([code, json.verdict], [0, "verified"], JSON.stringify(json));
-    assert.equal(pythonStatus(story.exported), 0);
+    assert.equal(await pythonStatus(story.exported), 0);
     const forged = join(story.servers.home.project, "forged.json");
     writeFileSync(forged, JSON.stringify(bundle).replace("step 3 of five", "step 4 of five"));
     assert.equal((await story.world.command(story.servers.home, "verify", forged)).code, 1);
-    assert.equal(pythonStatus(forged), pythonMissing() === undefined ? 1 : 0);
+    assert.equal(await pythonStatus(forged), pythonMissing() === undefined ? 1 : 0);
   },
 
   "share, of the chain as it is": async (story) => {
@@ -281,7 +281,7 @@ async function untilWitnessed(story: Story, checkpointId: string): Promise<Any> 
 }
 
 /** What the second verifier says by its exit code; 0 where Python cannot be asked. */
-function pythonStatus(file: string): number | null {
+async function pythonStatus(file: string): Promise<number | null> {
   if (pythonMissing() !== undefined) return 0;
-  return spawnSync("python3", [VERIFIER, file], { stdio: "ignore" }).status;
+  return (await runProgram("python3", [VERIFIER, file], { timeoutMs: HEAVY_MS })).status;
 }

@@ -105,8 +105,8 @@ async function byAnchor(done: Done): Promise<void> {
 
 async function withoutDatagrams(done: Done): Promise<void> {
   await using internet = await createInternet();
-  using _ana = block(internet.machines.ana, "udp");
-  using _bo = block(internet.machines.bo, "udp");
+  await using _ana = await block(internet.machines.ana, "udp");
+  await using _bo = await block(internet.machines.bo, "udp");
   await byMail(internet, done);
 }
 
@@ -167,7 +167,7 @@ async function machineOn(
   address: string,
 ): Promise<Machine> {
   const machine = await network.machine(name);
-  network.plug(machine, bridge, "eth0", `${address}/24`);
+  await network.plug(machine, bridge, "eth0", `${address}/24`);
   return machine;
 }
 
@@ -200,8 +200,8 @@ async function meetOutside(
   settings: Readonly<Record<string, string>>,
   more: (ana: Peer, bo: Peer) => Promise<void>,
 ): Promise<void> {
-  network.plug(machines.ana, bridge, "eth0", "11.0.0.101/24");
-  network.plug(machines.bo, bridge, "eth0", "11.0.0.102/24");
+  await network.plug(machines.ana, bridge, "eth0", "11.0.0.101/24");
+  await network.plug(machines.bo, bridge, "eth0", "11.0.0.102/24");
   const [ana, bo] = await Promise.all([
     startPeer(world, machines.ana, "ana", settings),
     startPeer(world, machines.bo, "bo", settings),
@@ -209,15 +209,15 @@ async function meetOutside(
   await befriend(ana, bo, `http://11.0.0.102:${PORT}`);
   await more(ana, bo);
   await Promise.all([stopPeer(ana), stopPeer(bo)]);
-  for (const machine of Object.values(machines)) network.unplug(machine, "eth0");
+  for (const machine of Object.values(machines)) await network.unplug(machine, "eth0");
 }
 
 async function goHome(
   { network, world, homes, machines }: Internet,
   settings: Readonly<Record<string, string>>,
 ): Promise<readonly [Peer, Peer]> {
-  network.plug(machines.ana, homes.ana, "eth0", "192.168.1.2/24", "192.168.1.1");
-  network.plug(machines.bo, homes.bo, "eth0", "192.168.2.2/24", "192.168.2.1");
+  await network.plug(machines.ana, homes.ana, "eth0", "192.168.1.2/24", "192.168.1.1");
+  await network.plug(machines.bo, homes.bo, "eth0", "192.168.2.2/24", "192.168.2.1");
   return Promise.all([
     startPeer(world, machines.ana, "ana", settings),
     startPeer(world, machines.bo, "bo", settings),

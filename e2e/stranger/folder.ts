@@ -1,16 +1,13 @@
-import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { type Ran, runProgram } from "../run-program.ts";
 
 const RUN_MAX_MS = 30_000;
 
-interface Run {
-  readonly status: number | null;
-  readonly stdout: string;
+interface Run extends Ran {
   /** What was printed, without the empty line at the end. */
   readonly lines: readonly string[];
-  readonly stderr: string;
 }
 
 /** A folder with a copy of one script and what it is asked about: nothing of ours lies beside it. */
@@ -18,7 +15,7 @@ export interface StrangersFolder extends Disposable {
   files(): readonly string[];
   /** Puts a file there; its name. */
   keep(name: string, content: string | Uint8Array): string;
-  run(...words: readonly string[]): Run;
+  run(...words: readonly string[]): Promise<Run>;
 }
 
 export function strangersFolder(script: string): StrangersFolder {
@@ -34,11 +31,10 @@ export function strangersFolder(script: string): StrangersFolder {
       writeFileSync(join(folder, file), content);
       return file;
     },
-    run(...words) {
-      const options = { cwd: folder, env, encoding: "utf8", timeout: RUN_MAX_MS } as const;
-      const { status, stdout, stderr, error } = spawnSync("python3", [name, ...words], options);
-      if (error) throw error;
-      return { status, stdout, stderr, lines: stdout.trimEnd().split("\n") };
+    async run(...words) {
+      const options = { cwd: folder, env, timeoutMs: RUN_MAX_MS };
+      const ran = await runProgram("python3", [name, ...words], options);
+      return { ...ran, lines: ran.stdout.trimEnd().split("\n") };
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };

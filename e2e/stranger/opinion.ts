@@ -14,10 +14,10 @@ export const statusesOf = (phases: readonly PhaseSaid[]) =>
   phases.map(({ phase, status }) => `${phase}: ${status}`);
 
 /** The same by the verifier in Python, of each file, in a folder where nothing else lies. */
-export function strangersStatuses(paths: readonly string[]): readonly (readonly string[])[] {
+export async function strangersStatuses(paths: readonly string[]): Promise<readonly (readonly string[])[]> {
   using folder = strangersFolder(VERIFIER);
   const names = paths.map((path) => folder.keep(basename(path), readFileSync(path)));
-  const { lines, stderr } = folder.run("--json", ...names);
+  const { lines, stderr } = await folder.run("--json", ...names);
   if (stderr) throw new Error(stderr);
   return lines.map((line) => statusesOf((JSON.parse(line) as { phases: PhaseSaid[] }).phases));
 }

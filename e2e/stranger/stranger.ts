@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { canon1OfJson } from "@darkmatter/core";
 import { makeConversation } from "@darkmatter/proof/testing";
 import type { Checks } from "../checks.ts";
 import { pythonMissing } from "../mutations/python-verifier.ts";
+import { runProgram } from "../run-program.ts";
 import { ALTERATIONS, altered } from "./alterations.ts";
 import { type StrangersFolder, strangersFolder } from "./folder.ts";
 import { checkLiars } from "./liars.ts";
@@ -27,9 +27,9 @@ export async function runStranger(checks: Checks, options: { readonly short: boo
   const ana = canon1OfJson(bundle);
   using folder = strangersFolder(VERIFIER);
 
-  await checks.check("stranger: verify.py and a bundle are enough", () => {
+  await checks.check("stranger: verify.py and a bundle are enough", async () => {
     assert.deepEqual(folder.files(), ["verify.py"]);
-    const { status, lines, stderr } = folder.run(folder.keep("ana.json", ana));
+    const { status, lines, stderr } = await folder.run(folder.keep("ana.json", ana));
     assert.deepEqual(
       { status, stderr, last: lines.at(-1) },
       { status: 0, stderr: "", last: "VERIFIED ana.json" },
@@ -40,10 +40,10 @@ export async function runStranger(checks: Checks, options: { readonly short: boo
     assert.equal(lines.filter((line) => line.startsWith("PASS ")).length, PHASES - unchecked.length);
   });
   for (const alteration of ALTERATIONS) {
-    await checks.check(`stranger: one character of ${alteration.name}`, () => {
+    await checks.check(`stranger: one character of ${alteration.name}`, async () => {
       const changed = canon1OfJson(altered(bundle, alteration));
       assert.equal([...changed].length, [...ana].length);
-      const { status, lines } = folder.run(folder.keep("changed.json", changed));
+      const { status, lines } = await folder.run(folder.keep("changed.json", changed));
       assert.deepEqual({ status, last: lines.at(-1) }, { status: 1, last: "FAILED changed.json" });
       const failed = lines
         .filter((line) => line.startsWith("FAIL "))
@@ -51,8 +51,9 @@ export async function runStranger(checks: Checks, options: { readonly short: boo
       assert.deepEqual(failed, alteration.phases);
     });
   }
-  await checks.check("stranger: JSON for programs", () => {
-    const reports = folder.run("--json", "ana.json", "changed.json").lines.map((line) => JSON.parse(line));
+  await checks.check("stranger: JSON for programs", async () => {
+    const { lines } = await folder.run("--json", "ana.json", "changed.json");
+    const reports = lines.map((line) => JSON.parse(line));
     assert.deepEqual(
       reports.map(({ file, verdict }) => [file, verdict]),
       [
@@ -65,7 +66,7 @@ export async function runStranger(checks: Checks, options: { readonly short: boo
   });
   await checks.check("stranger: several files are told to be taken one by one", async () => {
     const bo = folder.keep("bo.json", canon1OfJson(await talk.bundleOf("bo")));
-    const { status, lines } = folder.run("ana.json", bo);
+    const { status, lines } = await folder.run("ana.json", bo);
     assert.equal(status, 0);
     assert.match(lines.at(-1) ?? "", /^NOT CHECKED together/);
   });
@@ -85,8 +86,8 @@ async function checkBadFiles(checks: Checks, folder: StrangersFolder, bundle: st
     "a name to write over the screen with": bundle.replace('{"_spec"', '{"\\u001b[2J\\r":1,"_spec"'),
   };
   for (const [name, content] of Object.entries(files)) {
-    await checks.check(`stranger: ${name} is refused in words`, () => {
-      const { status, stdout, stderr, lines } = folder.run(folder.keep("bad.json", content));
+    await checks.check(`stranger: ${name} is refused in words`, async () => {
+      const { status, stdout, stderr, lines } = await folder.run(folder.keep("bad.json", content));
       assert.deepEqual(
         { status, stderr, last: lines.at(-1) },
         { status: 1, stderr: "", last: "FAILED bad.json" },
@@ -96,12 +97,12 @@ async function checkBadFiles(checks: Checks, folder: StrangersFolder, bundle: st
       assert.match(stdout, /^[\n -~]*$/);
     });
   }
-  await checks.check("stranger: a file that is not there, and no file at all", () => {
-    const absent = folder.run("absent.json");
+  await checks.check("stranger: a file that is not there, and no file at all", async () => {
+    const absent = await folder.run("absent.json");
     assert.deepEqual({ status: absent.status, stderr: absent.stderr }, { status: 1, stderr: "" });
     assert.match(absent.lines[0] ?? "", /^FAIL format: .*No such file/);
     for (const words of [[], ["--json"], ["--wrong"], ["ana.json", "--wrong"]]) {
-      assert.equal(folder.run(...words).status, 2, `with ${words.join(" ") || "nothing"}`);
+      assert.equal((await folder.run(...words)).status, 2, `with ${words.join(" ") || "nothing"}`);
     }
   });
 }
@@ -109,12 +110,9 @@ async function checkBadFiles(checks: Checks, folder: StrangersFolder, bundle: st
 async function checkItself(checks: Checks): Promise<void> {
   await checks.check(
     "stranger: the language-neutral vectors hold there too",
-    () => {
+    async () => {
       const words = [VERIFIER, "--vectors", VECTORS];
-      const { stdout, stderr, status } = spawnSync("python3", words, {
-        encoding: "utf8",
-        timeout: VECTORS_MAX_MS,
-      });
+      const { stdout, stderr, status } = await runProgram("python3", words, { timeoutMs: VECTORS_MAX_MS });
       const wrong = stdout.split("\n").filter((line) => line.startsWith("FAILED"));
       assert.deepEqual({ wrong, stderr, status }, { wrong: [], stderr: "", status: 0 });
       assert.match(stdout, /^\d{4} passed, 0 failed$/m);
