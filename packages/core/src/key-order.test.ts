@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { canon1OfText } from "./index.ts";
 import { sortByKey } from "./key-order.ts";
+import { quickestRatio } from "./testing/quickest-ratio.ts";
 
 /** Unit by unit; a surrogate, whole or half a pair, is above all others. */
 function straightforward(one: string, other: string): number {
@@ -66,20 +67,6 @@ test("keys take no longer to read than as items, within reason, however long the
   const count = 10_000;
   const shuffled = (n: number) => (n * 7919) % count;
   const all = (make: (n: number) => string) => Array.from({ length: count }, (_, n) => make(shuffled(n)));
-  const timeOf = (text: string) => {
-    const began = performance.now();
-    canon1OfText(text);
-    return performance.now() - began;
-  };
-  // In turns, so that other programs slow down both; the quickest of each tell of the code.
-  const ratioOf = (one: string, other: string) => {
-    let [least, leastOther] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    for (let turn = 0; turn < 5 || (turn < 20 && least / leastOther >= RATIO_MAX); turn++) {
-      leastOther = Math.min(leastOther, timeOf(other));
-      least = Math.min(least, timeOf(one));
-    }
-    return least / leastOther;
-  };
   for (const [name, keys] of [
     ["two astral beginnings", all((n) => (n % 2 ? "😀" : "\u{1f601}").repeat(100) + n)],
     ["astral and above surrogates", all((n) => (n % 2 ? "😀" : "\uffff").repeat(100) + n)],
@@ -89,6 +76,11 @@ test("keys take no longer to read than as items, within reason, however long the
     const texts = keys.map((key) => `"${key}"`);
     const asItems = `[${texts.map((text) => `${text},0`)}]`;
     const asKeys = `{${texts.map((text) => `${text}:0`)}}`;
-    expect(ratioOf(asKeys, asItems), name).toBeLessThan(RATIO_MAX);
+    const ratio = quickestRatio(
+      () => canon1OfText(asKeys),
+      () => canon1OfText(asItems),
+      RATIO_MAX,
+    );
+    expect(ratio, name).toBeLessThan(RATIO_MAX);
   }
 });
