@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Result, SessionEnded } from "../bench/lib/session.ts";
 import type { Side } from "./side.ts";
-import { waiting } from "./verdict.ts";
+import { onTheWay, waiting } from "./verdict.ts";
 
 /** What was said and answered, as the two agents know it. */
 export interface Account {
@@ -113,7 +113,9 @@ export function startAgents(sender: Side, receiver: Side): Agents {
       sending = false;
       const end = performance.now() + FINISH_WITHIN_MS;
       await Promise.all(lanes);
-      const isSettled = () => open.size === 0 && waiting(account, sender, receiver).length === 0;
+      // What could not be brought while the receiver was away comes by itself, and waits for an answer then.
+      const isSettled = () =>
+        open.size === 0 && onTheWay(sender).length === 0 && waiting(account, sender, receiver).length === 0;
       while (performance.now() < end && !isSettled()) await sleep(LOOK_MS);
       working = false;
       await work;

@@ -12,6 +12,8 @@ export interface Verdict {
 }
 
 const WAITING = "SELECT message_id AS id FROM mesh_inbox";
+const OPEN_COPIES =
+  "SELECT message_id AS id FROM mesh_outbox WHERE next_at_ms IS NOT NULL OR trying_at_ms IS NOT NULL";
 const RECEIVED = commitsOf("message.received", "message_id");
 const ANSWERED = commitsOf("message.answered", "message_id");
 const ANSWERS = commitsOf(
@@ -35,6 +37,12 @@ export function waiting({ acknowledged }: Account, sender: Side, receiver: Side)
   const arrived = new Set(here.ids(ANSWERED));
   const isDue = (id: string) => held.has(id) || (acknowledged.has(id) && !arrived.has(id));
   return there.ids(WAITING).filter(isDue);
+}
+
+/** Messages that a sender has still to bring, or to hear of. */
+export function onTheWay(sender: Side): readonly string[] {
+  using here = openForReading(sender);
+  return here.ids(OPEN_COPIES);
 }
 
 /** Compares what the agents were told with what both databases hold. Both nodes have ended. */
