@@ -33,7 +33,7 @@ interface Lane {
   isMissed: boolean;
   /** It answered that it takes nothing for now: that it is heard changes nothing. */
   isBusy: boolean;
-  /** Attempts in vain in a row, of whatever copy. */
+  /** Attempts in vain in a row, of whatever copy, each after its pause: how much is sent meanwhile makes none longer. */
   failures: number;
   /** When runs began that hearing the agent started. */
   surges: number[];
@@ -92,14 +92,18 @@ export function createLanes(
   async function drain(agentId: string, lane: Lane): Promise<void> {
     for (;;) {
       lane.isHeard = false;
+      const leftMs = lane.nextAtMs - clock.now();
+      const pausedUntilMs = leftMs > 0 && leftMs <= PAUSE_MOST_MS ? lane.nextAtMs : undefined;
       const { stop, tried } = await pass(agentId, lane);
       lane.isBusy = stop?.kind === "later";
-      lane.failures = stop ? lane.failures + 1 : 0;
+      if (!stop) lane.failures = 0;
+      else if (pausedUntilMs === undefined) lane.failures++;
       // Its own answer is a sign of life too, and no reason to try again what it has just answered.
       const isMissed = stop ? stop.kind === "unreached" : lane.isMissed;
       const isBack = isMissed && lane.isHeard && takeSurge(lane);
       if (isBack) lane.isMissed = false;
-      const nextAtMs = clock.now() + (stop && !isBack ? pauseAfter(lane.failures, random) : 0);
+      const pausedToMs = pausedUntilMs ?? clock.now() + pauseAfter(lane.failures, random);
+      const nextAtMs = stop && !isBack ? pausedToMs : clock.now();
       if (stop || isBack) await db.write((tx) => postponeCopies(tx, agentId, nextAtMs));
       const due = (await readDueTimes(db)).get(agentId);
       if (due === undefined) return void lanes.delete(agentId);

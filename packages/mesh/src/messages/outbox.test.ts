@@ -99,6 +99,22 @@ test("when an agent is heard, what waits for it goes out at once and in order", 
   expect(await contentsOf(bo)).toEqual(Array.from({ length: 25 }, (_, at) => `message ${at}`));
 });
 
+test("how much is sent to an agent that is away makes nothing wait longer", async () => {
+  const { net, bo, send, wait } = await pair();
+  await using _ = net;
+  const down = net.hosts.bo.down();
+  const contents = Array.from({ length: 30 }, (_, at) => `message ${at}`);
+  for (const content of contents) {
+    await send(content);
+    await wait(SECOND_MS / 10);
+  }
+  await wait(8 * SECOND_MS);
+  down[Symbol.dispose]();
+  // It says nothing by itself. The third pause of whoever is away ends within 40 s.
+  await wait(30 * SECOND_MS);
+  expect(await contentsOf(bo)).toEqual(contents);
+});
+
 test("when an agent answers again, what missed it moments before does not wait for its next time", async () => {
   const { net, ana, bo, wait } = await pair();
   await using _ = net;
