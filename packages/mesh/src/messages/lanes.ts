@@ -92,8 +92,7 @@ export function createLanes(
   async function drain(agentId: string, lane: Lane): Promise<void> {
     for (;;) {
       lane.isHeard = false;
-      const leftMs = lane.nextAtMs - clock.now();
-      const pausedUntilMs = leftMs > 0 && leftMs <= PAUSE_MOST_MS ? lane.nextAtMs : undefined;
+      const pausedUntilMs = isPaused(lane) ? lane.nextAtMs : undefined;
       const { stop, tried } = await pass(agentId, lane);
       lane.isBusy = stop?.kind === "later";
       if (!stop) lane.failures = 0;
@@ -102,8 +101,8 @@ export function createLanes(
       const isMissed = stop ? stop.kind === "unreached" : lane.isMissed;
       const isBack = isMissed && lane.isHeard && takeSurge(lane);
       if (isBack) lane.isMissed = false;
-      const pausedToMs = pausedUntilMs ?? clock.now() + pauseAfter(lane.failures, random);
-      const nextAtMs = stop && !isBack ? pausedToMs : clock.now();
+      const pause = () => pausedUntilMs ?? clock.now() + pauseAfter(lane.failures, random);
+      const nextAtMs = stop && !isBack ? pause() : clock.now();
       if (stop || isBack) await db.write((tx) => postponeCopies(tx, agentId, nextAtMs));
       const due = (await readDueTimes(db)).get(agentId);
       if (due === undefined) return void lanes.delete(agentId);
@@ -111,6 +110,12 @@ export function createLanes(
       // What came meanwhile goes out now.
       if (!isBack && (stop || !tried || due > clock.now())) return;
     }
+  }
+
+  /** No pause is longer than the longest: then the clock was set back. */
+  function isPaused({ nextAtMs }: Lane): boolean {
+    const leftMs = nextAtMs - clock.now();
+    return leftMs > 0 && leftMs <= PAUSE_MOST_MS;
   }
 
   function takeSurge(lane: Lane): boolean {
@@ -173,13 +178,11 @@ export function createLanes(
     },
 
     runDue() {
-      const nowMs = clock.now();
       for (const [agentId, lane] of lanes) {
-        const inMs = lane.nextAtMs - nowMs;
-        // No pause is so long: the clock was set back.
-        const isSetBack = inMs > PAUSE_MOST_MS;
-        if (lane.running || (inMs > 0 && !isSetBack)) continue;
-        background.start("outbox.due", () => (isSetBack ? runAll(agentId) : run(agentId)), agentId);
+        if (lane.running || isPaused(lane)) continue;
+        // What waits on disk is not due by a clock that was set back.
+        const start = lane.nextAtMs > clock.now() ? runAll : run;
+        background.start("outbox.due", () => start(agentId), agentId);
       }
     },
   };
