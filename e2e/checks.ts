@@ -1,3 +1,5 @@
+import { setImmediate as turn } from "node:timers/promises";
+
 /** Named checks of one run: each is printed as it ends, and a failed one does not keep the next from running. */
 export interface Checks {
   /** Runs one check within its deadline. Whether it passed. */
@@ -10,9 +12,7 @@ export interface Checks {
   readonly skipped: number;
 }
 
-/** These two tell what hangs from what is slow; what has to be quick says so itself. */
-const DEADLINE_MS = 30_000;
-const UNTIL_MS = 10_000;
+const DEADLINE_MS = 15_000;
 const REASON_LENGTH_MAX = 1200;
 
 export function createChecks(print: (line: string) => void = console.log): Checks {
@@ -20,7 +20,7 @@ export function createChecks(print: (line: string) => void = console.log): Check
   return {
     async check(name, body, deadlineMs = DEADLINE_MS) {
       // Suites run side by side in this process: each check lets the others hear what came for them.
-      await new Promise((done) => setImmediate(done));
+      await turn();
       const start = performance.now();
       try {
         await within(deadlineMs, Promise.resolve().then(body));
@@ -68,7 +68,7 @@ export async function within<T>(timeoutMs: number, promise: Promise<T>): Promise
 export async function until<T>(
   what: string,
   ask: () => Promise<T> | T,
-  timeoutMs = UNTIL_MS,
+  timeoutMs = 5000,
 ): Promise<NonNullable<T>> {
   const end = performance.now() + timeoutMs;
   for (;;) {

@@ -89,8 +89,8 @@ async function runSuite(name: SuiteName): Promise<void> {
   checks.figure(`e2e.${name}_s`, (performance.now() - start) / 1000, "s");
 }
 
-/** Suites mostly wait: for programs to start, for networks to heal. */
 const together = suites.filter((name) => name !== ALONE);
+/** Suites mostly wait: for programs to start, for networks to heal. */
 const lanes = Array.from({ length: SIDE_BY_SIDE }, async () => {
   for (let next = together.shift(); next; next = together.shift()) await runSuite(next);
 });

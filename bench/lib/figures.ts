@@ -35,7 +35,7 @@ export function createFigures({ short }: { readonly short: boolean }): Figures {
       else {
         failed++;
         const wanted = must.least === undefined ? `at most ${most}` : `at least ${least}`;
-        console.log(`FAILED ${name}: it must be ${wanted} ${unit}`);
+        console.log(`FAILED ${name}: ${rounded(value)} ${unit}, and it must be ${wanted}`);
       }
     },
 

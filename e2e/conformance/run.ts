@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
 import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -6,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { systemClock, systemRandom } from "@darkmatter/core";
 import { createHandler, localOnly, mcpRoutes, serveHttp } from "@darkmatter/surface";
+import { runProgram } from "../run-program.ts";
 import { sampleTable } from "./sample-tools.ts";
 
 export interface Verdict {
@@ -153,14 +153,11 @@ async function runScenario(url: string, scenario: string, folder: string): Promi
 }
 
 /** What it printed. Its exit code says nothing that its checks do not. */
-function runCli(args: readonly string[]): Promise<string> {
+async function runCli(args: readonly string[]): Promise<string> {
   const manifest = createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json");
   const cli = join(dirname(manifest), "dist", "index.js");
-  return new Promise((resolve) => {
-    execFile(process.execPath, [cli, ...args], { timeout: SUITE_MS }, (error, stdout, stderr) =>
-      resolve(`${stdout}\n${stderr}\n${error?.message ?? ""}`),
-    );
-  });
+  const { stdout, stderr } = await runProgram(process.execPath, [cli, ...args], { timeoutMs: SUITE_MS });
+  return `${stdout}\n${stderr}`;
 }
 
 async function readChecks(folder: string): Promise<Check[]> {
